@@ -1,0 +1,1 @@
+"""Forward error correction of TS004: parity variants, matrix, encoder, decoder."""
