@@ -86,6 +86,15 @@ class DecodeError(FuotaError, ValueError):
     def __str__(self) -> str:
         return f"{self.command}: {self.reason} (octet {self.offset})"
 
+    def __eq__(self, other: object) -> bool:
+        """Compare by content, so that a test can compare the whole result of a parse."""
+        if not isinstance(other, DecodeError):
+            return NotImplemented
+        return type(self) is type(other) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
+
 
 class TruncatedError(DecodeError):
     """The payload ends inside a command."""

@@ -1,0 +1,1 @@
+"""Application Layer Clock Synchronization (TS003): messages."""

@@ -1,0 +1,1 @@
+"""Firmware Management Protocol (TS006): messages."""

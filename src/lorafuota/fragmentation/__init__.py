@@ -1,0 +1,1 @@
+"""Fragmented Data Block Transport (TS004): messages."""

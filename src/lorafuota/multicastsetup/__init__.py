@@ -1,0 +1,1 @@
+"""Remote Multicast Setup (TS005): messages."""

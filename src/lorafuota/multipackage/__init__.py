@@ -1,0 +1,1 @@
+"""Multi-Package Access (TS007): messages."""

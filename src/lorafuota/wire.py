@@ -1,0 +1,780 @@
+"""The wire layer: declare a command once, derive everything else from it.
+
+A command is a frozen dataclass whose fields stand in the order they travel: first octet first and,
+inside an octet, least significant bit first.  Integers longer than an octet are little-endian in
+every LoRaWAN package, so a run of adjacent integer fields is one little-endian integer cut into
+slices.  That is the whole engine: ``int.from_bytes``, shift, mask.
+
+Each *kind* of field is one class with the same few abilities (check, write, read, JSON, describe).
+The functions :func:`uint`, :func:`flag` and so on are to wire fields what ``dataclasses.field`` is
+to plain ones: a type checker sees the field's Python type and compares it with the annotation,
+while at run time the decorator finds the field's kind in the class body.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import enum
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import (
+    Any,
+    ClassVar,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    overload,
+)
+
+from .errors import (
+    DecodeError,
+    FieldError,
+    ReservedBitsError,
+    TrailingOctetsError,
+    TruncatedError,
+    UnknownCommandError,
+)
+from .types import BytesLike, DevAddr, Direction
+
+__all__ = [
+    "JSON",
+    "Command",
+    "Record",
+    "Row",
+    "command",
+    "flag",
+    "octets",
+    "only_if",
+    "record",
+    "repeat",
+    "rest",
+    "sint",
+    "uint",
+]
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+"""What ``json.dumps`` takes and ``json.loads`` gives."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a command's documentation table."""
+
+    octets: str
+    """Octets after the command identifier, from 0; ``..`` where the position varies."""
+    bits: str
+    """Bits inside these octets read as one little-endian number; empty for whole octets."""
+    name: str
+    """The document's name."""
+    field: str
+    """The name in Python; empty for reserved bits."""
+    values: str
+    """What the field accepts."""
+    doc: str
+
+
+class Source:
+    """A payload being read: where we are, for which command, and how strictly."""
+
+    __slots__ = ("command", "data", "pos", "strict")
+
+    def __init__(self, data: bytes, pos: int, command: str, *, strict: bool) -> None:
+        self.data, self.pos, self.command, self.strict = data, pos, command, strict
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.pos
+
+    def take(self, size: int) -> bytes:
+        end = self.pos + size
+        if end > len(self.data):
+            reason = f"needs {end - len(self.data)} more octets"
+            raise TruncatedError(self.command, self.pos, reason)
+        chunk = self.data[self.pos : end]
+        self.pos = end
+        return chunk
+
+
+class Kind(abc.ABC):
+    """How one field travels."""
+
+    __slots__ = ()
+    doc: str
+    spec: str
+
+    @abc.abstractmethod
+    def expects(self, value: Any, message: object) -> str | None:
+        """Return what was expected of *value*, or None when it is fine."""
+
+    @abc.abstractmethod
+    def write(self, value: Any) -> bytes: ...
+
+    @abc.abstractmethod
+    def read(self, source: Source, seen: Mapping[str, Any]) -> Any: ...
+
+    @abc.abstractmethod
+    def to_json(self, value: Any) -> JSON: ...
+
+    @abc.abstractmethod
+    def from_json(self, value: JSON, where: str, field: str) -> Any:
+        """Undo :meth:`to_json`; raises FieldError when *value* has the wrong shape."""
+
+    @abc.abstractmethod
+    def size(self) -> tuple[int, int | None]:
+        """Octets at least, and at most unless that varies with the payload."""
+
+    @abc.abstractmethod
+    def values(self) -> str:
+        """What the field accepts, for people."""
+
+
+def _spec_name(field: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in field.split("_"))
+
+
+def _wrong(where: str, field: str, value: object, expected: str) -> FieldError:
+    return FieldError(where, field, value, expected)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Int(Kind):
+    """An integer of *bits* bits with *rfu* reserved bits above it, *step* to one on the wire."""
+
+    bits: int
+    type: type[int] = int
+    rfu: int = 0
+    signed: bool = False
+    low: int | None = None
+    high: int | None = None
+    also: int | None = None
+    step: int = 1
+    reserved: int = 0
+    doc: str = ""
+    spec: str = ""
+
+    @property
+    def lowest(self) -> int:
+        if self.low is not None:
+            return self.low
+        return -(1 << self.bits - 1) if self.signed else 0
+
+    @property
+    def highest(self) -> int:
+        if self.high is not None:
+            return self.high
+        return ((1 << self.bits - self.signed) - 1) * self.step
+
+    @property
+    def mask(self) -> int:
+        return (1 << self.bits) - 1
+
+    def expects(self, value: Any, message: object) -> str | None:
+        if (
+            isinstance(value, self.type)
+            and (self.type is not int or not isinstance(value, bool))
+            and (self.lowest <= value <= self.highest or value == self.also)
+            and not (self.step > 1 and value % self.step)
+        ):
+            return None
+        return self.values()
+
+    def raw(self, value: int) -> int:
+        """Return the unsigned number that goes on the wire."""
+        return value // self.step & self.mask
+
+    def value(self, raw: int) -> int:
+        """Return the field's value; :class:`Record` checks afterwards whether it is allowed."""
+        if self.signed and raw >> self.bits - 1:
+            raw -= 1 << self.bits
+        raw *= self.step
+        return raw if self.type is int else self.type(raw)
+
+    def write(self, value: int) -> bytes:
+        raise NotImplementedError("integers travel in runs")  # pragma: no cover
+
+    def read(self, source: Source, seen: Mapping[str, Any]) -> int:
+        raise NotImplementedError("integers travel in runs")  # pragma: no cover
+
+    def to_json(self, value: int) -> JSON:
+        if isinstance(value, DevAddr):
+            return str(value)
+        if isinstance(value, enum.IntFlag):
+            known = [m for m in type(value) if value & m]
+            unknown = int(value) & ~sum(known)
+            names: list[JSON] = [str(member.name) for member in known]
+            return [*names, *([unknown] if unknown else [])]
+        if isinstance(value, bool):
+            return value
+        return int(value)
+
+    def from_json(self, value: JSON, where: str, field: str) -> int:
+        kind = self.type
+        if isinstance(value, str) and kind is DevAddr:
+            return DevAddr.from_hex(value)
+        if isinstance(value, list) and issubclass(kind, enum.IntFlag):
+            total = 0
+            for item in value:
+                if isinstance(item, str) and item in kind.__members__:
+                    total |= kind[item]
+                elif isinstance(item, int) and item >= 0:
+                    total |= item
+                else:
+                    raise _wrong(where, field, item, f"a name of {kind.__name__}")
+            return kind(total)
+        if isinstance(value, bool) is not (kind is bool) or not isinstance(value, int):
+            raise _wrong(where, field, value, self.values())
+        try:
+            return kind(value)
+        except ValueError:
+            raise _wrong(where, field, value, self.values()) from None
+
+    def size(self) -> tuple[int, int | None]:
+        return 0, 0  # counted by the run it belongs to
+
+    def values(self) -> str:
+        if self.type is bool:
+            return "bool"
+        step = f" in steps of {self.step}" if self.step > 1 else ""
+        also = f" or {self.also}" if self.also is not None else ""
+        return f"{self.type.__name__} in {self.lowest}..{self.highest}{step}{also}"
+
+
+class _OctetString(Kind):
+    """What the two kinds of opaque octets have in common."""
+
+    __slots__ = ()
+
+    def write(self, value: bytes) -> bytes:
+        return value
+
+    def to_json(self, value: bytes) -> JSON:
+        return value.hex()
+
+    def from_json(self, value: JSON, where: str, field: str) -> bytes:
+        try:
+            return bytes.fromhex(cast(str, value))
+        except (TypeError, ValueError):
+            raise _wrong(where, field, value, f"{self.values()} as hex digits") from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Octets(_OctetString):
+    """Exactly *count* opaque octets."""
+
+    count: int
+    doc: str = ""
+    spec: str = ""
+
+    def expects(self, value: Any, message: object) -> str | None:
+        fine = isinstance(value, bytes) and len(value) == self.count
+        return None if fine else self.values()
+
+    def read(self, source: Source, seen: Mapping[str, Any]) -> bytes:
+        return source.take(self.count)
+
+    def size(self) -> tuple[int, int | None]:
+        return self.count, self.count
+
+    def values(self) -> str:
+        return f"{self.count} octets"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rest(_OctetString):
+    """All that is left of the payload but its last *keep* octets; *low* to *high* of them."""
+
+    low: int
+    high: int
+    keep: int
+    doc: str = ""
+    spec: str = ""
+
+    def expects(self, value: Any, message: object) -> str | None:
+        fine = isinstance(value, bytes) and self.low <= len(value) <= self.high
+        return None if fine else self.values()
+
+    def read(self, source: Source, seen: Mapping[str, Any]) -> bytes:
+        return source.take(max(source.left - self.keep, 0))
+
+    def size(self) -> tuple[int, int | None]:
+        return self.low, None
+
+    def values(self) -> str:
+        return f"{self.low} to {self.high} octets"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OnlyIf(Kind):
+    """*inner*, there only when the earlier field *field* is one of *values_of_field*."""
+
+    inner: Kind
+    field: str
+    among: range
+
+    @property
+    def doc(self) -> str:  # type: ignore[override]
+        return f"{self.inner.doc} (only if {self.field} is {self.condition()})"
+
+    @property
+    def spec(self) -> str:  # type: ignore[override]
+        return self.inner.spec
+
+    def condition(self) -> str:
+        first, last = self.among[0], self.among[-1]
+        return str(first) if first == last else f"{first}..{last}"
+
+    def applies(self, seen: Mapping[str, Any]) -> bool:
+        return int(seen[self.field]) in self.among
+
+    def expects(self, value: Any, message: object) -> str | None:
+        if int(getattr(message, self.field)) in self.among:
+            return self.inner.expects(value, message)
+        return None if value is None else f"None unless {self.field} is {self.condition()}"
+
+    def write(self, value: Any) -> bytes:
+        return b"" if value is None else self.inner.write(value)
+
+    def read(self, source: Source, seen: Mapping[str, Any]) -> Any:
+        return self.inner.read(source, seen) if self.applies(seen) else None
+
+    def to_json(self, value: Any) -> JSON:
+        return None if value is None else self.inner.to_json(value)
+
+    def from_json(self, value: JSON, where: str, field: str) -> Any:
+        return None if value is None else self.inner.from_json(value, where, field)
+
+    def size(self) -> tuple[int, int | None]:
+        return 0, None
+
+    def values(self) -> str:
+        return f"{self.inner.values()}, or None"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Repeat(Kind):
+    """As many *item* records as the earlier field *field* says, or has one-bits (then *key*)."""
+
+    item: type[Record]
+    field: str
+    key: str
+    doc: str = ""
+    spec: str = ""
+
+    def keys(self, value: int) -> list[int]:
+        """Return what the key field of each record must be; only the count matters without key."""
+        if not self.key:
+            return list(range(value))
+        return [bit for bit in range(value.bit_length()) if value >> bit & 1]
+
+    def expects(self, value: Any, message: object) -> str | None:
+        keys = self.keys(getattr(message, self.field))
+        fine = isinstance(value, tuple) and all(isinstance(item, self.item) for item in value)
+        if fine and len(value) == len(keys):
+            if not self.key or [getattr(item, self.key) for item in value] == keys:
+                return None
+            return f"{self.key} {keys}, as {self.field} announces"
+        return f"a tuple of {len(keys)} {self.item.__name__}, as {self.field} announces"
+
+    def write(self, value: tuple[Record, ...]) -> bytes:
+        return b"".join(item.encode_body() for item in value)
+
+    def read(self, source: Source, seen: Mapping[str, Any]) -> tuple[Record, ...]:
+        return tuple(self.item.decode_body(source) for _ in self.keys(seen[self.field]))
+
+    def to_json(self, value: tuple[Record, ...]) -> JSON:
+        return [item.to_json() for item in value]
+
+    def from_json(self, value: JSON, where: str, field: str) -> tuple[Record, ...]:
+        if not isinstance(value, list):
+            raise _wrong(where, field, value, f"a list of {self.item.__name__}")
+        return tuple(self.item.from_json(item) for item in value)
+
+    def size(self) -> tuple[int, int | None]:
+        return 0, None
+
+    def values(self) -> str:
+        how = "one-bits of" if self.key else "times"
+        return f"{self.item.__name__}, {how} {self.field}"
+
+
+# The specifiers.  Each is typed as the Python type of its field; see the module's docstring.
+
+I = TypeVar("I", bound=int)  # noqa: E741  reads well where it is used
+V = TypeVar("V")
+R = TypeVar("R", bound="Record")
+C = TypeVar("C", bound="Command")
+
+
+@overload
+def uint(
+    bits: int,
+    *,
+    rfu: int = ...,
+    low: int | None = ...,
+    high: int | None = ...,
+    also: int | None = ...,
+    step: int = ...,
+    doc: str = ...,
+    spec: str = ...,
+) -> int: ...
+@overload
+def uint(
+    bits: int,
+    type: type[I],
+    *,
+    rfu: int = ...,
+    low: int | None = ...,
+    high: int | None = ...,
+    also: int | None = ...,
+    step: int = ...,
+    reserved: int = ...,
+    doc: str = ...,
+    spec: str = ...,
+) -> I: ...
+def uint(
+    bits: int,
+    type: type[int] = int,
+    *,
+    rfu: int = 0,
+    low: int | None = None,
+    high: int | None = None,
+    also: int | None = None,
+    step: int = 1,
+    reserved: int = 0,
+    doc: str = "",
+    spec: str = "",
+) -> int:
+    """Declare an unsigned field of *bits* bits.
+
+    Args:
+        bits: Width on the wire.
+        type: What it is read as: ``int``, an enumeration, DevAddr.
+        rfu: Reserved bits above the field: written as zero, ignored unless decoding is strict.
+        low: Smallest value, if not 0.
+        high: Largest value, if not all ones.
+        also: One value outside *low* to *high* that has a meaning of its own.
+        step: Value of one unit on the wire (100 for a frequency in Hz sent in units of 100 Hz).
+        reserved: Bits of the field itself that this version reserves but a reader must see.
+        doc: What it means, for the manual.
+        spec: The document's name where it is not the field's name in CamelCase.
+    """
+    return cast(
+        int, Int(bits, type, rfu, False, low, high, also, step, reserved, doc=doc, spec=spec)
+    )
+
+
+def sint(bits: int, *, rfu: int = 0, doc: str = "", spec: str = "") -> int:
+    """Declare a signed field in two's complement."""
+    return cast(int, Int(bits, rfu=rfu, signed=True, doc=doc, spec=spec))
+
+
+def flag(*, rfu: int = 0, doc: str = "", spec: str = "") -> bool:
+    """Declare a field of one bit."""
+    return cast(bool, Int(1, bool, rfu, doc=doc, spec=spec))
+
+
+def octets(count: int, *, doc: str = "", spec: str = "") -> bytes:
+    """Declare *count* opaque octets."""
+    return cast(bytes, Octets(count, doc, spec))
+
+
+def rest(*, low: int = 0, high: int = 255, keep: int = 0, doc: str = "", spec: str = "") -> bytes:
+    """Declare *low* to *high* octets: all that is left of the payload but the last *keep*."""
+    return cast(bytes, Rest(low, high, keep, doc, spec))
+
+
+def only_if(field: str, among: int | range, inner: V) -> V | None:
+    """Declare *inner* as present only when the earlier *field* has that value or one of them."""
+    values = among if isinstance(among, range) else range(among, among + 1)
+    return cast("V | None", OnlyIf(cast(Kind, inner), field, values))
+
+
+def repeat(
+    item: type[R], *, by: str, key: str = "", doc: str = "", spec: str = ""
+) -> tuple[R, ...]:
+    """Declare a run of records, counted by the earlier field *by*.
+
+    With *key*, *by* is a mask: one record for each one-bit, whose field *key* is the bit's number.
+    """
+    return cast("tuple[R, ...]", Repeat(item, by, key, doc, spec))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """Adjacent integer fields: one little-endian integer and its slices."""
+
+    size: int
+    slices: tuple[tuple[str, int, Int], ...]
+    reserved: int
+    condition: OnlyIf | None
+
+    def write(self, message: Record) -> bytes:
+        word = 0
+        for field, shift, kind in self.slices:
+            value = getattr(message, field)
+            if value is None:  # the checks made sure that all of the run is absent
+                return b""
+            word |= kind.raw(value) << shift
+        return word.to_bytes(self.size, "little")
+
+    def read(self, source: Source, seen: dict[str, Any]) -> None:
+        if self.condition is not None and not self.condition.applies(seen):
+            seen.update((field, None) for field, _, _ in self.slices)
+            return
+        start = source.pos
+        word = int.from_bytes(source.take(self.size), "little")
+        if source.strict and word & self.reserved:
+            offset = start + ((word & self.reserved) & -(word & self.reserved)).bit_length() // 8
+            raise ReservedBitsError(source.command, offset, "a reserved bit is set")
+        for field, shift, kind in self.slices:
+            seen[field] = kind.value(word >> shift & kind.mask)
+
+    def rows(self, start: str) -> Iterator[Row]:
+        for field, shift, kind in self.slices:
+            wrapped = (
+                OnlyIf(kind, self.condition.field, self.condition.among)
+                if (self.condition)
+                else kind
+            )
+            name = kind.spec or _spec_name(field)
+            place = _place(start, shift, kind.bits)
+            yield Row(*place, name, field, wrapped.values(), wrapped.doc)
+            if kind.rfu:
+                place = _place(start, shift + kind.bits, kind.rfu)
+                yield Row(*place, "RFU", "", "0", "Reserved: sent as zero, ignored on receipt")
+
+
+def _place(start: str, shift: int, bits: int) -> tuple[str, str]:
+    first, last = shift // 8, (shift + bits - 1) // 8
+    if start.isdigit():
+        octet = str(int(start) + first)
+        octet += f"-{int(start) + last}" if last > first else ""
+    else:
+        octet = start
+    low = shift % 8
+    if low == 0 and bits % 8 == 0:
+        return octet, ""
+    return octet, f"{low + bits - 1}:{low}" if bits > 1 else str(low)
+
+
+class Record:
+    """Fields in wire order.  Subclasses are made by ``@record`` or ``@command``."""
+
+    __slots__ = ()
+    KINDS: ClassVar[Mapping[str, Kind]] = {}
+    STEPS: ClassVar[tuple[Run | tuple[str, Kind], ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            FieldError: A value does not fit its field.
+        """
+        for field, kind in self.KINDS.items():
+            value = getattr(self, field)
+            expected = kind.expects(value, self)
+            if expected is not None:
+                raise FieldError(type(self).__name__, field, value, expected)
+
+    def encode_body(self) -> bytes:
+        """Return the octets of the fields.  Never fails."""
+        return b"".join(
+            step.write(self) if isinstance(step, Run) else step[1].write(getattr(self, step[0]))
+            for step in self.STEPS
+        )
+
+    @classmethod
+    def decode_body(cls, source: Source) -> Self:
+        """Read the fields at *source*.
+
+        Raises:
+            DecodeError: They are not there, or hold what the document excludes.
+        """
+        start = source.pos
+        seen: dict[str, Any] = {}
+        for step in cls.STEPS:
+            if isinstance(step, Run):
+                step.read(source, seen)
+            else:
+                field, kind = step
+                seen[field] = kind.read(source, seen)
+        if not source.strict:
+            cls.forgive(source, seen)
+        try:
+            return cls(**seen)
+        except FieldError as error:
+            raise DecodeError(source.command, start, str(error)) from error
+
+    @classmethod
+    def forgive(cls, source: Source, seen: Mapping[str, Any]) -> None:
+        """Step over what a known device sends too much; for commands that have such a device."""
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the fields as JSON: numbers, hex strings for octets and addresses, flag names."""
+        return {field: kind.to_json(getattr(self, field)) for field, kind in self.KINDS.items()}
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Self:
+        """Undo :meth:`to_json`.
+
+        Raises:
+            FieldError: A field is missing, unknown or has a value it cannot have.
+        """
+        if not isinstance(data, dict):
+            raise FieldError(cls.__name__, "fields", data, "an object")
+        if data.keys() != cls.KINDS.keys():
+            raise FieldError(cls.__name__, "fields", sorted(data), f"exactly {list(cls.KINDS)}")
+        values = {
+            field: kind.from_json(data[field], cls.__name__, field)
+            for field, kind in cls.KINDS.items()
+        }
+        return cls(**values)
+
+    @classmethod
+    def table(cls) -> list[Row]:
+        """Return the documentation table of this record, a row a field, in wire order."""
+        rows: list[Row] = []
+        start = "0"
+        for step in cls.STEPS:
+            if isinstance(step, Run):
+                rows += step.rows(start)
+                least, most = step.size, None if step.condition else step.size
+            else:
+                field, kind = step
+                name = kind.spec or _spec_name(field)
+                least, most = kind.size()
+                shown = start
+                if start.isdigit() and most is not None and most > 1:
+                    shown = f"{start}-{int(start) + most - 1}"
+                elif start.isdigit() and most is None:
+                    shown = f"{start}.."
+                rows.append(Row(shown, "", name, field, kind.values(), kind.doc))
+            start = str(int(start) + least) if most == least and start.isdigit() else ".."
+        return rows
+
+
+class Command(Record):
+    """A record with a command identifier in front of it."""
+
+    __slots__ = ()
+    CID: ClassVar[int]
+    DIRECTION: ClassVar[Direction]
+    ALONE: ClassVar[bool]
+    """Whether the command must be the only one of its payload."""
+    MULTICAST: ClassVar[bool]
+    """Whether a device accepts the command on a multicast address."""
+
+    def encode(self) -> bytes:
+        """Return the octets of this command, identifier included.  Never fails."""
+        return bytes((self.CID,)) + self.encode_body()
+
+    @classmethod
+    def decode(cls, data: BytesLike, *, strict: bool = False) -> Self:
+        """Read one command from *data*, identifier included.
+
+        Args:
+            data: The command.  Octets after it are left alone unless *strict*.
+            strict: Also refuse reserved bits that are set and octets after the command, which
+                makes decoding one-to-one.
+
+        Raises:
+            DecodeError: *data* is not such a command.
+        """
+        data = bytes(data)
+        if not data:
+            raise TruncatedError(cls.__name__, 0, "there is no command identifier")
+        if data[0] != cls.CID:
+            reason = f"command identifier 0x{data[0]:02X} is not 0x{cls.CID:02X}"
+            raise UnknownCommandError(cls.__name__, 0, reason)
+        source = Source(data, 1, cls.__name__, strict=strict)
+        message = cls.decode_body(source)
+        if strict and source.left:
+            raise TrailingOctetsError(cls.__name__, source.pos, f"{source.left} octets too many")
+        return message
+
+
+def _runs(kinds: Mapping[str, Kind]) -> Iterator[Run | tuple[str, Kind]]:
+    """Gather adjacent integers with the same condition into runs."""
+    slices: list[tuple[str, int, Int]] = []
+    at = reserved = 0
+    condition: OnlyIf | None = None
+    for field, kind in [*kinds.items(), ("", None)]:
+        inner = kind.inner if isinstance(kind, OnlyIf) else kind
+        when = kind if isinstance(kind, OnlyIf) else None
+        same = (when and (when.field, when.among)) == (
+            condition and (condition.field, condition.among)
+        )
+        if slices and not (isinstance(inner, Int) and same):
+            if at % 8:
+                raise TypeError(f"the bits before {field or 'the end'} do not fill whole octets")
+            yield Run(at // 8, tuple(slices), reserved, condition)
+            slices, at, reserved = [], 0, 0
+        if isinstance(inner, Int):
+            condition = when
+            slices.append((field, at, inner))
+            reserved |= inner.reserved << at
+            at += inner.bits
+            reserved |= ((1 << inner.rfu) - 1) << at
+            at += inner.rfu
+        elif kind is not None:
+            yield field, kind
+
+
+def _make(cls: type[R]) -> type[R]:
+    kinds: dict[str, Kind] = {}
+    for field in inspect.get_annotations(cls):
+        kind = cls.__dict__.get(field)
+        if not isinstance(kind, Kind):
+            raise TypeError(f"{cls.__name__}.{field} needs a specifier such as uint(8)")
+        kinds[field] = kind
+        delattr(cls, field)
+    made = dataclasses.dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    made.KINDS = kinds
+    made.STEPS = tuple(_runs(kinds))
+    return made
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(uint, sint, flag, octets, rest, only_if, repeat),
+)
+def record(cls: type[R]) -> type[R]:
+    """Turn the annotated fields of *cls* into a wire record."""
+    return _make(cls)
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(uint, sint, flag, octets, rest, only_if, repeat),
+)
+def command(
+    cid: int, direction: Direction, *, size: int, alone: bool = False, multicast: bool = False
+) -> Callable[[type[C]], type[C]]:
+    """Turn *cls* into a command.
+
+    Args:
+        cid: The command identifier.
+        direction: Who sends it.
+        size: Octets of the shortest body the document allows; a declaration that does not add up
+            to it, for instance because reserved bits were forgotten, is a TypeError at import.
+        alone: The command must be the only one of its payload.
+        multicast: A device accepts it on a multicast address.
+    """
+
+    def make(cls: type[C]) -> type[C]:
+        made = _make(cls)
+        made.CID, made.DIRECTION, made.ALONE, made.MULTICAST = cid, direction, alone, multicast
+        declared = sum(
+            (0 if step.condition else step.size) if isinstance(step, Run) else step[1].size()[0]
+            for step in made.STEPS
+        )
+        if declared != size:
+            raise TypeError(f"{cls.__name__} declares {declared} octets, not {size}")
+        return made
+
+    return make
