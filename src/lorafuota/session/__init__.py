@@ -1,0 +1,1 @@
+"""Device and server sides of the packages: time and payloads in, actions out."""

@@ -1,0 +1,222 @@
+"""The device side of a whole update: routes ports and frames, and puts answers into uplinks.
+
+Two inputs, octets and time; one output, the returned list of actions.  What arrives from the air
+never raises: it is executed, dropped or rejected, and the list says which.  A payload is read to
+its end before its first command is executed.
+
+For now there are sessions behind Remote Multicast Setup, Fragmented Data Block Transport and
+Multi-Package Access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, final
+
+from ..errors import FieldError
+from ..link import Drop
+from ..multipackage import v1 as multipackage
+from ..multipackage.commandset import CommandSet, read_command_set
+from ..package import MAX_PAYLOAD, Package, PackageVersionAns, PackageVersionReq
+from ..types import DOWNLINK, BytesLike
+from ..wire import Command
+from .actions import Action, Answer, Dropped, DropReason, Rejected, Send
+from .fragmentation import FragDevice
+from .multicast import McDevice
+from .multipackage import AnswerBuffer
+
+__all__ = ["FuotaDevice"]
+
+_SMALLEST_UPLINK: Final = 11
+
+
+@final
+class FuotaDevice:
+    """One device.  Knows no radio, no clock, no file."""
+
+    def __init__(
+        self,
+        *,
+        multicast: McDevice,
+        fragmentation: FragDevice,
+        fports: Mapping[str, int] | None = None,
+        max_payload: int = MAX_PAYLOAD,
+    ) -> None:
+        """Put a device together from its sessions.
+
+        Args:
+            multicast: Its groups.
+            fragmentation: Its blocks.
+            fports: FPort by package name, where it is not the document's.
+            max_payload: Octets an uplink can carry at the present data rate, 11 to 242; may be
+                changed at any time.
+
+        Raises:
+            FieldError: A port is taken twice or out of range, or *max_payload* is.
+        """
+        self.multicast, self.fragmentation = multicast, fragmentation
+        self.max_payload = max_payload
+        if not _SMALLEST_UPLINK <= max_payload <= MAX_PAYLOAD:
+            expected = f"int in {_SMALLEST_UPLINK}..{MAX_PAYLOAD}"
+            raise FieldError("FuotaDevice", "max_payload", max_payload, expected)
+        self._buffer = AnswerBuffer()
+        own = (multipackage.PACKAGE, multicast.profile.package, fragmentation.profile.package)
+        self._fports: dict[int, Package] = {}
+        for package in own:
+            fport = (
+                package.fport
+                if package.identifier == 0
+                else ((fports or {}).get(package.name, package.fport))
+            )
+            if not 1 <= fport <= 225 or fport in self._fports:
+                raise FieldError("FuotaDevice", package.name, fport, "a port of its own in 1..224")
+            self._fports[fport] = package
+        self._packages = {package.identifier: package for package in own}
+
+    def receive_frame(self, phy: BytesLike, *, now: float) -> list[Action]:
+        """Take one multicast PHYPayload off the air; return what it caused, in order.
+
+        Args:
+            phy: The frame, MHDR to MIC.
+            now: GPS seconds, by the device's clock.
+        """
+        opened = self.multicast.open(phy)
+        if isinstance(opened, Drop):
+            return [Dropped(DropReason.FRAME, opened.name)]
+        mc_group_id, frame = opened
+        return self.receive(frame.fport, frame.payload, now=now, mc_group_id=mc_group_id)
+
+    def receive(
+        self, fport: int, payload: BytesLike, *, now: float, mc_group_id: int | None = None
+    ) -> list[Action]:
+        """Take one application payload in the clear; return what it caused, in order.
+
+        Args:
+            fport: The port it came on.
+            payload: FRMPayload in the clear.
+            now: GPS seconds, by the device's clock.
+            mc_group_id: The group on whose address it arrived; None for unicast.
+        """
+        payload = bytes(payload)
+        package = self._fports.get(fport)
+        if package is None:
+            return [Dropped(DropReason.FPORT, f"FPort {fport}")]
+        if package is multipackage.PACKAGE:
+            return self._receive_set(fport, payload, now, mc_group_id)
+        results: list[Answer | Action] = []
+        for parsed in package.parse(payload, DOWNLINK):
+            if isinstance(parsed, Command):
+                results += self._execute(package, parsed, now, mc_group_id, self.max_payload)
+            else:
+                results.append(Rejected(fport, payload, parsed.error))
+        return self._send(fport, results, now)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When :meth:`tick` will next have something to do, in GPS seconds."""
+        deadlines = (self.multicast.next_deadline, self.fragmentation.next_deadline)
+        return min((one for one in deadlines if one is not None), default=None)
+
+    def tick(self, *, now: float) -> list[Action]:
+        """Let time pass.  Harmless when called too early or too often."""
+        fport = self._fport_of(self.fragmentation.profile.package)
+        reports = self._send(fport, self.fragmentation.tick(now=now), now)
+        return reports + self._send(fport, self.multicast.tick(now=now), now)
+
+    def _fport_of(self, package: Package) -> int:
+        [fport] = [at for at, one in self._fports.items() if one is package]
+        return fport
+
+    def _execute(
+        self,
+        package: Package,
+        command: Command,
+        now: float,
+        mc_group_id: int | None,
+        max_payload: int,
+    ) -> list[Answer | Action]:
+        if package is self.multicast.profile.package:
+            return self.multicast.execute(
+                command, now=now, mc_group_id=mc_group_id, max_payload=max_payload
+            )
+        if package is self.fragmentation.profile.package:
+            return self.fragmentation.execute(command, now=now, mc_group_id=mc_group_id)
+        return self._own_command(command)
+
+    def _send(self, fport: int, results: list[Answer | Action], now: float) -> list[Action]:
+        """Put the answers into uplinks: those due now together, later ones each in its own."""
+        actions: list[Action] = []
+        together = b""
+        for result in results:
+            if not isinstance(result, Answer):
+                actions.append(result)
+                continue
+            octets = result.command.encode()
+            if result.delay_seconds:
+                actions.append(Send(fport, octets, now + result.delay_seconds))
+                continue
+            if together and len(together) + len(octets) > self.max_payload:
+                actions.append(Send(fport, together, now))
+                together = b""
+            together += octets
+        if together:
+            actions.append(Send(fport, together, now))
+        return actions
+
+    # Multi-Package Access
+
+    def _receive_set(
+        self, fport: int, payload: bytes, now: float, mc_group_id: int | None
+    ) -> list[Action]:
+        if mc_group_id is not None:
+            return [Dropped(DropReason.UNICAST_ONLY, "FPort 225")]
+        found = read_command_set(payload, self._packages)
+        actions: list[Action] = []
+        if isinstance(found, CommandSet):
+            actions += self._execute_set(found, now)
+            if found.leftover is not None:
+                actions.append(Rejected(fport, payload, found.leftover.error))
+        else:
+            self._buffer.request(found)
+        while (frame := self._buffer.next_frame(self.max_payload)) is not None:
+            actions.append(Send(fport, frame, now))
+        return actions
+
+    def _execute_set(self, commands: CommandSet, now: float) -> list[Action]:
+        actions: list[Action] = []
+        if commands.commands:
+            self._buffer.begin(commands.token)
+        named = 0  # the package the last answer belongs to
+        for one in commands.commands:
+            package = self._packages[one.package]
+            for result in self._execute(package, one.command, now, None, multipackage.BUFFER_SIZE):
+                if not isinstance(result, Answer):
+                    actions.append(result)
+                    continue
+                identify = one.explicit or one.package != named
+                octets = bytes((0x80 | one.package,)) if identify else b""
+                if not self._buffer.append(octets + result.command.encode()):
+                    return actions
+                named = one.package
+        return actions
+
+    def _own_command(self, command: Command) -> list[Answer | Action]:
+        match command:
+            case PackageVersionReq():
+                own = multipackage.PACKAGE
+                version = PackageVersionAns(
+                    package_identifier=own.identifier, package_version=own.version
+                )
+                return [Answer(version)]
+            case multipackage.DevPackageReq():
+                infos = tuple(
+                    multipackage.PackageInfo(
+                        package_identifier=one.identifier, package_version=one.version, port=fport
+                    )
+                    for fport, one in self._fports.items()
+                )
+                return [
+                    Answer(multipackage.DevPackageAns(nb_total_packages=len(infos), packages=infos))
+                ]
+            case _:
+                return [Dropped(DropReason.DIRECTION, type(command).__name__)]
