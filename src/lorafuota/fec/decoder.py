@@ -1,0 +1,646 @@
+"""The receiving end: a block from any fragments that suffice.
+
+How it works.  Plain fragments go straight into the block.  Coded ones are kept as they came.  Each
+coded fragment is an equation between plain ones; with those that arrived substituted, L unknowns
+are left, the *lost* fragments, and the block can be rebuilt as soon as L independent equations are
+there.  The decoder keeps two things apart:
+
+* **The rank**, which tells how many fragments are still missing, needs only the lines of the
+  matrix and no payload.  It is brought up to date when somebody asks, and by itself when there are
+  as many coded fragments as lost ones, since only then the block can be complete.  Feeding is cheap
+  until then.  The columns the rank is counted over are frozen when counting begins; a plain
+  fragment that arrives later is one more line, with a single one.
+* **The solution** is computed once, when the block or a check is asked for.
+
+A fragment that adds no rank is not waste.  It must be the XOR of others that arrived, so it is
+kept as a check, and tells of a wrong variant and of damaged or forged fragments, which a decoder
+otherwise turns into a wrong block without noticing.  The check says *that* something is wrong, not
+who: when a fragment disagrees, the liar may as well be among those it disagrees with.
+
+What a decoder knows is plain data: it can be copied, pickled, or saved as JSON and restored.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from itertools import compress
+from typing import Final, Self, final
+
+from bitarray import bitarray
+
+from ..errors import FieldError, IntegrityError, StateError
+from . import kernels
+from .matrix import MAX_N, require_int, require_variant, unpack
+from .variant import ParityVariant
+
+__all__ = ["CheckResult", "Fed", "FragDecoder", "State", "memory_bound"]
+
+State = dict[str, int | str | bool | list[int] | None]
+"""A saved decoder: what JSON can hold, with octets as base64."""
+
+_FORMAT: Final = 1
+_MAX_COUNT: Final = 2**63 - 1
+_FLAGS: Final = MAX_N + 1  # bits in a set of fragment numbers; bit 0 stands for no number
+
+
+class Fed(enum.Enum):
+    """What became of a fragment."""
+
+    ACCEPTED = "accepted"
+    """News, and kept.  Whether it adds rank is seen later."""
+    REPEAT = "repeat"
+    """This number was here before, with the same octets."""
+    CONFLICT = "conflict"
+    """This number was here before, with other octets; the first are kept."""
+    DROPPED = "dropped"
+    """Adds nothing, and ``max_checks`` such fragments are kept already."""
+    AGREES = "agrees"
+    """Came after the block was complete, and is what the block makes it."""
+    DISAGREES = "disagrees"
+    """Came after the block was complete, and is not what the block makes it."""
+    GIVEN_UP = "given up"
+    """Ignored: more was lost than ``max_lost``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What the fragments that were not needed say about the others."""
+
+    checked: int
+    """Spare fragments that were compared with what the others make them."""
+    disagreeing: tuple[int, ...]
+    """Numbers of those that differ, ascending."""
+    conflicting: tuple[int, ...]
+    """Numbers that arrived with different octets, ascending."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing contradicts anything.  Proves little when *checked* is zero."""
+        return not self.disagreeing and not self.conflicting
+
+    def __str__(self) -> str:
+        text = f"{len(self.disagreeing)} of {self.checked} spare fragments disagree"
+        if self.disagreeing:
+            text += f" ({_some(self.disagreeing)})"
+        if self.conflicting:
+            text += f"; different octets under the same number: {_some(self.conflicting)}"
+        return text
+
+
+def _check_parameters(nb_frag: int, frag_size: int, max_lost: int | None, max_checks: int) -> None:
+    """Refuse what cannot be a decoder, before anything is allocated."""
+    require_int("FragDecoder", "nb_frag", nb_frag, 1, MAX_N)
+    require_int("FragDecoder", "frag_size", frag_size, 1, 255)
+    if max_lost is not None:
+        require_int("FragDecoder", "max_lost", max_lost, 0, MAX_N)
+    require_int("FragDecoder", "max_checks", max_checks, 0, MAX_N)
+
+
+def memory_bound(
+    *, nb_frag: int, frag_size: int, max_lost: int | None = None, max_checks: int = 64
+) -> int:
+    """Return the most octets a :class:`FragDecoder` with these parameters ever needs.
+
+    With M fragments of S octets of which at most L are lost (*max_lost*, or all M), and C checks::
+
+        M * S + (L + C) * (S + 200) + L * 8 * ceil(L / 64) + 16384         held
+        M * (S + 80) + (L + C) * (3 * S + 400) + L * (L / 4 + S + 200)     at work, on top
+
+    What is held while nothing is lost is little more than the block.  Lines of the matrix that all
+    decoders of a process share (:mod:`._reference`) are not counted: at most 10 MB.
+
+    Raises:
+        FieldError: A parameter is out of the range :class:`FragDecoder` takes.
+    """
+    _check_parameters(nb_frag, frag_size, max_lost, max_checks)
+    lost = nb_frag if max_lost is None else min(nb_frag, max_lost)
+    coded = lost + min(max_checks, MAX_N - nb_frag)
+    held = nb_frag * frag_size + coded * (frag_size + 200) + kernels.basis_octets(lost) + 16384
+    work = nb_frag * (frag_size + 80) + coded * (3 * frag_size + 400)
+    return held + work + lost * (lost // 4 + frag_size + 200)
+
+
+@final
+class FragDecoder:
+    """Collects the fragments of one block until it can be rebuilt.
+
+    Attributes:
+        nb_frag: M, the number of plain fragments in the block.
+        frag_size: Octets in a fragment.
+        variant: How lines of the parity matrix are drawn.
+        max_lost: How many lost plain fragments the imitated device can make good, None for all.
+        max_checks: How many spare fragments are kept until the block is complete.
+    """
+
+    def __init__(
+        self,
+        *,
+        nb_frag: int,
+        frag_size: int,
+        variant: ParityVariant,
+        max_lost: int | None = None,
+        max_checks: int = 64,
+    ) -> None:
+        """Prepare for a block; see :func:`memory_bound` for what that may take.
+
+        Args:
+            nb_frag: M, 1 to 16383.
+            frag_size: Octets in a fragment, 1 to 255.
+            variant: How lines of the parity matrix are drawn.
+            max_lost: Imitate a device whose matrix has this many lines (TS004-2.0.0, MemoryError):
+                when the first coded fragment arrives and more plain ones are lost by then, the
+                decoder gives up for good, even if the lost ones come later.
+            max_checks: Spare fragments to keep before the block is complete, 0 to 16383.
+
+        Raises:
+            FieldError: A parameter is out of range.
+        """
+        _check_parameters(nb_frag, frag_size, max_lost, max_checks)
+        self.nb_frag, self.frag_size = nb_frag, frag_size
+        self.variant = require_variant("FragDecoder", variant)
+        self.max_lost, self.max_checks = max_lost, max_checks
+
+        self._received = bitarray(nb_frag, endian="little")  # plain fragments that arrived
+        self._lost = nb_frag  # ... and how many did not
+        self._block = bytearray(nb_frag * frag_size)  # zeros where a fragment is missing
+        self._coded: dict[int, bytes] = {}  # in order of arrival; empty once solved
+        self._given_up = self._solved = False
+
+        # The rank.  Nothing here is saved: it follows from what is above.
+        self._basis: bytearray | None = None
+        self._columns = bitarray(endian="little")  # what the basis is over: lost when it began
+        self._substituted = 0  # ... and how many had arrived
+        self._pending: list[int] = []  # arrived, and not yet in the basis
+        self._basis_rank = 0
+        self._independent: set[int] = set()  # fragments that raised the rank
+
+        self._nb_frag_received = self._repeats = self._conflicts = 0
+        self._seen = bitarray(_FLAGS, endian="little")  # once solved: numbers that were here before
+        self._disagreeing = bitarray(_FLAGS, endian="little")
+        self._conflicting = bitarray(_FLAGS, endian="little")
+
+    # Feeding
+
+    def feed(self, n: int, payload: bytes | bytearray | memoryview) -> Fed:
+        """Take fragment *n*, in any order, any number of times.
+
+        Args:
+            n: Fragment number, 1 to 16383.
+            payload: Its ``frag_size`` octets.
+
+        Returns:
+            What became of it.
+
+        Raises:
+            FieldError: *n* is out of range or *payload* has the wrong length.  What a radio brings
+                has to be looked at before; such a fragment is no fragment of this block.
+        """
+        require_int("FragDecoder", "n", n, 1, MAX_N)
+        payload = bytes(payload)
+        if len(payload) != self.frag_size:
+            expected = f"{self.frag_size} octets"
+            raise FieldError("FragDecoder", "payload", f"{len(payload)} octets", expected)
+        if self._given_up:
+            return Fed.GIVEN_UP
+        if self.complete:
+            return self._verify(n, payload)
+        self._nb_frag_received = min(self._nb_frag_received + 1, MAX_N)
+        known = self._plain(n) if self._has_plain(n) else self._coded.get(n)
+        if known is not None:
+            if known == payload:
+                self._repeats += 1
+                return Fed.REPEAT
+            return self._conflict(n)
+        if n <= self.nb_frag:
+            self._block[(n - 1) * self.frag_size : n * self.frag_size] = payload
+            self._received[n - 1] = 1
+            self._lost -= 1
+            self._pend(n)
+            return Fed.ACCEPTED
+        if self.max_lost is not None and self._lost > self.max_lost:
+            self._given_up = True
+            return Fed.GIVEN_UP
+        self._coded[n] = payload
+        self._pend(n)
+        return self._limit_checks(n) if len(self._coded) >= self._lost else Fed.ACCEPTED
+
+    def _has_plain(self, n: int) -> bool:
+        return n <= self.nb_frag and bool(self._received[n - 1])
+
+    def _plain(self, n: int) -> bytes:
+        return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
+
+    def _pend(self, n: int) -> None:
+        if self._basis is not None:
+            self._pending.append(n)
+
+    def _conflict(self, n: int) -> Fed:
+        self._conflicts += 1
+        self._conflicting[n] = 1
+        return Fed.CONFLICT
+
+    def _limit_checks(self, newest: int) -> Fed:
+        """Keep no more than ``max_checks`` spare fragments, the oldest.
+
+        Called when a coded fragment has arrived and there are enough to count the rank anyway, so
+        that what is dropped depends on what was fed and not on what was asked in between.
+        """
+        self._count_rank()
+        excess = self.checks - self.max_checks
+        if excess <= 0:
+            return Fed.ACCEPTED
+        if excess == 1 and newest not in self._independent:
+            excess_numbers = [newest]  # what is below would find the same, at a price
+        else:
+            excess_numbers = self._spare()[-excess:]
+        for n in excess_numbers:
+            del self._coded[n]
+        return Fed.DROPPED if newest not in self._coded else Fed.ACCEPTED
+
+    def _verify(self, n: int, payload: bytes) -> Fed:
+        """Compare a fragment with the complete block."""
+        self._solve()
+        agrees = payload == self._product([n])
+        if self._seen[n]:  # only whether the first one agreed is known, not what it was
+            if agrees is not bool(self._disagreeing[n]):
+                self._repeats += 1
+                return Fed.REPEAT
+            return self._conflict(n)
+        self._seen[n] = 1
+        self._disagreeing[n] = not agrees
+        return Fed.AGREES if agrees else Fed.DISAGREES
+
+    # Asking
+
+    @property
+    def rank(self) -> int:
+        """How many independent fragments arrived; ``nb_frag`` when the block is complete."""
+        if self._solved:
+            return self.nb_frag
+        if not self._coded:
+            return self.nb_frag - self._lost
+        self._count_rank()
+        return self._substituted + self._basis_rank
+
+    @property
+    def missing(self) -> int:
+        """How many more independent fragments are needed (MissingFrag of TS004); never rises."""
+        return self.nb_frag - self.rank
+
+    @property
+    def complete(self) -> bool:
+        """Whether the block can be rebuilt."""
+        if self._solved or not self._lost:
+            return True
+        return len(self._coded) >= self._lost and self.missing == 0
+
+    @property
+    def received(self) -> bitarray:
+        """A map of the plain fragments that arrived: bit ``i`` for fragment ``i + 1``."""
+        return self._received.copy()
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Numbers of the plain fragments that did not arrive, rebuilt or not."""
+        return _numbers(~self._received, 1)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether more was lost than ``max_lost``; such a decoder never completes."""
+        return self._given_up
+
+    @property
+    def nb_frag_received(self) -> int:
+        """Fragments fed before the block was complete, repeats too (NbFragReceived of TS004)."""
+        return self._nb_frag_received
+
+    @property
+    def repeats(self) -> int:
+        """How often a fragment came again with the same octets."""
+        return self._repeats
+
+    @property
+    def conflicts(self) -> int:
+        """How often a fragment came again with other octets."""
+        return self._conflicts
+
+    @property
+    def checks(self) -> int:
+        """How many spare fragments are there to be compared, or have been."""
+        if self._solved:
+            return self._seen.count() - self.nb_frag
+        if not self._coded:
+            return 0
+        return len(self._coded) + self.nb_frag - self._lost - self.rank
+
+    def check(self) -> CheckResult:
+        """Compare the fragments that add no rank with what the others make them.
+
+        This works before the block is complete, too, and then costs about as much as rebuilding
+        it each time there is something to compare.  Afterwards the result is kept.
+        """
+        checked, disagreeing = self.checks, self._disagreeing
+        if self.complete:
+            self._solve()
+        elif checked:
+            disagreeing = self._contradictions()
+        return CheckResult(checked, _numbers(disagreeing), _numbers(self._conflicting))
+
+    def block(self) -> bytes:
+        """Return the rebuilt block, padding included.
+
+        Raises:
+            StateError: Fragments are missing.
+            IntegrityError: A spare fragment disagrees, or a number came with different octets.
+                Then the variant is wrong, or a fragment was damaged or forged.
+        """
+        block = self.block_despite_disagreement()
+        result = self.check()
+        if not result.ok:
+            raise IntegrityError("FragDecoder.block", str(result))
+        return block
+
+    def block_despite_disagreement(self) -> bytes:
+        """Return the rebuilt block even if spare fragments say that it is wrong.
+
+        For callers who hold a MIC or a signature against it.
+
+        Raises:
+            StateError: Fragments are missing.
+        """
+        if not self.complete:
+            reason = f"{self.missing} fragments are missing"
+            if self._given_up:
+                reason = f"given up: more than {self.max_lost} fragments were lost"
+            raise StateError("FragDecoder.block", reason)
+        self._solve()
+        return bytes(self._block)
+
+    # Linear algebra
+
+    def _count_rank(self) -> None:
+        """Bring the basis up to date."""
+        if self._basis is None:
+            self._columns, self._substituted = ~self._received, self.nb_frag - self._lost
+            self._basis = bytearray(kernels.basis_octets(self._lost))
+            self._pending = list(self._coded)
+            self._basis_rank = 0
+            self._independent = set()
+        if self._pending:
+            code = self.variant.code
+            columns = self._columns.tobytes()
+            added = kernels.ACTIVE.rank_add(self._basis, columns, self.nb_frag, self._pending, code)
+            raised = list(compress(self._pending, added))
+            self._basis_rank += len(raised)
+            self._independent.update(raised)
+            self._pending = []
+
+    def _spare(self) -> list[int]:
+        """Return the coded fragments the lost ones do not need, in order of arrival.
+
+        Counting anew over what is lost now makes ``_independent`` the ones they do need.
+        """
+        if self._columns != ~self._received:
+            self._basis = None
+        self._count_rank()
+        return [n for n in self._coded if n not in self._independent]
+
+    def _product(self, numbers: Iterable[int]) -> bytes:
+        return kernels.ACTIVE.product(
+            self._block, self.frag_size, self.nb_frag, list(numbers), self.variant.code
+        )
+
+    def _solve(self) -> None:
+        """Rebuild what was lost, compare what was spare, and forget the coded fragments."""
+        if self._solved:
+            return
+        size = self.frag_size
+        spare = self._spare()
+        needed = [n for n in self._coded if n in self._independent]
+        lost = self.lost
+        found = kernels.ACTIVE.solve(
+            self._block,
+            (~self._received).tobytes(),
+            size,
+            self.nb_frag,
+            needed,
+            b"".join([self._coded[n] for n in needed]),
+            self.variant.code,
+        )
+        for i, n in enumerate(lost):
+            self._block[(n - 1) * size : n * size] = found[i * size : (i + 1) * size]
+        expected = self._product(spare)
+        for i, n in enumerate(spare):
+            self._disagreeing[n] = self._coded[n] != expected[i * size : (i + 1) * size]
+        self._seen[1 : self.nb_frag + 1] = self._received
+        for n in self._coded:
+            self._seen[n] = 1
+        self._coded = {}
+        self._basis, self._independent, self._solved = None, set(), True
+
+    def _contradictions(self) -> bitarray:
+        """Return the spare fragments that are not the XOR of others, with the block incomplete.
+
+        Elimination as in the reference kernels: a row is an integer, payload below, coefficients
+        above.  A row without coefficients must have no payload either.
+        """
+        size, width = self.frag_size, 8 * self.frag_size
+        columns = ~self._received
+        packed = kernels.ACTIVE.lines(self.nb_frag, list(self._coded), self.variant.code)
+        known = self._product(self._coded)
+        line_size = (self.nb_frag + 7) // 8
+        rows: dict[int, int] = {}
+        disagreeing = bitarray(_FLAGS, endian="little")
+        for i, (n, payload) in enumerate(self._coded.items()):
+            line = unpack(packed[i * line_size : (i + 1) * line_size], self.nb_frag)[columns]
+            row = int.from_bytes(line.tobytes(), "little") << width
+            row |= int.from_bytes(payload, "little") ^ int.from_bytes(
+                known[i * size : (i + 1) * size], "little"
+            )
+            while (length := row.bit_length()) > width and length in rows:
+                row ^= rows[length]
+            if length > width:
+                rows[length] = row
+            else:
+                disagreeing[n] = row != 0
+        return disagreeing
+
+    # Saving
+
+    def save(self) -> State:
+        """Return the whole state as data that JSON can hold; it may be restored anywhere.
+
+        The size is that of the fragments received, a third more for base64, and a few hundred
+        octets.  Restoring it needs no other file, and not the same kernels.
+        """
+        if self._solved:
+            fragments = bytes(self._block)
+        else:
+            fragments = b"".join([self._plain(n) for n in _numbers(self._received, 1)])
+        return {
+            "format": _FORMAT,
+            "nb_frag": self.nb_frag,
+            "frag_size": self.frag_size,
+            "variant": self.variant.value,
+            "max_lost": self.max_lost,
+            "max_checks": self.max_checks,
+            "given_up": self._given_up,
+            "solved": self._solved,
+            "received": _to_base64(self._received.tobytes()),
+            "fragments": _to_base64(fragments),
+            "coded": list(self._coded),
+            "payloads": _to_base64(b"".join(self._coded.values())),
+            "nb_frag_received": self._nb_frag_received,
+            "repeats": self._repeats,
+            "conflicts": self._conflicts,
+            "seen": _to_base64(self._seen.tobytes().rstrip(b"\0")),
+            "disagreeing": _to_base64(self._disagreeing.tobytes().rstrip(b"\0")),
+            "conflicting": _to_base64(self._conflicting.tobytes().rstrip(b"\0")),
+        }
+
+    @classmethod
+    def restore(cls, state: Mapping[str, object]) -> Self:
+        """Return the decoder that *state* was saved from.
+
+        Raises:
+            FieldError: *state* is not what :meth:`save` returns.  Its octets are not
+                authenticated: keep it where only you can write, or sign it.
+        """
+        saved = _Saved(state)
+        self = cls(
+            nb_frag=saved.integer("nb_frag", 1, MAX_N),
+            frag_size=saved.integer("frag_size", 1, 255),
+            variant=saved.variant(),
+            max_lost=None if saved.get("max_lost") is None else saved.integer("max_lost", 0, MAX_N),
+            max_checks=saved.integer("max_checks", 0, MAX_N),
+        )
+        self._given_up, self._solved = saved.flag("given_up"), saved.flag("solved")
+        self._received = saved.bits("received", self.nb_frag)
+        self._lost = self._received.count(0)
+        hopeless = self.max_lost is not None and self._lost > self.max_lost
+        if self._given_up and not hopeless:
+            raise saved.error("given_up", "false when no more than max_lost are lost")
+        if self._solved and hopeless:
+            raise saved.error("solved", "false when more than max_lost are lost")
+        self._restore_fragments(saved, 0 if self._solved or hopeless else MAX_N)
+        known = self.nb_frag - self._lost + len(self._coded)
+        self._nb_frag_received = saved.integer("nb_frag_received", known, MAX_N)
+        self._repeats = saved.integer("repeats", 0, _MAX_COUNT)
+        self._conflicting = saved.numbers("conflicting")
+        self._conflicts = saved.integer("conflicts", self._conflicting.count(), _MAX_COUNT)
+        self._restore_checks(saved)
+        return self
+
+    def _restore_fragments(self, saved: _Saved, most_coded: int) -> None:
+        size = self.frag_size
+        stored = range(1, self.nb_frag + 1) if self._solved else _numbers(self._received, 1)
+        octets = saved.octets("fragments", len(stored) * size)
+        for i, n in enumerate(stored):
+            self._block[(n - 1) * size : n * size] = octets[i * size : (i + 1) * size]
+        most_coded = min(most_coded, self.nb_frag + self.max_checks)
+        coded = saved.coded(self.nb_frag + 1, most_coded)
+        octets = saved.octets("payloads", len(coded) * size)
+        self._coded = {n: octets[i * size : (i + 1) * size] for i, n in enumerate(coded)}
+
+    def _restore_checks(self, saved: _Saved) -> None:
+        self._seen, self._disagreeing = saved.numbers("seen"), saved.numbers("disagreeing")
+        if self._solved:
+            enough = self._seen.count() >= self.nb_frag
+            if not enough or (self._received & ~self._seen[1 : self.nb_frag + 1]).any():
+                raise saved.error("seen", "all fragments received, and enough for the block")
+        elif self._seen.any():
+            raise saved.error("seen", "no numbers before the block is rebuilt")
+        possible = not (self._disagreeing & ~self._seen).any()
+        if not possible or self._disagreeing.count() > self.checks:
+            raise saved.error("disagreeing", "numbers in seen, no more than were spare")
+
+
+class _Saved:
+    """Reads a saved state with suspicion: every value is right or a FieldError."""
+
+    def __init__(self, state: Mapping[str, object]) -> None:
+        if not isinstance(state, Mapping):
+            raise FieldError("FragDecoder.restore", "state", type(state).__name__, "a mapping")
+        self._state = state
+        self.integer("format", _FORMAT, _FORMAT)
+
+    def error(self, field: str, expected: str) -> FieldError:
+        """Return the error for *field*."""
+        return FieldError("FragDecoder.restore", field, self._state.get(field), expected)
+
+    def get(self, field: str) -> object:
+        """Return the value of *field*, whatever it is."""
+        return self._state.get(field)
+
+    def integer(self, field: str, lowest: int, highest: int) -> int:
+        """Return a whole number from *lowest* to *highest*."""
+        return require_int("FragDecoder.restore", field, self.get(field), lowest, highest)
+
+    def flag(self, field: str) -> bool:
+        """Return a truth value."""
+        value = self.get(field)
+        if not isinstance(value, bool):
+            raise self.error(field, "true or false")
+        return value
+
+    def variant(self) -> ParityVariant:
+        """Return the variant."""
+        try:
+            return ParityVariant(self.get("variant"))
+        except ValueError:
+            raise self.error("variant", "the value of a ParityVariant") from None
+
+    def octets(self, field: str, lowest: int, highest: int | None = None) -> bytes:
+        """Return octets: exactly *lowest*, or from *lowest* to *highest*."""
+        value = self.get(field)
+        highest = lowest if highest is None else highest
+        try:
+            octets = base64.b64decode(value, validate=True) if isinstance(value, str) else None
+        except ValueError:  # not base64; binascii.Error is one
+            octets = None
+        if octets is None or not lowest <= len(octets) <= highest:
+            raise self.error(field, f"base64 of {lowest}..{highest} octets")
+        return octets
+
+    def bits(self, field: str, length: int) -> bitarray:
+        """Return a map of *length* bits."""
+        octets = self.octets(field, (length + 7) // 8)
+        bits = unpack(octets, length)
+        if bits.tobytes() != octets:
+            raise self.error(field, f"a map of {length} bits")
+        return bits
+
+    def numbers(self, field: str) -> bitarray:
+        """Return a set of fragment numbers."""
+        octets = self.octets(field, 0, _FLAGS // 8)
+        bits = unpack(octets.ljust(_FLAGS // 8, b"\0"), _FLAGS)
+        if bits[0]:
+            raise self.error(field, "a set of fragment numbers without 0")
+        return bits
+
+    def coded(self, lowest: int, most: int) -> list[int]:
+        """Return the numbers of at most *most* coded fragments, all different."""
+        value = self.get("coded")
+        if not isinstance(value, list) or len(value) > most:
+            raise self.error("coded", f"list of at most {most} numbers")
+        numbers = [require_int("FragDecoder.restore", "coded", n, lowest, MAX_N) for n in value]
+        if len(set(numbers)) < len(numbers):
+            raise self.error("coded", "numbers that differ")
+        return numbers
+
+
+def _to_base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
+
+
+def _numbers(bits: bitarray, first: int = 0) -> tuple[int, ...]:
+    """Return the positions of ones, counted from *first*."""
+    return tuple(compress(range(first, first + len(bits)), bits))
+
+
+def _some(numbers: tuple[int, ...]) -> str:
+    """Return the first few of *numbers*, in words."""
+    return ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")

@@ -1,0 +1,602 @@
+import base64
+import copy
+import json
+import pickle
+import random
+import tracemalloc
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from bitarray import bitarray
+
+from lorafuota.errors import FieldError, IntegrityError, StateError
+from lorafuota.fec import _reference
+from lorafuota.fec.decoder import CheckResult, Fed, FragDecoder, State, memory_bound
+from lorafuota.fec.encoder import FragEncoder
+from lorafuota.fec.matrix import MAX_N, parity_line
+from lorafuota.fec.variant import ParityVariant
+from tests.support import vectors
+
+VECTORS = vectors("ts004")
+V1, V2, ANNEX = ParityVariant
+every_variant = pytest.mark.parametrize("variant", ParityVariant)
+
+
+def pair(
+    nb_frag: int,
+    frag_size: int = 4,
+    variant: ParityVariant = V2,
+    max_lost: int | None = None,
+    max_checks: int = 64,
+) -> tuple[bytes, FragEncoder, FragDecoder]:
+    block = random.Random(nb_frag).randbytes(nb_frag * frag_size)
+    encoder = FragEncoder(block, frag_size=frag_size, variant=variant)
+    decoder = FragDecoder(
+        nb_frag=nb_frag,
+        frag_size=frag_size,
+        variant=variant,
+        max_lost=max_lost,
+        max_checks=max_checks,
+    )
+    return block, encoder, decoder
+
+
+def feed(decoder: FragDecoder, encoder: FragEncoder, numbers: Iterable[int]) -> list[Fed]:
+    return [decoder.feed(n, encoder.fragment(n)) for n in numbers]
+
+
+def wrong(payload: bytes) -> bytes:
+    return bytes([payload[0] ^ 0x10]) + payload[1:]
+
+
+@pytest.mark.parametrize("vector", VECTORS["decodings"], ids=lambda v: str(v["name"]))
+def test_blocks_complete_at_the_same_fragment_as_on_devices(vector: dict[str, Any]) -> None:
+    m, size = vector["nb_frag"], vector["frag_size"]
+    assert vector["block_rule"] == "octet i = (11*i+5) mod 256"
+    block = bytes((11 * i + 5) % 256 for i in range(m * size))
+    variant = ParityVariant(vector["variant"])
+    encoder = FragEncoder(block, frag_size=size, variant=variant)
+    decoder = FragDecoder(nb_frag=m, frag_size=size, variant=variant)
+    complete = []
+    for n in vector["received_n"]:
+        decoder.feed(n, encoder.fragment(n))
+        complete.append(decoder.complete)
+    after = vector["complete_after"]
+    assert complete == [False] * (after - 1) + [True] * (len(complete) - after + 1)
+    assert decoder.block() == block
+    assert len(decoder.lost) == vector["lost_uncoded"]
+
+
+# What a decoder knows
+
+
+def test_a_new_decoder_has_nothing() -> None:
+    decoder = pair(10)[2]
+    assert (decoder.rank, decoder.missing, decoder.complete, decoder.given_up) == (
+        0,
+        10,
+        False,
+        False,
+    )
+    assert (decoder.received, decoder.lost) == (bitarray(10), tuple(range(1, 11)))
+    assert (decoder.nb_frag_received, decoder.repeats, decoder.conflicts) == (0, 0, 0)
+    assert decoder.checks == 0
+    assert decoder.check() == CheckResult(0, (), ())
+
+
+def test_it_knows_which_plain_fragments_are_lost_even_when_they_are_rebuilt() -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, [1, 2, 4, 5, 6, 8, 9, 10])
+    assert (decoder.rank, decoder.missing, decoder.lost) == (8, 2, (3, 7))
+    assert decoder.received == bitarray("1101110111")
+    feed(decoder, encoder, range(11, 20))
+    assert (decoder.rank, decoder.missing, decoder.lost) == (10, 0, (3, 7))
+    assert decoder.received == bitarray("1101110111")
+    assert decoder.block() == block
+
+
+def test_the_received_map_is_a_copy() -> None:
+    decoder = pair(10)[2]
+    decoder.received.setall(1)
+    assert decoder.lost == tuple(range(1, 11))
+
+
+def test_without_loss_no_coded_fragment_is_needed() -> None:
+    block, encoder, decoder = pair(10)
+    assert feed(decoder, encoder, range(1, 11)) == [Fed.ACCEPTED] * 10
+    assert decoder.complete
+    assert decoder.block() == block
+
+
+def test_coded_fragments_before_plain_ones_are_as_good() -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, [14, 13, 12, 11, 20])
+    assert decoder.missing == 5
+    feed(decoder, encoder, [5, 1, 2, 3, 4, 6, 7])
+    assert decoder.complete
+    assert decoder.block() == block
+    assert decoder.check().ok
+
+
+def test_any_bytes_like_payload_is_taken() -> None:
+    block, encoder, decoder = pair(3)
+    decoder.feed(1, bytearray(encoder.fragment(1)))
+    decoder.feed(2, memoryview(encoder.fragment(2)))
+    assert (decoder.feed(3, encoder.fragment(3)), decoder.block()) == (Fed.ACCEPTED, block)
+
+
+def test_nb_frag_received_counts_repeats_and_stops_at_completion() -> None:
+    _, encoder, decoder = pair(4)
+    decoder.feed(1, wrong(encoder.fragment(1)))
+    feed(decoder, encoder, [1, 2, 2, 3])
+    assert decoder.nb_frag_received == 5
+    feed(decoder, encoder, [4, 4, 5, 6])
+    assert (decoder.nb_frag_received, decoder.complete) == (6, True)
+
+
+def test_nb_frag_received_stays_in_its_14_bits() -> None:
+    decoder = pair(2)[2]
+    for _ in range(MAX_N + 3):
+        decoder.feed(1, b"same")
+    assert (decoder.nb_frag_received, decoder.repeats) == (MAX_N, MAX_N + 2)
+
+
+# Repeats and conflicts
+
+
+def test_a_repeat_changes_nothing_but_the_count() -> None:
+    block, encoder, decoder = pair(10)
+    fed = feed(decoder, encoder, [1, 1, 12, 12, 1])
+    assert fed == [Fed.ACCEPTED, Fed.REPEAT, Fed.ACCEPTED, Fed.REPEAT, Fed.REPEAT]
+    assert (decoder.repeats, decoder.conflicts, decoder.missing) == (3, 0, 8)
+    feed(decoder, encoder, range(1, 11))
+    assert decoder.block() == block
+
+
+@pytest.mark.parametrize("n", [2, 12])
+def test_other_octets_under_a_known_number_are_a_conflict_and_the_first_are_kept(n: int) -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, [n])
+    bad = wrong(encoder.fragment(n))
+    assert [decoder.feed(n, bad) for _ in range(2)] == [Fed.CONFLICT] * 2
+    assert (decoder.conflicts, decoder.repeats) == (2, 0)
+    assert decoder.check() == CheckResult(0, (), (n,))
+    feed(decoder, encoder, [i for i in range(1, 11) if i != 2] + [11, 12, 13])
+    assert decoder.complete
+    assert decoder.block_despite_disagreement() == block
+    with pytest.raises(IntegrityError, match=f"different octets under the same number: {n}$"):
+        decoder.block()
+
+
+def test_a_conflict_after_completion_is_one_too() -> None:
+    block, encoder, decoder = pair(4)
+    feed(decoder, encoder, [1, 2, 3, 4])
+    assert decoder.block() == block
+    assert decoder.feed(4, wrong(encoder.fragment(4))) is Fed.CONFLICT
+    assert decoder.feed(4, encoder.fragment(4)) is Fed.REPEAT
+    assert decoder.check() == CheckResult(0, (), (4,))
+    with pytest.raises(IntegrityError):
+        decoder.block()
+
+
+# Spare fragments
+
+
+def test_spare_fragments_are_compared_before_and_after_completion() -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, [*range(2, 10), *range(11, 15)])
+    missing = decoder.missing
+    held = decoder.checks
+    feed(decoder, encoder, range(15, 30))
+    assert (missing + held, decoder.missing) == (0 + held, 0)
+    assert decoder.feed(30, encoder.fragment(30)) is Fed.AGREES
+    assert decoder.feed(1, encoder.fragment(1)) is Fed.AGREES
+    assert decoder.feed(1, encoder.fragment(1)) is Fed.REPEAT
+    assert decoder.check() == CheckResult(8 + 4 + 15 + 2 - 10, (), ())
+    assert decoder.block() == block
+
+
+def test_a_forged_fragment_after_completion_disagrees_for_good() -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, range(1, 11))
+    bad = wrong(encoder.fragment(15))
+    assert decoder.feed(15, bad) is Fed.DISAGREES
+    assert decoder.feed(15, bad) is Fed.REPEAT
+    assert decoder.check() == CheckResult(1, (15,), ())
+    assert decoder.feed(15, encoder.fragment(15)) is Fed.CONFLICT
+    assert decoder.check() == CheckResult(1, (15,), (15,))
+    assert decoder.block_despite_disagreement() == block
+    with pytest.raises(IntegrityError) as caught:
+        decoder.block()
+    assert str(caught.value) == (
+        "FragDecoder.block: 1 of 1 spare fragments disagree (15); "
+        "different octets under the same number: 15"
+    )
+
+
+def test_a_long_list_of_disagreeing_fragments_is_cut_in_the_message() -> None:
+    result = CheckResult(20, tuple(range(11, 25)), ())
+    assert str(result) == (
+        "14 of 20 spare fragments disagree (11, 12, 13, 14, 15, 16, 17, 18, ...)"
+    )
+    assert str(CheckResult(3, (), ())) == "0 of 3 spare fragments disagree"
+
+
+def test_a_forged_coded_fragment_is_noticed_when_a_plain_one_makes_it_spare() -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, range(1, 9))
+    decoder.feed(13, wrong(encoder.fragment(13)))
+    feed(decoder, encoder, [9, 10])
+    assert decoder.complete
+    assert decoder.check() == CheckResult(1, (13,), ())
+    assert decoder.block_despite_disagreement() == block
+
+
+def test_an_incomplete_block_has_checks_too() -> None:
+    _, encoder, decoder = pair(20)
+    blind = [n for n in range(21, 200) if not parity_line(n, 20, V2)[0]][:4]
+    feed(decoder, encoder, [*range(2, 21), *blind[:2]])
+    assert decoder.check() == CheckResult(2, (), ())
+    decoder.feed(blind[2], wrong(encoder.fragment(blind[2])))
+    assert decoder.check() == CheckResult(3, (blind[2],), ())
+    assert decoder.missing == 1
+    with pytest.raises(StateError, match="1 fragments are missing"):
+        decoder.block()
+
+
+def test_the_wrong_variant_is_noticed_with_one_spare_fragment() -> None:
+    block, encoder, _ = pair(100, variant=V1)
+    decoder = FragDecoder(nb_frag=100, frag_size=4, variant=V2)
+    feed(decoder, encoder, [*range(1, 91), *range(101, 115)])
+    while not decoder.complete or decoder.checks == 0:
+        feed(decoder, encoder, [decoder.nb_frag_received + 11])
+    assert decoder.block_despite_disagreement() != block
+    with pytest.raises(IntegrityError):
+        decoder.block()
+
+
+def test_no_more_spare_fragments_are_kept_than_asked_for() -> None:
+    block, encoder, decoder = pair(20, max_checks=3)
+    blind = [n for n in range(21, 300) if not parity_line(n, 20, V2)[0]]
+    fed = feed(decoder, encoder, [*range(2, 21), *blind[:6]])
+    assert fed == [Fed.ACCEPTED] * 22 + [Fed.DROPPED] * 3
+    assert (decoder.checks, decoder.missing) == (3, 1)
+    seeing = next(n for n in range(21, 300) if parity_line(n, 20, V2)[0])
+    assert feed(decoder, encoder, [seeing, blind[3]]) == [Fed.ACCEPTED, Fed.AGREES]
+    assert decoder.check() == CheckResult(4, (), ())
+    assert decoder.block() == block
+
+
+def test_the_oldest_spare_fragments_are_kept_when_many_turn_out_to_be_spare() -> None:
+    # M = 3 has three different lines: of the coded fragments that select fragment 1, the first
+    # is needed and the others are spare
+    block, encoder, decoder = pair(3, max_checks=1)
+    by_line: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for n in range(4, 60):
+        by_line[parity_line(n, 3, V2).find(1)].append(n)
+    zero = by_line[0]
+    assert feed(decoder, encoder, zero[:2]) == [Fed.ACCEPTED, Fed.ACCEPTED]
+    assert feed(decoder, encoder, [by_line[1][0]]) == [Fed.ACCEPTED]
+    assert feed(decoder, encoder, [zero[2]]) == [Fed.DROPPED]
+    assert decoder.save()["coded"] == [zero[0], zero[1], by_line[1][0]]
+    # a late plain fragment makes one more spare; the next coded one finds it out
+    assert feed(decoder, encoder, [1]) == [Fed.ACCEPTED]
+    assert decoder.checks == 2
+    assert feed(decoder, encoder, [by_line[1][1]]) == [Fed.DROPPED]
+    assert decoder.save()["coded"] == [zero[0], by_line[1][0]]
+    assert feed(decoder, encoder, [by_line[2][0]]) == [Fed.ACCEPTED]
+    assert (decoder.block(), decoder.check()) == (block, CheckResult(1, (), ()))
+
+
+# Small and large
+
+
+@every_variant
+def test_coding_cannot_help_a_single_fragment_but_can_contradict(variant: ParityVariant) -> None:
+    block, encoder, decoder = pair(1, variant=variant)
+    assert feed(decoder, encoder, [2, 3, 16383]) == [Fed.ACCEPTED] * 3
+    assert (decoder.missing, decoder.checks) == (1, 3)
+    assert decoder.check() == CheckResult(3, (), ())
+    decoder.feed(4, b"\0\0\0\1")
+    assert decoder.check() == CheckResult(4, (4,), ())
+    feed(decoder, encoder, [1])
+    assert decoder.check() == CheckResult(4, (4,), ())
+    assert decoder.block_despite_disagreement() == block
+
+
+@every_variant
+@pytest.mark.parametrize("m", [2, 3])
+def test_two_or_three_fragments_come_back_from_coded_ones_alone(
+    m: int, variant: ParityVariant
+) -> None:
+    block, encoder, decoder = pair(m, variant=variant)
+    feed(decoder, encoder, range(m + 1, m + 30))
+    assert (decoder.block(), decoder.received.count()) == (block, 0)
+
+
+@every_variant
+@pytest.mark.parametrize("m", [4, 8, 16, 64, 256])
+def test_powers_of_two_come_back(m: int, variant: ParityVariant) -> None:
+    block, encoder, decoder = pair(m, variant=variant)
+    feed(decoder, encoder, [*range(2, m + 1, 2), *range(m + 1, 2 * m + 30)])
+    assert decoder.block() == block
+    assert decoder.check().checked > 0
+
+
+def test_even_lines_alone_leave_one_fragment_missing() -> None:
+    block, encoder, decoder = pair(20, variant=V2)  # floor(20 / 2) is even
+    feed(decoder, encoder, range(21, 200))
+    assert decoder.missing == 1
+    feed(decoder, encoder, [7])
+    assert decoder.block() == block
+
+
+@every_variant
+def test_the_highest_numbers_and_seeds_of_24_bits_come_back(variant: ParityVariant) -> None:
+    block, encoder, decoder = pair(50, variant=variant)
+    feed(decoder, encoder, [9, *range(8425, 8445), *range(16340, 16384)])
+    assert decoder.block() == block
+    assert decoder.check().checked == 1 + 20 + 44 - 50
+
+
+def test_the_largest_block_comes_back() -> None:
+    block, encoder, decoder = pair(16382, frag_size=1, variant=V1)
+    lost = parity_line(16383, 16382, V1).find(1) + 1
+    feed(decoder, encoder, [n for n in range(1, 16384) if n != lost])
+    assert (decoder.block(), decoder.lost) == (block, (lost,))
+
+
+# Devices with a small matrix
+
+
+def test_max_lost_gives_up_at_the_first_coded_fragment() -> None:
+    _, encoder, decoder = pair(10, max_lost=2)
+    feed(decoder, encoder, range(1, 8))
+    assert not decoder.given_up
+    assert feed(decoder, encoder, [11, 12, 8, 1]) == [Fed.GIVEN_UP] * 4
+    assert (decoder.given_up, decoder.complete, decoder.missing) == (True, False, 3)
+    assert (decoder.nb_frag_received, decoder.repeats) == (8, 0)
+    assert decoder.check() == CheckResult(0, (), ())
+    with pytest.raises(StateError) as caught:
+        decoder.block()
+    assert str(caught.value) == "FragDecoder.block: given up: more than 2 fragments were lost"
+
+
+def test_max_lost_is_no_obstacle_when_as_many_are_lost() -> None:
+    block, encoder, decoder = pair(10, max_lost=2)
+    feed(decoder, encoder, [*range(1, 9), *range(11, 20)])
+    assert (decoder.given_up, decoder.block()) == (False, block)
+
+
+def test_a_device_without_a_matrix_needs_every_plain_fragment() -> None:
+    block, encoder, decoder = pair(3, max_lost=0)
+    feed(decoder, encoder, [3, 2, 1, 4])
+    assert (decoder.given_up, decoder.block()) == (False, block)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("n", "payload", "message"),
+    [
+        (0, b"1234", "FragDecoder.n = 0: expected int in 1..16383"),
+        (-1, b"1234", "FragDecoder.n = -1: expected int in 1..16383"),
+        (16384, b"1234", "FragDecoder.n = 16384: expected int in 1..16383"),
+        (1, b"123", "FragDecoder.payload = '3 octets': expected 4 octets"),
+        (11, b"12345", "FragDecoder.payload = '5 octets': expected 4 octets"),
+    ],
+)
+def test_a_fragment_that_cannot_be_is_refused_and_changes_nothing(
+    n: int, payload: bytes, message: str
+) -> None:
+    decoder = pair(10)[2]
+    decoder.feed(1, b"abcd")
+    before = decoder.save()
+    with pytest.raises(FieldError) as caught:
+        decoder.feed(n, payload)
+    assert (str(caught.value), decoder.save()) == (message, before)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"nb_frag": 0}, "FragDecoder.nb_frag = 0: expected int in 1..16383"),
+        ({"nb_frag": 16384}, "FragDecoder.nb_frag = 16384: expected int in 1..16383"),
+        ({"frag_size": 0}, "FragDecoder.frag_size = 0: expected int in 1..255"),
+        ({"frag_size": 256}, "FragDecoder.frag_size = 256: expected int in 1..255"),
+        ({"max_lost": -1}, "FragDecoder.max_lost = -1: expected int in 0..16383"),
+        ({"max_checks": -1}, "FragDecoder.max_checks = -1: expected int in 0..16383"),
+        ({"variant": "v1"}, "FragDecoder.variant = 'v1': expected a ParityVariant"),
+    ],
+)
+def test_parameters_that_cannot_be_are_refused(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        FragDecoder(**{"nb_frag": 1, "frag_size": 1, "variant": V1, **parameters})
+    assert str(caught.value) == message
+
+
+# Memory
+
+
+def test_the_memory_bound_is_the_formula_of_its_docstring() -> None:
+    m, s, c, lost = 1000, 50, 64, 200
+    held = m * s + (lost + c) * (s + 200) + lost * 8 * 4 + 16384
+    work = m * (s + 80) + (lost + c) * (3 * s + 400) + lost * (lost // 4 + s + 200)
+    assert memory_bound(nb_frag=m, frag_size=s, max_lost=lost) == held + work
+    assert memory_bound(nb_frag=10, frag_size=1, max_lost=20) == memory_bound(
+        nb_frag=10, frag_size=1
+    )
+    with pytest.raises(FieldError):
+        memory_bound(nb_frag=0, frag_size=1)
+
+
+@pytest.mark.parametrize(
+    ("m", "size", "max_lost", "max_checks"),
+    [(1, 1, None, 64), (150, 100, None, 300), (200, 20, 40, 64), (100, 255, None, 0)],
+)
+def test_a_hostile_sender_does_not_make_a_decoder_larger_than_its_bound(
+    m: int, size: int, max_lost: int | None, max_checks: int
+) -> None:
+    _, encoder, decoder = pair(m, frag_size=size, variant=V1)
+    first = 1 if max_lost is None else max_lost + 1
+    plain = [] if max_lost is None else [*range(first, m + 1)]
+    numbers = [*plain, *range(m + 1, 2 * m + 400)]
+    fragments = encoder.fragments(numbers)
+    _reference.lines(m, numbers, V1.code)  # shared, and not part of the formula
+    tracemalloc.start()
+    try:
+        decoder = FragDecoder(
+            nb_frag=m, frag_size=size, variant=V1, max_lost=max_lost, max_checks=max_checks
+        )
+        for n, fragment in zip(numbers, fragments, strict=True):
+            decoder.feed(n, bytes(bytearray(fragment)))
+            decoder.feed(n, bytes(size))
+            assert decoder.missing >= 0
+        decoder.check()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    bound = memory_bound(nb_frag=m, frag_size=size, max_lost=max_lost, max_checks=max_checks)
+    assert peak <= bound
+
+
+# Saving
+
+
+def through_json(decoder: FragDecoder) -> FragDecoder:
+    return FragDecoder.restore(json.loads(json.dumps(decoder.save())))
+
+
+def through_pickle(decoder: FragDecoder) -> FragDecoder:
+    restored: FragDecoder = pickle.loads(pickle.dumps(decoder))
+    return restored
+
+
+@pytest.mark.parametrize("copied", [through_json, through_pickle, copy.deepcopy])
+def test_a_copy_goes_on_by_itself(copied: Callable[[FragDecoder], FragDecoder]) -> None:
+    block, encoder, decoder = pair(10)
+    feed(decoder, encoder, [1, 2, 3, 5, 12, 13])
+    assert decoder.missing == 4
+    other = copied(decoder)
+    feed(other, encoder, [14, 15, 16, 17, 18, 19, 20])
+    assert other.block() == block
+    assert (decoder.missing, decoder.nb_frag_received) == (4, 6)
+
+
+def test_a_saved_state_is_plain_and_compact() -> None:
+    _, encoder, decoder = pair(10)
+    feed(decoder, encoder, [1, 10, 12])
+    decoder.feed(1, b"four")
+    fragments = b"".join(encoder.fragments([1, 10]))
+    assert decoder.save() == {
+        "format": 1,
+        "nb_frag": 10,
+        "frag_size": 4,
+        "variant": "v2",
+        "max_lost": None,
+        "max_checks": 64,
+        "given_up": False,
+        "solved": False,
+        "received": base64.b64encode(bytes([1, 2])).decode(),
+        "fragments": base64.b64encode(fragments).decode(),
+        "coded": [12],
+        "payloads": base64.b64encode(encoder.fragment(12)).decode(),
+        "nb_frag_received": 4,
+        "repeats": 0,
+        "conflicts": 1,
+        "seen": "",
+        "disagreeing": "",
+        "conflicting": base64.b64encode(bytes([2])).decode(),
+    }
+
+
+def states() -> dict[str, State]:
+    _, encoder, decoder = pair(10)
+    feed(decoder, encoder, [1, 2, 12, 13])
+    partial = decoder.save()
+    feed(decoder, encoder, [*range(3, 10)])
+    decoder.check()
+    solved = decoder.save()
+    _, encoder, decoder = pair(10, max_lost=3)
+    feed(decoder, encoder, [1, 11])
+    return {"partial": partial, "solved": solved, "given_up": decoder.save()}
+
+
+def b64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+BAD = [
+    ("partial", "format", 2, "int in 1..1"),
+    ("partial", "nb_frag", 10.0, "int in 1..16383"),
+    ("partial", "nb_frag", 8, "base64 of 1..1 octets"),
+    ("partial", "nb_frag", 2**40, "int in 1..16383"),
+    ("partial", "frag_size", 5, "base64 of 10..10 octets"),
+    ("partial", "frag_size", True, "int in 1..255"),
+    ("partial", "variant", "v3", "the value of a ParityVariant"),
+    ("partial", "variant", ["v1"], "the value of a ParityVariant"),
+    ("partial", "max_lost", "2", "int in 0..16383"),
+    ("partial", "max_lost", 2, "list of at most 0 numbers"),
+    ("partial", "max_checks", None, "int in 0..16383"),
+    ("partial", "given_up", True, "false when no more than max_lost are lost"),
+    ("partial", "given_up", 1, "true or false"),
+    ("partial", "solved", None, "true or false"),
+    ("partial", "solved", True, "base64 of 40..40 octets"),
+    ("partial", "received", b64(bytes([3, 4])), "a map of 10 bits"),
+    ("partial", "received", b64(bytes([3])), "base64 of 2..2 octets"),
+    ("partial", "received", "A==A", "base64 of 2..2 octets"),
+    ("partial", "received", "\u20ac", "base64 of 2..2 octets"),
+    ("partial", "received", None, "base64 of 2..2 octets"),
+    ("partial", "fragments", b64(bytes(9)), "base64 of 8..8 octets"),
+    ("partial", "coded", [10, 13], "int in 11..16383"),
+    ("partial", "coded", [12, 16384], "int in 11..16383"),
+    ("partial", "coded", [12, "13"], "int in 11..16383"),
+    ("partial", "coded", [12, 12], "numbers that differ"),
+    ("partial", "coded", "ab", "list of at most 74 numbers"),
+    ("partial", "coded", list(range(11, 90)), "list of at most 74 numbers"),
+    ("partial", "payloads", b64(bytes(7)), "base64 of 8..8 octets"),
+    ("partial", "nb_frag_received", 3, "int in 4..16383"),
+    ("partial", "repeats", -1, "int in 0..9223372036854775807"),
+    ("partial", "conflicting", b64(b"\6"), "int in 2..9223372036854775807"),
+    ("partial", "conflicting", b64(b"\1"), "a set of fragment numbers without 0"),
+    ("partial", "conflicting", b64(bytes(2049)), "base64 of 0..2048 octets"),
+    ("partial", "seen", b64(b"\2"), "no numbers before the block is rebuilt"),
+    ("partial", "disagreeing", b64(b"\2"), "numbers in seen, no more than were spare"),
+    ("solved", "max_lost", 0, "false when more than max_lost are lost"),
+    ("solved", "coded", [12], "list of at most 0 numbers"),
+    ("solved", "fragments", b64(bytes(36)), "base64 of 40..40 octets"),
+    ("solved", "seen", b64(b"\xfe\x01"), "all fragments received, and enough for the block"),
+    ("solved", "seen", b64(b"\xf0\xff\xff"), "all fragments received, and enough for the block"),
+    ("solved", "disagreeing", b64(b"\x06"), "numbers in seen, no more than were spare"),
+    ("solved", "disagreeing", b64(b"\0\0\0\1"), "numbers in seen, no more than were spare"),
+    ("given_up", "coded", [11], "list of at most 0 numbers"),
+    ("given_up", "max_lost", 9, "false when no more than max_lost are lost"),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "value", "expected"), BAD)
+def test_a_state_that_was_never_saved_is_refused(
+    name: str, field: str, value: object, expected: str
+) -> None:
+    state: dict[str, object] = {**states()[name]}
+    FragDecoder.restore(state)
+    state[field] = value
+    with pytest.raises(FieldError, match=f"expected ({expected})$"):
+        FragDecoder.restore(state)
+
+
+@pytest.mark.parametrize("name", ["partial", "solved", "given_up"])
+def test_a_state_without_one_of_its_fields_is_refused(name: str) -> None:
+    complete = states()[name]
+    for field in complete:
+        if field != "max_lost" or name == "given_up":
+            with pytest.raises(FieldError):
+                FragDecoder.restore({key: complete[key] for key in complete if key != field})
+
+
+@pytest.mark.parametrize("state", [None, 1, "state", [], {}])
+def test_what_is_no_state_at_all_is_refused(state: Any) -> None:
+    with pytest.raises(FieldError):
+        FragDecoder.restore(state)
