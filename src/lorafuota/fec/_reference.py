@@ -29,15 +29,13 @@ from N.  What looks odd in the drawing has a reason, or at least a history:
   half of the space: without one plain fragment the rank stops at M - 1.
 
 Fragments are Python integers below, because XOR of integers is the fastest XOR that Python has.
-Lines are remembered, since the rank and the solution ask for the same ones and simulated devices
-share them: at most 4096, about 2 KiB each at the largest M.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
 from bitarray import bitarray
@@ -48,32 +46,23 @@ def prbs23(x: int) -> int:
     return (x >> 1) + (((x ^ x >> 5) & 1) << 22)
 
 
-@functools.lru_cache(maxsize=4096)
-def _coded_line(n: int, nb_frag: int, variant: int) -> bitarray:
-    """Draw line *n*, for n above *nb_frag*.  Shared by all callers: do not change it."""
+def _line(n: int, nb_frag: int, variant: int) -> bitarray:
+    """Return line *n*: a single one for a plain fragment, drawn for a coded one."""
+    line = bitarray(nb_frag, endian="little")
+    if n <= nb_frag:
+        line[n - 1] = 1
+        return line
     distinct, seeded_by_n = variant & 1, variant & 2
     modulus = nb_frag + 1 if nb_frag.bit_count() == 1 else nb_frag
     x = 1 + 1001 * (n if seeded_by_n else n - nb_frag)
-    columns: set[int] = set()
-    count = 0
-    while count < nb_frag // 2:
+    draws = 0
+    while draws < nb_frag // 2:
         x = prbs23(x)
         column = x % modulus
-        if column == nb_frag or (distinct and column in columns):
+        if column == nb_frag or (distinct and line[column]):
             continue
-        columns.add(column)
-        count += 1
-    line = bitarray(nb_frag, endian="little")
-    line[list(columns)] = 1
-    return line
-
-
-def _line(n: int, nb_frag: int, variant: int) -> bitarray:
-    """Return line *n*: one bit for a plain fragment, drawn for a coded one."""
-    if n > nb_frag:
-        return _coded_line(n, nb_frag, variant)
-    line = bitarray(nb_frag, endian="little")
-    line[n - 1] = 1
+        line[column] = 1
+        draws += 1
     return line
 
 
@@ -82,6 +71,12 @@ def _unpack(octets: bytes, length: int) -> bitarray:
     bits = bitarray(endian="little")
     bits.frombytes(octets)
     return bits[:length]
+
+
+def _split(lines: bytes, nb_frag: int) -> Iterator[bitarray]:
+    """Return packed lines one by one."""
+    size = (nb_frag + 7) // 8
+    return (_unpack(lines[i : i + size], nb_frag) for i in range(0, len(lines), size))
 
 
 def _xor(fragments: Iterable[int]) -> int:
@@ -99,40 +94,31 @@ def lines(nb_frag: int, numbers: Sequence[int], variant: int, /) -> bytes:
     return b"".join(_line(n, nb_frag, variant).tobytes() for n in numbers)
 
 
-def product(
-    block: bytes | bytearray,
-    frag_size: int,
-    nb_frag: int,
-    numbers: Sequence[int],
-    variant: int,
-    /,
-) -> bytes:
+def product(block: bytes | bytearray, frag_size: int, nb_frag: int, lines: bytes, /) -> bytes:
     """Return the XOR of the fragments that each line selects."""
     starts = range(0, len(block), frag_size)
     fragments = [int.from_bytes(block[start : start + frag_size], "little") for start in starts]
     return b"".join(
-        _xor(compress(fragments, _line(n, nb_frag, variant))).to_bytes(frag_size, "little")
-        for n in numbers
+        _xor(compress(fragments, line)).to_bytes(frag_size, "little")
+        for line in _split(lines, nb_frag)
     )
 
 
-def rank_add(
-    basis: bytearray, missing: bytes, nb_frag: int, numbers: Sequence[int], variant: int, /
-) -> bytes:
+def rank_add(basis: bytearray, missing: bytes, nb_frag: int, lines: bytes, /) -> bytes:
     """Insert lines into a basis; tell which of them raised the rank."""
     columns = _unpack(missing, nb_frag)
     size = basis_octets(columns.count()) // max(columns.count(), 1)
-    added = bytearray(len(numbers))
-    for i, n in enumerate(numbers):
-        row = int.from_bytes(_line(n, nb_frag, variant)[columns].tobytes(), "little")
+    added = bytearray()
+    for line in _split(lines, nb_frag):
+        row = int.from_bytes(line[columns].tobytes(), "little")
         while row:
             start = ((row & -row).bit_length() - 1) * size
             held = int.from_bytes(basis[start : start + size], "little")
             if not held:
                 basis[start : start + size] = row.to_bytes(size, "little")
-                added[i] = 1
                 break
             row ^= held
+        added.append(row != 0)
     return bytes(added)
 
 
@@ -141,19 +127,18 @@ def solve(
     missing: bytes,
     frag_size: int,
     nb_frag: int,
-    numbers: Sequence[int],
+    lines: bytes,
     payloads: bytes,
-    variant: int,
     /,
 ) -> bytes:
     """Return the missing fragments, by Gaussian elimination and substitution."""
     columns = _unpack(missing, nb_frag)
     width = 8 * frag_size  # a row is an integer: payload below, coefficients from bit `width` up
-    known = product(block, frag_size, nb_frag, numbers, variant)
+    known = product(block, frag_size, nb_frag, lines)
     rows: dict[int, int] = {}  # by the length of the row, that is by its highest coefficient
-    for i, n in enumerate(numbers):
+    for i, line in enumerate(_split(lines, nb_frag)):
         octets = slice(i * frag_size, (i + 1) * frag_size)
-        coefficients = int.from_bytes(_line(n, nb_frag, variant)[columns].tobytes(), "little")
+        coefficients = int.from_bytes(line[columns].tobytes(), "little")
         row = int.from_bytes(payloads[octets], "little") ^ int.from_bytes(known[octets], "little")
         row |= coefficients << width
         while (length := row.bit_length()) in rows:
@@ -168,3 +153,28 @@ def solve(
         below = _unpack((row >> width).to_bytes(column // 8 + 1, "little"), column)
         found.append(row % (1 << width) ^ _xor(compress(found, below)))
     return b"".join(fragment.to_bytes(frag_size, "little") for fragment in found)
+
+
+def completions(nb_frag: int, nb_coded: int, lines: bytes, receptions: bytes, /) -> bytes:
+    """Return with which fragment each device is complete, counting its rank as it goes."""
+    size = (nb_frag + nb_coded + 7) // 8
+    coded = list(_split(lines, nb_frag))
+    answers: list[int] = []
+    for start in range(0, len(receptions), size):
+        heard = _unpack(receptions[start : start + size], nb_frag + nb_coded)
+        columns = ~heard[:nb_frag]
+        lost = columns.count()
+        answer = 0 if lost else nb_frag
+        rows: dict[int, int] = {}
+        for i in heard.search(1):
+            if i < nb_frag or len(rows) == lost:
+                continue
+            row = int.from_bytes(coded[i - nb_frag][columns].tobytes(), "little")
+            while (length := row.bit_length()) in rows:
+                row ^= rows[length]
+            if row:
+                rows[length] = row
+                if len(rows) == lost:
+                    answer = i + 1
+        answers.append(answer)
+    return b"".join(answer.to_bytes(2, "little") for answer in answers)

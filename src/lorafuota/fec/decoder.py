@@ -33,7 +33,7 @@ from bitarray import bitarray
 
 from ..errors import FieldError, IntegrityError, StateError
 from . import kernels
-from .matrix import MAX_N, require_int, require_variant, unpack
+from .matrix import MAX_N, packed_lines, require_int, require_variant, unpack
 from .variant import ParityVariant
 
 __all__ = ["CheckResult", "Fed", "FragDecoder", "State", "memory_bound"]
@@ -110,7 +110,7 @@ def memory_bound(
         M * (S + 80) + (L + C) * (3 * S + 400) + L * (L / 4 + S + 200)     at work, on top
 
     What is held while nothing is lost is little more than the block.  Lines of the matrix that all
-    decoders of a process share (:mod:`._reference`) are not counted: at most 10 MB.
+    decoders of a process share are not counted: at most :data:`.matrix.CACHE_OCTETS`.
 
     Raises:
         FieldError: A parameter is out of the range :class:`FragDecoder` takes.
@@ -390,9 +390,9 @@ class FragDecoder:
             self._basis_rank = 0
             self._independent = set()
         if self._pending:
-            code = self.variant.code
             columns = self._columns.tobytes()
-            added = kernels.ACTIVE.rank_add(self._basis, columns, self.nb_frag, self._pending, code)
+            lines = packed_lines(self._pending, self.nb_frag, self.variant)
+            added = kernels.ACTIVE.rank_add(self._basis, columns, self.nb_frag, lines)
             raised = list(compress(self._pending, added))
             self._basis_rank += len(raised)
             self._independent.update(raised)
@@ -409,9 +409,8 @@ class FragDecoder:
         return [n for n in self._coded if n not in self._independent]
 
     def _product(self, numbers: Iterable[int]) -> bytes:
-        return kernels.ACTIVE.product(
-            self._block, self.frag_size, self.nb_frag, list(numbers), self.variant.code
-        )
+        lines = packed_lines(list(numbers), self.nb_frag, self.variant)
+        return kernels.ACTIVE.product(self._block, self.frag_size, self.nb_frag, lines)
 
     def _solve(self) -> None:
         """Rebuild what was lost, compare what was spare, and forget the coded fragments."""
@@ -426,9 +425,8 @@ class FragDecoder:
             (~self._received).tobytes(),
             size,
             self.nb_frag,
-            needed,
+            packed_lines(needed, self.nb_frag, self.variant),
             b"".join([self._coded[n] for n in needed]),
-            self.variant.code,
         )
         for i, n in enumerate(lost):
             self._block[(n - 1) * size : n * size] = found[i * size : (i + 1) * size]
@@ -449,7 +447,7 @@ class FragDecoder:
         """
         size, width = self.frag_size, 8 * self.frag_size
         columns = ~self._received
-        packed = kernels.ACTIVE.lines(self.nb_frag, list(self._coded), self.variant.code)
+        packed = packed_lines(list(self._coded), self.nb_frag, self.variant)
         known = self._product(self._coded)
         line_size = (self.nb_frag + 7) // 8
         rows: dict[int, int] = {}

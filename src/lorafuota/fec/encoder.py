@@ -14,7 +14,7 @@ from typing import Final
 
 from ..errors import FieldError
 from . import kernels
-from .matrix import MAX_N, require_int, require_variant
+from .matrix import MAX_N, packed_lines, require_int, require_variant
 from .variant import ParityVariant
 
 __all__ = ["FragEncoder"]
@@ -95,6 +95,5 @@ class FragEncoder:
         ]
 
     def _product(self, numbers: Iterable[int]) -> bytes:
-        return kernels.ACTIVE.product(
-            self._block, self.frag_size, self.nb_frag, list(numbers), self.variant.code
-        )
+        lines = packed_lines(list(numbers), self.nb_frag, self.variant)
+        return kernels.ACTIVE.product(self._block, self.frag_size, self.nb_frag, lines)

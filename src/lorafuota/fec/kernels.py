@@ -36,36 +36,26 @@ basis_octets = _reference.basis_octets
 class Kernels(Protocol):
     """Functions from numbers and buffers to buffers; whatever state there is belongs to the caller.
 
-    Common to all: *nb_frag* is M, 1 to 16383.  *numbers* are fragment numbers N, 1 to 16383; up to
-    M they stand for the plain fragment, with a single one in their line.  *variant* is
-    :attr:`.ParityVariant.code`.  Bit maps and lines are ``ceil(M / 8)`` octets, fragment ``i + 1``
-    at bit ``i % 8`` of octet ``i // 8``, unused bits zero.  *block* has ``M * frag_size`` octets.
-    Whoever calls a kernel has checked all this.
+    Common to all: *nb_frag* is M, 1 to 16383.  Fragment numbers N are 1 to 16383.  A line of the
+    matrix is ``ceil(M / 8)`` octets, fragment ``i + 1`` at bit ``i % 8`` of octet ``i // 8``,
+    unused bits zero; so is *missing*, a map of plain fragments.  *lines* are any number of lines,
+    one after the other.  *block* has ``M * frag_size`` octets, with zeros where a fragment is
+    missing.  Whoever calls a kernel has checked all this.
     """
 
     def lines(self, nb_frag: int, numbers: Sequence[int], variant: int, /) -> bytes:
-        """Return the lines of *numbers*, packed, one after the other."""
+        """Return the lines of fragments *numbers*.
+
+        Up to M a number stands for the plain fragment, with a single one in its line.
+        *variant* is :attr:`.ParityVariant.code`.
+        """
 
     def product(
-        self,
-        block: bytes | bytearray,
-        frag_size: int,
-        nb_frag: int,
-        numbers: Sequence[int],
-        variant: int,
-        /,
+        self, block: bytes | bytearray, frag_size: int, nb_frag: int, lines: bytes, /
     ) -> bytes:
-        """Return, for each of *numbers*, the XOR of the fragments of *block* its line selects."""
+        """Return, for each line, the XOR of the fragments of *block* it selects."""
 
-    def rank_add(
-        self,
-        basis: bytearray,
-        missing: bytes,
-        nb_frag: int,
-        numbers: Sequence[int],
-        variant: int,
-        /,
-    ) -> bytes:
+    def rank_add(self, basis: bytearray, missing: bytes, nb_frag: int, lines: bytes, /) -> bytes:
         """Insert lines, cut down to the columns in *missing*, into an echelon basis.
 
         *basis* has :func:`basis_octets` octets for the number L of ones in *missing*, all zero
@@ -73,8 +63,8 @@ class Kernels(Protocol):
         is empty or has its lowest one at column ``i``.
 
         Returns:
-            One octet for each of *numbers*: 1 when the line raised the rank, 0 when it was in
-            the span of what had been inserted before.
+            One octet for each line: 1 when it raised the rank, 0 when it was in the span of what
+            had been inserted before.
         """
 
     def solve(
@@ -83,18 +73,28 @@ class Kernels(Protocol):
         missing: bytes,
         frag_size: int,
         nb_frag: int,
-        numbers: Sequence[int],
+        lines: bytes,
         payloads: bytes,
-        variant: int,
         /,
     ) -> bytes:
-        """Return the missing fragments in order, from as many independent coded ones.
+        """Return the missing fragments in order, from coded ones.
 
-        *block* holds zeros where a fragment is missing; *payloads* are the fragments *numbers*,
-        one after the other.
+        *payloads* are the fragments that *lines* belong to, one after the other.  Lines that
+        depend on others are passed over, payload unseen.
 
         Raises:
-            ValueError: The lines of *numbers* do not have full rank over *missing*.
+            ValueError: *lines* do not have full rank over *missing*.
+        """
+
+    def completions(self, nb_frag: int, nb_coded: int, lines: bytes, receptions: bytes, /) -> bytes:
+        """Return with which fragment each of many devices is complete.
+
+        *lines* are those of fragments M + 1 to M + *nb_coded*.  *receptions* has, for each device,
+        ``ceil((M + nb_coded) / 8)`` octets: bit N - 1 tells whether it hears fragment N.
+
+        Returns:
+            For each device two octets, little-endian: the N that completes it when fragments come
+            in ascending order, 0 for never.
         """
 
 

@@ -11,11 +11,17 @@ fragment ``i + 1``.  Up to M it has a single one; above, about half.
     bitarray('0010010000')
     >>> parity_line(11, 10, ParityVariant.V2)
     bitarray('0111010001')
+
+Drawing a line costs more than using it, and everybody asks for the same ones: encoders, decoders
+for the rank and again for the solution, a thousand simulated devices.  So lines of coded fragments
+are remembered for the whole process, in at most :data:`CACHE_OCTETS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bitarray import bitarray
@@ -24,10 +30,17 @@ from ..errors import FieldError
 from . import kernels
 from .variant import ParityVariant
 
-__all__ = ["MAX_N", "parity_line", "parity_lines"]
+__all__ = ["CACHE_OCTETS", "MAX_N", "packed_lines", "parity_line", "parity_lines"]
 
 MAX_N: Final = 2**14 - 1
 """The largest fragment number: N has 14 bits in DataFragment."""
+
+CACHE_OCTETS: Final = 8 << 20
+"""The most memory that remembered lines take, all sessions of a process together."""
+
+_OVERHEAD: Final = (
+    160  # octets a remembered line takes besides its own: objects, its part of a dict
+)
 
 
 def require_int(owner: str, field: str, value: object, lowest: int, highest: int) -> int:
@@ -52,6 +65,66 @@ def require_variant(owner: str, value: object) -> ParityVariant:
     return value
 
 
+class _Cache:
+    """Lines of coded fragments, one dictionary for each matrix.
+
+    When it is full, the matrix that was asked for least recently goes; of the last one the lines
+    remembered longest.  What would not fit on its own is not remembered at all.
+    """
+
+    def __init__(self, octets: int) -> None:
+        self._most = octets
+        self._octets = 0
+        self._matrices: dict[tuple[int, int], dict[int, bytes]] = {}  # least recently used first
+        self._lock = threading.Lock()
+
+    def lines(self, nb_frag: int, numbers: Sequence[int], code: int) -> bytes:
+        """Return the lines of *numbers*, drawing those that are not known."""
+        with self._lock:
+            known = self._matrices.pop((nb_frag, code), {})
+            self._matrices[nb_frag, code] = known
+            found = [known.get(n) for n in numbers]
+        if None in found:
+            unknown = [n for n, line in zip(numbers, found, strict=True) if line is None]
+            packed = kernels.ACTIVE.lines(nb_frag, unknown, code)
+            drawn = [line for (line,) in struct.iter_unpack(f"{(nb_frag + 7) // 8}s", packed)]
+            self._remember(nb_frag, code, dict(zip(unknown, drawn, strict=True)))
+            if len(unknown) == len(numbers):
+                return packed
+            fresh = iter(drawn)
+            return b"".join([line if line is not None else next(fresh) for line in found])
+        return b"".join(line for line in found if line is not None)
+
+    def _remember(self, nb_frag: int, code: int, drawn: dict[int, bytes]) -> None:
+        cost = (nb_frag + 7) // 8 + _OVERHEAD
+        if len(drawn) * cost > self._most:
+            return
+        with self._lock:
+            known = self._matrices.setdefault((nb_frag, code), {})
+            self._octets -= len(known) * cost
+            known.update((n, line) for n, line in drawn.items() if n > nb_frag)
+            self._octets += len(known) * cost
+            while self._octets > self._most:
+                oldest = next(iter(self._matrices))
+                if oldest != (nb_frag, code):
+                    lost = len(self._matrices.pop(oldest)) * ((oldest[0] + 7) // 8 + _OVERHEAD)
+                    self._octets -= lost
+                else:
+                    del known[next(iter(known))]
+                    self._octets -= cost
+
+
+_CACHE: Final = _Cache(CACHE_OCTETS)
+
+
+def packed_lines(numbers: Sequence[int], nb_frag: int, variant: ParityVariant) -> bytes:
+    """Return lines as kernels take them: ``ceil(M / 8)`` octets each, one after the other.
+
+    Nothing is checked here; use :func:`parity_lines` for numbers of unknown origin.
+    """
+    return _CACHE.lines(nb_frag, numbers, variant.code)
+
+
 def parity_line(n: int, nb_frag: int, variant: ParityVariant) -> bitarray:
     """Return line *n* of the matrix for blocks of *nb_frag* fragments (TS004-2.0.0, annex).
 
@@ -73,9 +146,9 @@ def parity_lines(numbers: Iterable[int], nb_frag: int, variant: ParityVariant) -
         FieldError: *nb_frag* or one of *numbers* is not in 1..16383.
     """
     require_int("parity_lines", "nb_frag", nb_frag, 1, MAX_N)
-    code = require_variant("parity_lines", variant).code
+    require_variant("parity_lines", variant)
     numbers = [require_int("parity_lines", "n", n, 1, MAX_N) for n in numbers]
-    packed = kernels.ACTIVE.lines(nb_frag, numbers, code)
+    packed = packed_lines(numbers, nb_frag, variant)
     size = (nb_frag + 7) // 8
     return [unpack(packed[i * size : (i + 1) * size], nb_frag) for i in range(len(numbers))]
 

@@ -11,10 +11,9 @@ import pytest
 from bitarray import bitarray
 
 from lorafuota.errors import FieldError, IntegrityError, StateError
-from lorafuota.fec import _reference
 from lorafuota.fec.decoder import CheckResult, Fed, FragDecoder, State, memory_bound
 from lorafuota.fec.encoder import FragEncoder
-from lorafuota.fec.matrix import MAX_N, parity_line
+from lorafuota.fec.matrix import MAX_N, packed_lines, parity_line
 from lorafuota.fec.variant import ParityVariant
 from tests.support import vectors
 
@@ -444,7 +443,7 @@ def test_a_hostile_sender_does_not_make_a_decoder_larger_than_its_bound(
     plain = [] if max_lost is None else [*range(first, m + 1)]
     numbers = [*plain, *range(m + 1, 2 * m + 400)]
     fragments = encoder.fragments(numbers)
-    _reference.lines(m, numbers, V1.code)  # shared, and not part of the formula
+    packed_lines(numbers, m, V1)  # shared, and not part of the formula
     tracemalloc.start()
     try:
         decoder = FragDecoder(

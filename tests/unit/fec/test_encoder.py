@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from lorafuota.errors import FieldError
-from lorafuota.fec import kernels
+from lorafuota.fec import kernels, matrix
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
 from tests.support import vectors
@@ -45,11 +45,16 @@ def test_nothing_is_computed_before_it_is_asked_for_and_little_ahead(
 
     class Spy:
         @staticmethod
-        def product(block: bytes, size: int, m: int, numbers: Sequence[int], code: int) -> bytes:
+        def lines(m: int, numbers: Sequence[int], code: int) -> bytes:
             asked.append(list(numbers))
-            return bytes(size * len(numbers))
+            return bytes((m + 7) // 8 * len(numbers))
+
+        @staticmethod
+        def product(block: bytes, size: int, m: int, lines: bytes) -> bytes:
+            return bytes(size * len(lines) // ((m + 7) // 8))
 
     monkeypatch.setattr(kernels, "ACTIVE", Spy)
+    monkeypatch.setattr(matrix, "_CACHE", matrix._Cache(0))
     encoder = FragEncoder(bytes(10), frag_size=1, variant=V1)
     encoder.fragment(10)
     assert asked == []

@@ -24,9 +24,9 @@ def test_rank_add_tells_which_lines_raise_the_rank() -> None:
     basis = bytearray(_reference.basis_octets(4))
     missing = bytes([0b1111])
     # v1, M = 4: unit lines 2 and 4, line 2 again, then coded lines against what is left
-    assert _reference.rank_add(basis, missing, 4, [2, 4, 2, 5, 6, 7, 8], 0) == bytes(
-        [1, 1, 0, *_expected_after_2_and_4([5, 6, 7, 8])]
-    )
+    assert _reference.rank_add(
+        basis, missing, 4, _reference.lines(4, [2, 4, 2, 5, 6, 7, 8], 0)
+    ) == bytes([1, 1, 0, *_expected_after_2_and_4([5, 6, 7, 8])])
 
 
 def _expected_after_2_and_4(numbers: list[int]) -> list[int]:
@@ -43,13 +43,20 @@ def _expected_after_2_and_4(numbers: list[int]) -> list[int]:
 
 
 def test_lines_of_nothing_missing_add_nothing() -> None:
-    assert _reference.rank_add(bytearray(), b"\0", 4, [5, 1], 0) == b"\0\0"
+    assert _reference.rank_add(bytearray(), b"\0", 4, b"\x0a\1") == b"\0\0"
 
 
 def test_solving_with_dependent_lines_is_refused_and_not_answered_wrongly() -> None:
     with pytest.raises(ValueError, match="rank 1 for 2 missing fragments"):
-        _reference.solve(bytes(3), b"\x03", 1, 3, [1, 1], b"aa", 0)
+        _reference.solve(bytes(3), b"\x03", 1, 3, b"\1\1", b"aa")
 
 
 def test_unit_lines_solve_to_their_own_payload() -> None:
-    assert _reference.solve(b"\0\0c", b"\x03", 1, 3, [2, 1], b"ba", 0) == b"ab"
+    assert _reference.solve(b"\0\0c", b"\x03", 1, 3, b"\2\1", b"ba") == b"ab"
+
+
+def test_a_device_is_complete_when_the_rank_is_full_and_not_before() -> None:
+    lines = bytes([0b0011, 0b0011, 0b0110, 0b1000])
+    heard = [0b0000_1111, 0b0001_1110, 0b0110_1001, 0b0111_1001, 0b1100_0001, 0b1111_0000]
+    answers = _reference.completions(4, 4, lines, bytes(heard))
+    assert list(answers[::2]) == [4, 5, 7, 7, 0, 0]
