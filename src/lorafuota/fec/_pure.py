@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress, islice
 from typing import Final
 
@@ -41,9 +41,9 @@ from ._pure_lines import lines as lines
 from ._reference import basis_octets as basis_octets
 
 _FEW_LINES: Final = 24  # a product of no more goes line by line ...
-_MANY_LINES: Final = 160  # ... and one of no more with tables of sixteen sums
-_FEW_ROWS: Final = 20  # no more are added to a basis row by row
-_LOW_RANK: Final = 72  # no more unknowns are solved for column by column
+_MANY_LINES: Final = 144  # ... and one of no more with tables of sixteen sums
+_FEW_ROWS: Final = 40  # no more are added to a basis row by row
+_LOW_RANK: Final = 48  # no more unknowns are solved for column by column
 _SMALL_LOSS: Final = 400  # no more columns of a device are reduced one by one
 _TRIES: Final = 12  # rows looked at for a pivot before all are
 _STEPS: Final = 16  # octets eliminated before they are cut off
@@ -51,6 +51,7 @@ _STEPS: Final = 16  # octets eliminated before they are cut off
 _LOW_HALF: Final = bytes(i & 15 for i in range(256))
 _HIGH_HALF: Final = bytes(i >> 4 for i in range(256))
 _FLIPPED: Final = b"\1".ljust(256, b"\0")
+_WITH: Final = [bytes(i | 1 << bit for i in range(256)) for bit in range(8)]
 
 
 def _bits(octets: bytes | bytearray) -> bitarray:
@@ -79,16 +80,12 @@ def product(block: bytes | bytearray, frag_size: int, nb_frag: int, lines: bytes
 
 def _select(block: bytes, frag_size: int, nb_frag: int, lines: bytes) -> bytes:
     """Return the product, line by line."""
-    starts = range(0, len(block), frag_size)
-    return b"".join(
-        [
-            _sum([block[start : start + frag_size] for start in compress(starts, row)], frag_size)
-            for row in _rows(lines, nb_frag)
-        ]
-    )
+    fragments = _splitter(frag_size, nb_frag)(block)
+    rows = _rows(lines, nb_frag)
+    return b"".join([_sum(compress(fragments, row), frag_size) for row in rows])
 
 
-def _sum(fragments: list[bytes], frag_size: int) -> bytes:
+def _sum(fragments: Iterable[bytes], frag_size: int) -> bytes:
     """Return the XOR of *fragments*: of all in one half with all in the other, and so on."""
     bits = _bits(b"".join(fragments) or bytes(frag_size))
     while len(bits) > 8 * frag_size:
@@ -106,30 +103,77 @@ def _multiply(block: bytes, frag_size: int, nb_frag: int, lines: bytes) -> bytea
     count = len(lines) // size
     results = bytearray(count * frag_size)
     bits = bitarray(buffer=results, endian="little")
+    columns = 8 if count > _MANY_LINES else 4
+    split = _splitter(frag_size, 1 << columns)
+    fragments, width = _bits(block), 8 * frag_size
     for i in range(size):
         octets = lines[i::size]
-        start, middle, end = (8 * i * frag_size, (8 * i + 4) * frag_size, 8 * (i + 1) * frag_size)
-        if count > _MANY_LINES:
-            _add(bits, _sums(block[start:end], frag_size, 8), octets)
+        start, middle, end = 8 * i * width, (8 * i + 4) * width, 8 * (i + 1) * width
+        if columns == 8:
+            _add(bits, split(_sums(fragments[start:end], width, 8)), octets)
         else:
-            _add(bits, _sums(block[start:middle], frag_size, 4), octets.translate(_LOW_HALF))
-            _add(bits, _sums(block[middle:end], frag_size, 4), octets.translate(_HIGH_HALF))
+            sums = split(_sums(fragments[start:middle], width, 4))
+            _add(bits, sums, octets.translate(_LOW_HALF))
+            sums = split(_sums(fragments[middle:end], width, 4))
+            _add(bits, sums, octets.translate(_HIGH_HALF))
     return results
 
 
-def _sums(fragments: bytes, size: int, count: int) -> list[bytes]:
-    """Return the sums of every selection of *fragments*; those missing of *count* are zeros."""
-    sums = bitarray(8 * size, endian="little")
-    for i in range(count):
-        fragment = _bits(fragments[i * size : (i + 1) * size])
-        sums += sums ^ fragment * (1 << i) if fragment else sums
-    octets = sums.tobytes()
-    return [octets[start : start + size] for start in range(0, len(octets), size)]
+def _splitter(size: int, count: int) -> Callable[[bytes | bytearray], tuple[bytes, ...]]:
+    """Return a function that cuts octets into *count* pieces of *size*, faster than slices do."""
+    return struct.Struct(f"{size}s" * count).unpack
 
 
-def _add(bits: bitarray, sums: list[bytes], octets: bytes | bytearray) -> None:
+def _sums(fragments: bitarray, width: int, count: int) -> bytes:
+    """Return the sums of every selection of *fragments*; those missing of *count* are zeros.
+
+    With twice as many fragments there are twice as many sums: those without the new fragment, and
+    the same with it.
+    """
+    sums = bitarray(width, endian="little")
+    for start in range(0, count * width, width):
+        fragment = fragments[start : start + width]
+        sums += sums ^ fragment * (len(sums) // width) if fragment else sums
+    return sums.tobytes()
+
+
+def _add(bits: bitarray, sums: Sequence[bytes], octets: bytes | bytearray) -> None:
     """Add to the rows in *bits* the sums that *octets* number, a row for an octet."""
     bits ^= bitarray(buffer=b"".join([sums[octet] for octet in octets]), endian="little")
+
+
+# Columns
+
+
+def _compress(lines: bytes, nb_frag: int, columns: bitarray, width: int) -> bytearray:
+    """Return the lines cut down to *columns*, in rows of *width* octets.
+
+    A bitarray can do that with a line, but looks at each of its bits.  Here eight wanted columns at
+    a time are collected from all lines: what an octet of a line has of them, and where, is the same
+    for all, and so a translation.
+    """
+    size = (nb_frag + 7) // 8
+    count = len(lines) // size
+    rows = bytearray(count * width)
+    wanted = list(compress(range(nb_frag), columns))
+    for first in range(0, len(wanted), 8):
+        places: dict[int, dict[int, int]] = {}  # octet of a line: its bit: where it goes
+        for place, column in enumerate(wanted[first : first + 8]):
+            places.setdefault(column // 8, {})[column % 8] = place
+        collected = bitarray(8 * count, endian="little")
+        for octet, bits in places.items():
+            moved = lines[octet::size].translate(_move(bits))
+            collected |= bitarray(buffer=moved, endian="little")
+        rows[first // 8 :: width] = collected.tobytes()
+    return rows
+
+
+def _move(bits: Mapping[int, int]) -> bytes:
+    """Return the translation that moves bits of an octet, and clears those not in *bits*."""
+    table = b"\0"
+    for bit in range(8):
+        table += table.translate(_WITH[bits[bit]]) if bit in bits else table
+    return table
 
 
 # Elimination
@@ -155,14 +199,12 @@ class _Elimination:
         open: Places of rows that are no pivots, in order.
     """
 
-    def __init__(self, rows: bytes, width: int, *, keep: bool) -> None:
+    def __init__(self, rows: bytes | bytearray, width: int, *, keep: bool) -> None:
         """Take rows of *width* octets; with *keep*, pivots are changed further and stay."""
         self._keep = keep
         self.names = list(range(len(rows) // width))
         self.open = list(self.names)
-        self._width, self._next = width, 0  # octets in a row; the one to be eliminated
-        self._rows = bytearray(rows)
-        self._bits = bitarray(buffer=self._rows, endian="little")
+        self._set(rows, width)
 
     def row(self, place: int) -> bytes:
         """Return what is left of a row."""
@@ -229,15 +271,15 @@ class _Elimination:
     def _clear(self, octets: bytearray, pivots: Iterable[_Pivot]) -> None:
         """Add pivots to the other rows, so that these have no ones in columns of pivots."""
         width = self._width
-        rows = bytearray(8 * width)
+        rows = bitarray(64 * width, endian="little")
         for pivot in pivots:
             row = (pivot.row << 8 * self._next).to_bytes(width, "little")
-            start = (pivot.bit.bit_length() - 1) * width
-            rows[start : start + width] = row
+            start = (pivot.bit.bit_length() - 1) * 8 * width
+            rows[start : start + 8 * width] = _bits(row)
             if pivot.place is not None:
                 octets[pivot.place] = 0
                 self._rows[pivot.place * width : (pivot.place + 1) * width] = row
-        _add(self._bits, _sums(bytes(rows), width, 8), octets)
+        _add(self._bits, self._split(_sums(rows, 8 * width, 8)), octets)
 
     def _cut(self) -> None:
         """Cut off the octets that are done with, and rows that are if they need not be kept."""
@@ -249,21 +291,23 @@ class _Elimination:
             self.open = list(range(len(places)))
         else:
             rows = b"".join([self.row(place) for place in range(len(self.names))])
-        self._width -= self._next
-        self._next = 0
+        self._set(rows, self._width - self._next)
+
+    def _set(self, rows: bytes | bytearray, width: int) -> None:
+        self._width, self._next = width, 0  # octets in a row; the one to be eliminated
         self._rows = bytearray(rows)
         self._bits = bitarray(buffer=self._rows, endian="little")
+        self._split = _splitter(width, 256)
 
 
 def rank_add(basis: bytearray, missing: bytes, nb_frag: int, lines: bytes, /) -> bytes:
     """Insert lines into a basis; tell which of them raised the rank."""
     columns = _bits(missing)[:nb_frag]
-    rows = [row[columns] for row in _rows(lines, nb_frag)]
-    if len(rows) > _FEW_ROWS:
-        return _insert_many(basis, columns.count(), rows)
-    width = 8 * (len(basis) // max(columns.count(), 1))
+    width = len(basis) // max(columns.count(), 1)
+    if width and len(lines) > _FEW_ROWS * ((nb_frag + 7) // 8):
+        return _insert_many(basis, width, _compress(lines, nb_frag, columns, width))
     bits = bitarray(buffer=basis, endian="little")
-    return bytes([_insert(bits, width, row) for row in rows])
+    return bytes([_insert(bits, 8 * width, row[columns]) for row in _rows(lines, nb_frag)])
 
 
 def _insert(basis: bitarray, width: int, row: bitarray) -> bool:
@@ -280,12 +324,11 @@ def _insert(basis: bitarray, width: int, row: bitarray) -> bool:
     return False
 
 
-def _insert_many(basis: bytearray, rank: int, rows: list[bitarray]) -> bytes:
-    """Insert rows of *rank* bits into a basis; tell which of them raised the rank."""
-    width = len(basis) // max(rank, 1)
-    packed = b"".join([row.tobytes().ljust(width, b"\0") for row in rows])
-    added = bytearray(len(rows))
-    elimination = _Elimination(packed, max(width, 1), keep=False)
+def _insert_many(basis: bytearray, width: int, rows: bytearray) -> bytes:
+    """Insert rows of *width* octets into a basis; tell which of them raised the rank."""
+    rank = len(basis) // width
+    added = bytearray(len(rows) // width)
+    elimination = _Elimination(rows, width, keep=False)
     for first in range(0, rank, 8):
         if not elimination.open:
             break
@@ -317,10 +360,12 @@ def solve(
     """Return the missing fragments, by elimination of rows that carry their payload."""
     columns = _bits(missing)[:nb_frag]
     unknowns = columns.count()
+    width = (unknowns + 7) // 8
     sums = _bits(product(block, frag_size, nb_frag, lines)) ^ _bits(payloads)
-    right = sums.tobytes()
-    left = [row[columns].tobytes() for row in _rows(lines, nb_frag)]
-    rows = [row + right[i * frag_size : (i + 1) * frag_size] for i, row in enumerate(left)]
+    count = len(payloads) // frag_size
+    left = _splitter(width, count)(_compress(lines, nb_frag, columns, width))
+    right = _splitter(frag_size, count)(sums.tobytes())
+    rows = [coefficients + payload for coefficients, payload in zip(left, right, strict=True)]
     found = _solve_few if unknowns <= _LOW_RANK else _solve_many
     return found(rows, unknowns, frag_size)
 
@@ -346,7 +391,9 @@ def _solve_few(rows: list[bytes], unknowns: int, frag_size: int) -> bytes:
 
 def _solve_many(rows: list[bytes], unknowns: int, frag_size: int) -> bytes:
     """Return the payloads of rows solved for their *unknowns*, eight columns at a time."""
-    elimination = _Elimination(b"".join(rows), len(rows[0]) if rows else 1, keep=True)
+    if len(rows) < unknowns:
+        raise _singular(unknowns)
+    elimination = _Elimination(b"".join(rows), len(rows[0]), keep=True)
     found = []
     for first in range(0, unknowns, 8):
         columns = min(8, unknowns - first)
