@@ -1,11 +1,10 @@
 """What a set of kernels is, and the one place that decides which set runs.
 
-The hot work of the code is four functions over fragment numbers and buffers.  They exist up to
-three times under one signature: ``_reference`` (as plain as the standard; the definition),
+The hot work of the code is five functions over numbers and buffers.  They exist up to three times under one signature: ``_reference`` (as plain as the standard; the definition),
 ``_pure`` (fast Python) and ``_speedups`` (C).  Everything above them is written once and keeps its
 state in plain buffers, so a session begun under one set goes on under another.
 
-The environment variable ``LORAFUOTA_KERNELS`` chooses when this module is first imported:
+Two environment variables choose when this module is first imported.  ``LORAFUOTA_KERNELS``:
 
 =============  =====================================================================
 ``auto``       the fastest set that can be loaded (the default)
@@ -14,8 +13,11 @@ The environment variable ``LORAFUOTA_KERNELS`` chooses when this module is first
 ``reference``  the reference, as slow as it is
 =============  =====================================================================
 
-:data:`NAME` and :data:`ACTIVE` are the choice.  Callers write ``kernels.ACTIVE.product(...)`` and
-do not keep the set, so that a test can replace it.
+and ``LORAFUOTA_SIMD``, for the set in C: ``auto`` (the best the processor has), ``avx2`` or
+``baseline``.
+
+:data:`NAME`, :data:`SIMD` and :data:`ACTIVE` are the choice.  Callers write
+``kernels.ACTIVE.product(...)`` and do not keep the set, so that a test can replace it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Final, Protocol, cast
 from ..errors import FieldError
 from . import _reference
 
-__all__ = ["ACTIVE", "NAME", "Kernels", "basis_octets"]
+__all__ = ["ACTIVE", "NAME", "SIMD", "Kernels", "available", "basis_octets"]
 
 basis_octets = _reference.basis_octets
 
@@ -105,23 +107,58 @@ _CANDIDATES: Final = {
     "python": ("python", "reference"),
     "reference": ("reference",),
 }
+_SIMD: Final = ("auto", "avx2", "baseline")
 _REFERENCE: Kernels = _reference  # here the checker holds the module to the protocol
 
 
-def _choose(wish: str) -> tuple[str, Kernels]:
+def _load(name: str, simd: str) -> Kernels:
+    """Load one set of kernels."""
+    module = importlib.import_module(f"{__package__}.{_MODULES[name]}")
+    if name != "c":
+        return cast(Kernels, module)
+    if simd not in ("auto", *module.instruction_sets()):
+        raise ImportError(f"no kernels in C for {simd} here")
+    return cast(Kernels, module.Kernels(simd))
+
+
+def _choose(wish: str, simd: str) -> tuple[str, Kernels]:
     """Load the first set of kernels that *wish* allows and that exists; return its name too."""
     candidates = _CANDIDATES.get(wish)
     if candidates is None:
         raise FieldError("environment", "LORAFUOTA_KERNELS", wish, "auto, c, python or reference")
+    if simd not in _SIMD:
+        raise FieldError("environment", "LORAFUOTA_SIMD", simd, "auto, avx2 or baseline")
     cause: ImportError | None = None
     for name in candidates:
         try:
-            module = importlib.import_module(f"{__package__}.{_MODULES[name]}")
-        except ImportError as error:  # not built, or built for another interpreter
+            return name, _load(name, simd)
+        except ImportError as error:  # not built, or built for another interpreter or processor
             cause = error
-        else:
-            return name, cast(Kernels, module)
     raise ImportError(f"LORAFUOTA_KERNELS={wish}, but these kernels cannot be loaded") from cause
 
 
-NAME, ACTIVE = _choose(os.environ.get("LORAFUOTA_KERNELS", "auto"))
+def available() -> dict[str, Kernels]:
+    """Return every set of kernels that can be loaded here, by name: for tests and benchmarks.
+
+    Those in C are called ``c-`` and their instruction set.
+    """
+    sets: dict[str, Kernels] = {}
+    for name in ("reference", "python"):
+        try:
+            sets[name] = _load(name, "")
+        except ImportError:
+            continue
+    for simd in ("baseline", "avx2"):
+        try:
+            kernels = _load("c", simd)
+        except ImportError:
+            continue
+        sets[f"c-{simd}"] = kernels
+    return sets
+
+
+NAME, ACTIVE = _choose(
+    os.environ.get("LORAFUOTA_KERNELS", "auto"), os.environ.get("LORAFUOTA_SIMD", "auto")
+)
+SIMD: Final[str] = getattr(ACTIVE, "simd", "")
+"""Which instruction set the kernels in C use; empty for the others."""
