@@ -44,12 +44,13 @@ _FEW_LINES: Final = 24  # a product of no more goes line by line ...
 _MANY_LINES: Final = 144  # ... and one of no more with tables of sixteen sums
 _FEW_ROWS: Final = 40  # no more are added to a basis row by row
 _LOW_RANK: Final = 48  # no more unknowns are solved for column by column
-_SMALL_LOSS: Final = 400  # no more columns of a device are reduced one by one
+_SMALL_LOSS: Final = 256  # no more columns of a device are reduced one by one
 _TRIES: Final = 12  # rows looked at for a pivot before all are
 _STEPS: Final = 16  # octets eliminated before they are cut off
 
 _LOW_HALF: Final = bytes(i & 15 for i in range(256))
 _HIGH_HALF: Final = bytes(i >> 4 for i in range(256))
+_BITS: Final = [1 << bit for bit in range(8)]
 _FLIPPED: Final = b"\1".ljust(256, b"\0")
 _WITH: Final = [bytes(i | 1 << bit for i in range(256)) for bit in range(8)]
 
@@ -210,11 +211,11 @@ class _Elimination:
         """Return what is left of a row."""
         return bytes(self._rows[place * self._width + self._next : (place + 1) * self._width])
 
-    def step(self, columns: int, held: Mapping[int, int]) -> list[_Pivot]:
+    def step(self, columns: Iterable[int], held: Mapping[int, int]) -> list[_Pivot]:
         """Clear the next octet of all rows but pivots.
 
         Args:
-            columns: How many columns the octet has.
+            columns: Its bits that are columns, ascending.
             held: Rows known already, by the bit of their lowest column, which is in this octet.
 
         Returns:
@@ -223,8 +224,7 @@ class _Elimination:
         width = self._width
         octets = self._rows[self._next :: width]
         pivots: list[_Pivot] = []
-        for column in range(columns):
-            bit = 1 << column
+        for bit in columns:
             place = None
             if bit in held:
                 row = held[bit]
@@ -340,7 +340,7 @@ def _insert_many(basis: bytearray, width: int, rows: bytearray) -> bytes:
             if basis[start] >> i & 1
         }
         names = elimination.names
-        for pivot in elimination.step(columns, held):
+        for pivot in elimination.step(_BITS[:columns], held):
             if pivot.place is not None:
                 start = starts[pivot.bit.bit_length() - 1]
                 basis[start : start + width - octet] = pivot.row.to_bytes(width - octet, "little")
@@ -397,7 +397,7 @@ def _solve_many(rows: list[bytes], unknowns: int, frag_size: int) -> bytes:
     found = []
     for first in range(0, unknowns, 8):
         columns = min(8, unknowns - first)
-        pivots = elimination.step(columns, {})
+        pivots = elimination.step(_BITS[:columns], {})
         if len(pivots) < columns:
             raise _singular(unknowns)
         found += [pivot.place for pivot in pivots if pivot.place is not None]
@@ -479,11 +479,11 @@ class _Fleet:
         bits &= _bits(mask * len(columns))
         elimination = _Elimination(bits.tobytes(), len(mask), keep=False)
         lacking = len(columns)
-        for first in range(0, self._nb_coded, 8):
-            pivots = elimination.step(8, {})
+        for i, octet in enumerate(mask):
+            pivots = elimination.step([bit for bit in _BITS if octet & bit], {})
             lacking -= len(pivots)
             if not lacking:
-                return first + pivots[-1].bit.bit_length()
+                return 8 * i + pivots[-1].bit.bit_length()
         return 0
 
     def _column(self, column: int) -> bitarray:

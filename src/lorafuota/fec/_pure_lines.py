@@ -37,13 +37,14 @@ import dataclasses
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bitarray import bitarray
 
 _STATE: Final = (1 << 23) - 1  # the bits of a state
-_LAST_DRAWS: Final = 16  # so few are drawn plainly
+_LAST_DRAWS: Final = 16  # so few are not worth another round
+_SPARE_DRAWS: Final = 64  # what they take, nearly always, if columns must be distinct
 _FEW_DRAWS: Final = 31  # lines of no more are always drawn plainly: a seed may take all of them
 _LANES: Final = 128  # lines side by side; more do not fit the cache
 _CHUNK: Final = 64  # draws per line between two accesses to the bit map
@@ -215,31 +216,34 @@ class _SideBySide:
     def __init__(self, drawing: _Drawing, seeds: Sequence[int]) -> None:
         """Take the draws of states that need 24 bits, and arrange what follows in lanes."""
         self._drawing = drawing
-        self._lanes = len(seeds)
-        self._stride = drawing.segments * drawing.modulus + 7 & ~7
-        self._remainders = bitarray(self._lanes * self._stride, endian="little")
+        stride = drawing.segments * drawing.modulus + 7 & ~7
+        self._starts = range(0, len(seeds) * stride, stride)  # where the remainders of a line begin
+        self._remainders = bitarray(len(seeds) * stride, endian="little")
         self._owed: list[int] = []
         lanes: list[int] = []
-        for seed in seeds:
+        for start, seed in zip(self._starts, seeds, strict=True):
             line = bitarray(drawing.modulus, endian="little")
             x, owed = _plainly(drawing, line, seed, drawing.nb_frag // 2, _STATE + 1)
             if x != seed:
-                start = len(lanes) * self._stride
                 self._remainders[start : start + drawing.modulus] = line
             lanes.append((x | ((x ^ x >> 5) & 0x3FF) << 23) >> 1)
             self._owed.append(owed)
-        self._format = f"<{self._lanes}I"
+        self._format = f"<{len(seeds)}I"
         self._states = int.from_bytes(struct.pack(self._format, *lanes), "little")
         self._position = 0  # of the next state in the lanes
 
     def lines(self) -> list[bytes]:
         """Draw everything."""
-        drawing, stride = self._drawing, self._stride
-        nb_frag, modulus = drawing.nb_frag, drawing.modulus
-        starts = range(0, self._lanes * stride, stride)
+        drawing, starts = self._drawing, self._starts
+        nb_frag, modulus, lanes = drawing.nb_frag, drawing.modulus, len(starts)
+        keep = modulus > nb_frag and not drawing.distinct  # draws to look for rejected ones in
         while True:
             count = min(self._owed)
-            words = self._draw(count)
+            words = array("I")
+            for some in self._draw(count):
+                self._remainders[some] = 1
+                if keep:
+                    words += some
             columns = self._remainders.copy()
             for k in range(1, drawing.segments):
                 columns |= self._remainders << k * modulus
@@ -247,34 +251,35 @@ class _SideBySide:
                 break
             self._owed = [nb_frag // 2 - columns.count(1, i, i + nb_frag) for i in starts]
             if min(self._owed) <= _LAST_DRAWS:
+                for some in self._draw(_SPARE_DRAWS):
+                    words += some
                 break
         drawn = []
-        states = struct.unpack(self._format, self._states.to_bytes(4 * self._lanes, "little"))
+        states = struct.unpack(self._format, self._states.to_bytes(4 * lanes, "little"))
         for lane, (start, owed, state) in enumerate(zip(starts, self._owed, states, strict=True)):
-            line = columns[start : start + modulus]
-            if not drawing.distinct:
-                own = words[lane :: self._lanes]
+            line, own = columns[start : start + modulus], words[lane::lanes]
+            if drawing.distinct:
+                owed = _distinct(drawing, line, own, start, owed)
+            else:
                 owed += drawing.rejected(own, self._remainders, start) - count
             _plainly(drawing, line, state >> self._position - 1 & _STATE, owed)
             del line[nb_frag:]
             drawn.append(line.tobytes())
         return drawn
 
-    def _draw(self, count: int) -> array[int]:
-        """Advance all lines by *count* draws, and return these if they may include rejected ones.
+    def _draw(self, count: int) -> Iterator[array[int]]:
+        """Advance all lines by *count* draws.
 
-        The remainders of a line begin at its lane's multiple of the stride.
+        Yields:
+            Some draws of each line at a time, to which the start of the line is added.
         """
-        drawing, lanes = self._drawing, self._lanes
+        drawing, lanes = self._drawing, len(self._starts)
         low, factor, shift, modulus = drawing.low, drawing.factor, drawing.shift, drawing.modulus
         masks = _masks(drawing, lanes)
         state, high, quotient = masks.state, masks.high, masks.quotient
         kept, made = _in_lanes((1 << 22) - 1, lanes), _in_lanes(0x3FF, lanes)
-        stride = self._stride
-        starts = struct.pack(self._format, *range(0, lanes * stride, stride))
-        offsets = int.from_bytes(starts, "little")
+        starts = int.from_bytes(struct.pack(self._format, *self._starts), "little")
         states, position = self._states, self._position
-        drawn = array("I")
         for done in range(0, count, _CHUNK):
             parts = []
             for _ in range(min(_CHUNK, count - done)):
@@ -285,13 +290,25 @@ class _SideBySide:
                 x = states >> position
                 position += 1
                 q = (x >> low & high) * factor >> shift & quotient
-                parts.append((offsets + (x & state) - q * modulus).to_bytes(4 * lanes, "little"))
-            words = _words("I", b"".join(parts))
-            self._remainders[words] = 1
-            if modulus > drawing.nb_frag and not drawing.distinct:
-                drawn += words
-        self._states, self._position = states, position
-        return drawn
+                parts.append((starts + (x & state) - q * modulus).to_bytes(4 * lanes, "little"))
+            self._states, self._position = states, position
+            yield _words("I", b"".join(parts))
+
+
+def _distinct(
+    drawing: _Drawing, line: bitarray, words: Iterable[int], start: int, owed: int
+) -> int:
+    """Take draws one by one while they are owed, and return how many still are."""
+    nb_frag, modulus = drawing.nb_frag, drawing.modulus
+    for word in words:
+        column = (word - start) % modulus
+        if line[column] or column == nb_frag:
+            continue
+        if not owed:
+            break
+        line[column] = 1
+        owed -= 1
+    return owed
 
 
 def _draw_plainly(drawing: _Drawing, seeds: Sequence[int]) -> list[bytes]:
