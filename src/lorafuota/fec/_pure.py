@@ -43,6 +43,7 @@ from ._reference import basis_octets as basis_octets
 _FEW_LINES: Final = 24  # a product of no more goes line by line ...
 _MANY_LINES: Final = 144  # ... and one of no more with tables of sixteen sums
 _FEW_ROWS: Final = 40  # no more are added to a basis row by row
+_FEW_TO_COMPRESS: Final = 144  # no more lines are cut down one by one
 _LOW_RANK: Final = 48  # no more unknowns are solved for column by column
 _SMALL_LOSS: Final = 256  # no more columns of a device are reduced one by one
 _TRIES: Final = 12  # rows looked at for a pivot before all are
@@ -146,12 +147,19 @@ def _add(bits: bitarray, sums: Sequence[bytes], octets: bytes | bytearray) -> No
 # Columns
 
 
-def _compress(lines: bytes, nb_frag: int, columns: bitarray, width: int) -> bytearray:
-    """Return the lines cut down to *columns*, in rows of *width* octets.
+def _compress(lines: bytes, nb_frag: int, columns: bitarray, width: int) -> bytes | bytearray:
+    """Return the lines cut down to *columns*, in rows of *width* octets."""
+    if len(lines) <= _FEW_TO_COMPRESS * ((nb_frag + 7) // 8):
+        rows = _rows(lines, nb_frag)
+        return b"".join([row[columns].tobytes().ljust(width, b"\0") for row in rows])
+    return _collect(lines, nb_frag, columns, width)
 
-    A bitarray can do that with a line, but looks at each of its bits.  Here eight wanted columns at
-    a time are collected from all lines: what an octet of a line has of them, and where, is the same
-    for all, and so a translation.
+
+def _collect(lines: bytes, nb_frag: int, columns: bitarray, width: int) -> bytearray:
+    """Return the lines cut down to *columns*, eight of these at a time.
+
+    A bitarray can do that with a line, but looks at each of its bits.  What an octet of a line has
+    of eight wanted columns, and where it goes, is the same for all lines: a translation.
     """
     size = (nb_frag + 7) // 8
     count = len(lines) // size
@@ -324,7 +332,7 @@ def _insert(basis: bitarray, width: int, row: bitarray) -> bool:
     return False
 
 
-def _insert_many(basis: bytearray, width: int, rows: bytearray) -> bytes:
+def _insert_many(basis: bytearray, width: int, rows: bytes | bytearray) -> bytes:
     """Insert rows of *width* octets into a basis; tell which of them raised the rank."""
     rank = len(basis) // width
     added = bytearray(len(rows) // width)
