@@ -8,13 +8,20 @@
    Nothing here knows Python, and nothing here checks ranges: that has been done.  Functions that
    need memory return -1 when there is none. */
 
-/* A chunk is 64 octets: a line of the cache, and the width of everything below. */
+/* A chunk is 64 octets: a line of the cache, and the width of everything below.  `settle` keeps a
+   compiler from regrouping a chain of additions, each of which is one instruction with its load. */
 
 #if SIMD == 2
 
 typedef struct {
     __m256i a, b;
 } NAME(chunk);
+
+static TARGET INLINE NAME(chunk) NAME(settle)(NAME(chunk) x)
+{
+    __asm__("" : "+x"(x.a), "+x"(x.b));
+    return x;
+}
 
 static TARGET INLINE NAME(chunk) NAME(load)(const uint8_t *p)
 {
@@ -41,6 +48,14 @@ static TARGET INLINE NAME(chunk) NAME(xor)(NAME(chunk) x, NAME(chunk) y)
 typedef struct {
     __m128i a, b, c, d;
 } NAME(chunk);
+
+static TARGET INLINE NAME(chunk) NAME(settle)(NAME(chunk) x)
+{
+#if defined(__GNUC__)
+    __asm__("" : "+x"(x.a), "+x"(x.b), "+x"(x.c), "+x"(x.d));
+#endif
+    return x;
+}
 
 static TARGET INLINE NAME(chunk) NAME(load)(const uint8_t *p)
 {
@@ -73,6 +88,11 @@ static TARGET INLINE NAME(chunk) NAME(xor)(NAME(chunk) x, NAME(chunk) y)
 typedef struct {
     uint64_t w[8];
 } NAME(chunk);
+
+static INLINE NAME(chunk) NAME(settle)(NAME(chunk) x)
+{
+    return x;
+}
 
 static INLINE NAME(chunk) NAME(load)(const uint8_t *p)
 {
@@ -195,17 +215,75 @@ static TARGET void NAME(pack)(uint8_t *map, size_t nb_frag, uint8_t *line)
     }
 }
 
+/* Count the columns marked in a map of 64 * chunks octets. */
+static TARGET uint32_t NAME(count_marks)(const uint8_t *map, size_t chunks)
+{
+#if SIMD == 2
+    const __m256i one = _mm256_set1_epi8(1), zero = _mm256_setzero_si256();
+    __m256i sum = zero;
+    for (size_t i = 0; i < 2 * chunks; i++) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(map + 32 * i));
+        sum = _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_and_si256(x, one), zero));
+    }
+    uint64_t parts[4];
+    _mm256_storeu_si256((__m256i *)parts, sum);
+    return (uint32_t)(parts[0] + parts[1] + parts[2] + parts[3]);
+#elif SIMD == 1
+    const __m128i one = _mm_set1_epi8(1), zero = _mm_setzero_si128();
+    __m128i sum = zero;
+    for (size_t i = 0; i < 4 * chunks; i++) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(map + 16 * i));
+        sum = _mm_add_epi64(sum, _mm_sad_epu8(_mm_and_si128(x, one), zero));
+    }
+    uint64_t parts[2];
+    _mm_storeu_si128((__m128i *)parts, sum);
+    return (uint32_t)(parts[0] + parts[1]);
+#else
+    uint32_t count = 0;
+    for (size_t i = 0; i < 8 * chunks; i++)
+        count += (uint32_t)((native64(map + 8 * i) & 0x0101010101010101u) * 0x0101010101010101u >> 56);
+    return count;
+#endif
+}
+
+/* Mark 16 draws in `map`; return how many had been marked, times 255, if that counts. */
+static TARGET INLINE uint32_t NAME(mark16)(uint8_t *map, const uint16_t *draws, int counting)
+{
+    uint32_t marked = 0;
+    for (int i = 0; i < 16; i += 4) {
+        uint64_t four;
+        memcpy(&four, draws + i, 8);
+        uint8_t *a = map + (four & 0xffff), *b = map + (four >> 16 & 0xffff);
+        uint8_t *c = map + (four >> 32 & 0xffff), *d = map + (four >> 48);
+        if (counting) {
+            marked += *a;
+            *a = 0xff;
+            marked += *b;
+            *b = 0xff;
+            marked += *c;
+            *c = 0xff;
+            marked += *d;
+            *d = 0xff;
+        } else {
+            *a = *b = *c = *d = 0xff;
+        }
+    }
+    return marked;
+}
+
 /* Draw the line of seed x into `map`.
 
-   Version 1 wants a number of draws, so they are scattered without looking.  Version 2 wants a
-   number of columns: while k are missing, the next k draws cannot be too many; so k are scattered
-   without looking and those that hit an old column are counted, over and over. */
+   Version 1 wants a number of draws, so they are marked without looking.  Version 2 wants a number
+   of columns: while k are missing, the next k draws cannot be too many; so k are marked without
+   looking and those that hit an old column are counted, over and over.  The draws of one group are
+   computed while those of the group before are marked, so that the processor can do both at once. */
 static TARGET void NAME(scatter)(uint32_t x, const modulus *m, int distinct, uint8_t *map,
                                  bit_string *string)
 {
     const uint32_t nb_frag = m->nb_frag;
     uint32_t need = nb_frag / 2;
-    uint16_t draws[16];
+    uint64_t buffer[8]; /* two groups */
+    uint16_t *draws = (uint16_t *)buffer;
     if (!need)
         return;
     map[nb_frag] = 0xff; /* no column; version 2 takes a hit for a repeat, version 1 counts hits */
@@ -216,50 +294,49 @@ static TARGET void NAME(scatter)(uint32_t x, const modulus *m, int distinct, uin
         if (!need)
             break;
     }
-    if (need)
+    if (need) {
         string_start(string, x);
+        string_supply(string, 1);
+        NAME(draw16)(string->words, string->group++, m, draws);
+    }
+    unsigned now = 0; /* the group to be marked next: the first or the second half of the buffer */
     while (need >= 16) {
-        size_t groups = string_supply(string, need / 16);
+        size_t groups = string_supply(string, need / 16), g = string->group;
         uint32_t vain = 0;
         need -= 16 * (uint32_t)groups;
-        for (; groups; groups--) {
-            NAME(draw16)(string->words, string->group++, m, draws);
-            if (distinct) {
-                for (int j = 0; j < 16; j++) {
-                    vain += map[draws[j]] & 1;
-                    map[draws[j]] = 0xff;
-                }
-            } else {
-                map[draws[0]] = 0xff;
-                map[draws[1]] = 0xff;
-                map[draws[2]] = 0xff;
-                map[draws[3]] = 0xff;
-                map[draws[4]] = 0xff;
-                map[draws[5]] = 0xff;
-                map[draws[6]] = 0xff;
-                map[draws[7]] = 0xff;
-                map[draws[8]] = 0xff;
-                map[draws[9]] = 0xff;
-                map[draws[10]] = 0xff;
-                map[draws[11]] = 0xff;
-                map[draws[12]] = 0xff;
-                map[draws[13]] = 0xff;
-                map[draws[14]] = 0xff;
-                map[draws[15]] = 0xff;
+        string->group += groups;
+        if (distinct && need + 16 * groups < 256) {
+            for (; groups; groups--, now ^= 16) {
+                NAME(draw16)(string->words, g++, m, draws + (now ^ 16));
+                vain += NAME(mark16)(map, draws + now, 1);
+            }
+            vain /= 255;
+        } else if (distinct) { /* counting afterwards is quicker */
+            for (; groups; groups--, now ^= 16) {
+                NAME(draw16)(string->words, g++, m, draws + (now ^ 16));
+                NAME(mark16)(map, draws + now, 0);
+            }
+            need = nb_frag / 2 + 1 - NAME(count_marks)(map, nb_frag / 64 + 1);
+        } else {
+            for (; groups; groups--, now ^= 16) {
+                NAME(draw16)(string->words, g++, m, draws + (now ^ 16));
+                NAME(mark16)(map, draws + now, 0);
                 if (m->value != nb_frag) { /* M is a power of two */
-                    for (int j = 0; j < 16; j++)
-                        vain += draws[j] == nb_frag;
+                    for (unsigned j = 0; j < 16; j++)
+                        vain += draws[now + j] == nb_frag;
                 }
             }
         }
         need += vain;
     }
     while (need) {
-        string_supply(string, 1);
-        NAME(draw16)(string->words, string->group++, m, draws);
-        for (int j = 0; j < 16 && need; j++) {
+        for (unsigned j = now; j < now + 16 && need; j++) {
             need -= distinct ? !map[draws[j]] : draws[j] != nb_frag;
             map[draws[j]] = 0xff;
+        }
+        if (need) {
+            string_supply(string, 1);
+            NAME(draw16)(string->words, string->group++, m, draws + now);
         }
     }
     map[nb_frag] = 0;
@@ -313,25 +390,35 @@ static TARGET INLINE uint8_t *NAME(sums)(uint8_t *table, const uint8_t *chunks, 
     return table + ((size_t)64 << bits);
 }
 
-static TARGET INLINE NAME(chunk) NAME(look5)(const uint8_t *tables, uint32_t index)
+/* One entry of a table: 2^width chunks, chosen by bits `first` and up of the index.  (A rotation,
+   because it can go to another register at once.) */
+static TARGET INLINE NAME(chunk) NAME(add)(NAME(chunk) sum, const uint8_t *table, uint32_t index,
+                                           int first, int width)
 {
-    NAME(chunk) x = NAME(load)(tables + ((index << 6) & 0x1fc0));
-    x = NAME(xor)(x, NAME(load)(tables + 128 * 64 + ((index >> 1) & 0x1fc0)));
-    x = NAME(xor)(x, NAME(load)(tables + 256 * 64 + ((index >> 8) & 0xfc0)));
-    x = NAME(xor)(x, NAME(load)(tables + 320 * 64 + ((index >> 14) & 0xfc0)));
-    return NAME(xor)(x, NAME(load)(tables + 384 * 64 + ((index >> 20) & 0xfc0)));
+    index = index >> (first + 26) % 32 | index << (38 - first) % 32;
+    const uint8_t *entry = table + (index & ((64u << width) - 64));
+    return NAME(settle)(NAME(xor)(sum, NAME(load)(entry)));
 }
 
-static TARGET INLINE NAME(chunk) NAME(look8)(const uint8_t *tables, uint32_t index)
+static TARGET INLINE NAME(chunk) NAME(add5)(NAME(chunk) sum, const uint8_t *tables, uint32_t index)
 {
-    NAME(chunk) x = NAME(load)(tables + ((index << 6) & 0x3c0));
-    x = NAME(xor)(x, NAME(load)(tables + 1024 + ((index << 2) & 0x3c0)));
-    x = NAME(xor)(x, NAME(load)(tables + 2048 + ((index >> 2) & 0x3c0)));
-    x = NAME(xor)(x, NAME(load)(tables + 3072 + ((index >> 6) & 0x3c0)));
-    x = NAME(xor)(x, NAME(load)(tables + 4096 + ((index >> 10) & 0x3c0)));
-    x = NAME(xor)(x, NAME(load)(tables + 5120 + ((index >> 14) & 0x3c0)));
-    x = NAME(xor)(x, NAME(load)(tables + 6144 + ((index >> 18) & 0x3c0)));
-    return NAME(xor)(x, NAME(load)(tables + 7168 + ((index >> 22) & 0x3c0)));
+    sum = NAME(add)(sum, tables, index, 0, 7);
+    sum = NAME(add)(sum, tables + 128 * 64, index, 7, 7);
+    sum = NAME(add)(sum, tables + 256 * 64, index, 14, 6);
+    sum = NAME(add)(sum, tables + 320 * 64, index, 20, 6);
+    return NAME(add)(sum, tables + 384 * 64, index, 26, 6);
+}
+
+static TARGET INLINE NAME(chunk) NAME(add8)(NAME(chunk) sum, const uint8_t *tables, uint32_t index)
+{
+    sum = NAME(add)(sum, tables, index, 0, 4);
+    sum = NAME(add)(sum, tables + 16 * 64, index, 4, 4);
+    sum = NAME(add)(sum, tables + 32 * 64, index, 8, 4);
+    sum = NAME(add)(sum, tables + 48 * 64, index, 12, 4);
+    sum = NAME(add)(sum, tables + 64 * 64, index, 16, 4);
+    sum = NAME(add)(sum, tables + 80 * 64, index, 20, 4);
+    sum = NAME(add)(sum, tables + 96 * 64, index, 24, 4);
+    return NAME(add)(sum, tables + 112 * 64, index, 28, 4);
 }
 
 /* Add to each of `count` rows the sum of `chunks` (32 of them) that its index asks for. */
@@ -344,21 +431,15 @@ static TARGET void NAME(absorb)(uint8_t *rows, const uint32_t *indices, size_t c
         for (int i = 0; i < 8; i++)
             end = NAME(sums)(end, chunks + 256 * i, 4);
         for (size_t i = 0; i < count; i++, rows += 64)
-            NAME(store)(rows, NAME(xor)(NAME(load)(rows), NAME(look8)(tables, indices[i])));
+            NAME(store)(rows, NAME(add8)(NAME(load)(rows), tables, indices[i]));
         return;
     }
     for (int i = 0; i < 5; i++) {
         end = NAME(sums)(end, chunks, five[i]);
         chunks += 64 * five[i];
     }
-    size_t i = 0;
-    for (; i + 2 <= count; i += 2, rows += 128) {
-        NAME(chunk) x = NAME(look5)(tables, indices[i]), y = NAME(look5)(tables, indices[i + 1]);
-        NAME(store)(rows, NAME(xor)(NAME(load)(rows), x));
-        NAME(store)(rows + 64, NAME(xor)(NAME(load)(rows + 64), y));
-    }
-    if (i < count)
-        NAME(store)(rows, NAME(xor)(NAME(load)(rows), NAME(look5)(tables, indices[i])));
+    for (size_t i = 0; i < count; i++, rows += 64)
+        NAME(store)(rows, NAME(add5)(NAME(load)(rows), tables, indices[i]));
 }
 
 /* 3. Product.
@@ -367,26 +448,27 @@ static TARGET void NAME(absorb)(uint8_t *rows, const uint32_t *indices, size_t c
    chunks one after the other.  So a strip, its indices and the tables stay in the cache. */
 
 /* A few lines: add the fragments one by one. */
-static TARGET void NAME(product_few)(uint8_t *strips, size_t count, const uint8_t *lines,
-                                     size_t nb_frag, const uint8_t *block, size_t frag_size)
+static TARGET void NAME(product_few)(uint8_t *strips, size_t count, const factors *f)
 {
-    size_t size = (nb_frag + 7) / 8, octets = nb_frag * frag_size;
+    size_t frag_size = f->frag_size, octets = f->nb_frag * frag_size;
     for (size_t s = 0; 64 * s < frag_size; s++) {
         for (size_t i = 0; i < count; i++) {
-            const uint8_t *line = lines + i * size;
+            const uint8_t *line = f->lines + i * f->line_size;
             uint8_t *row = strips + 64 * (s * count + i);
             NAME(chunk) sum = NAME(load)(row);
-            for (size_t at = 0; at < size; at += 8) {
-                uint64_t bits = size - at >= 8 ? load64(line + at) : load_part(line + at, size - at);
-                if (nb_frag - 8 * at < 64)
-                    bits &= ((uint64_t)1 << (nb_frag - 8 * at)) - 1;
+            for (size_t at = 0; 8 * at < f->columns; at += 8) {
+                size_t left = f->line_size - at;
+                uint64_t bits = left >= 8 ? load64(line + at) : load_part(line + at, left);
+                if (f->columns - 8 * at < 64)
+                    bits &= ((uint64_t)1 << (f->columns - 8 * at)) - 1;
                 for (; bits; bits &= bits - 1) {
-                    size_t from = (8 * at + lowest_bit(bits)) * frag_size + 64 * s;
+                    size_t c = 8 * at + (size_t)lowest_bit(bits);
+                    size_t from = (f->which ? f->which[c] : c) * frag_size + 64 * s;
                     if (from + 64 <= octets) {
-                        sum = NAME(xor)(sum, NAME(load)(block + from));
+                        sum = NAME(xor)(sum, NAME(load)(f->block + from));
                     } else {
                         uint8_t last[64] = {0};
-                        memcpy(last, block + from, octets - from);
+                        memcpy(last, f->block + from, octets - from);
                         sum = NAME(xor)(sum, NAME(load)(last));
                     }
                 }
@@ -397,38 +479,40 @@ static TARGET void NAME(product_few)(uint8_t *strips, size_t count, const uint8_
 }
 
 /* Add to each row the fragments its line selects.  `indices` has room for 16 * count. */
-static TARGET void NAME(product_into)(uint8_t *strips, size_t count, const uint8_t *lines,
-                                      size_t nb_frag, const uint8_t *block, size_t frag_size,
+static TARGET void NAME(product_into)(uint8_t *strips, size_t count, const factors *f,
                                       uint32_t *indices, uint8_t *tables)
 {
-    size_t size = (nb_frag + 7) / 8;
     uint8_t chunks[32 * 64];
     if (count < 12) {
-        NAME(product_few)(strips, count, lines, nb_frag, block, frag_size);
+        NAME(product_few)(strips, count, f);
         return;
     }
-    for (size_t first = 0; first < nb_frag; first += 512) { /* columns; 64 octets of a line */
-        size_t words = (nb_frag - first + 31) / 32;
+    for (size_t first = 0; first < f->columns; first += 512) { /* 64 octets of a line */
+        size_t words = (f->columns - first + 31) / 32, rest = f->line_size - first / 8;
         if (words > 16)
             words = 16;
         for (size_t i = 0; i < count; i++) {
-            const uint8_t *p = lines + i * size + first / 8;
-            size_t rest = size - first / 8;
+            const uint8_t *p = f->lines + i * f->line_size + first / 8;
             for (size_t w = 0; w < words; w++)
                 indices[w * count + i] = rest >= 4 * w + 4
                                              ? load32(p + 4 * w)
                                              : (uint32_t)load_part(p + 4 * w, rest - 4 * w);
         }
-        for (size_t s = 0; 64 * s < frag_size; s++) {
-            size_t width = frag_size - 64 * s < 64 ? frag_size - 64 * s : 64;
+        for (size_t s = 0; 64 * s < f->frag_size; s++) {
+            size_t width = f->frag_size - 64 * s < 64 ? f->frag_size - 64 * s : 64;
             for (size_t w = 0; w < words; w++) {
                 size_t column = first + 32 * w;
-                size_t columns = nb_frag - column < 32 ? nb_frag - column : 32;
-                const uint8_t *fragment = block + column * frag_size + 64 * s;
+                size_t columns = f->columns - column < 32 ? f->columns - column : 32;
                 if (width < 64 || columns < 32)
                     memset(chunks, 0, sizeof chunks);
-                for (size_t c = 0; c < columns; c++, fragment += frag_size)
-                    memcpy(chunks + 64 * c, fragment, width);
+                for (size_t c = 0; c < columns; c++) {
+                    size_t fragment = f->which ? f->which[column + c] : column + c;
+                    const uint8_t *from = f->block + fragment * f->frag_size + 64 * s;
+                    if (width == 64)
+                        memcpy(chunks + 64 * c, from, 64);
+                    else
+                        memcpy(chunks + 64 * c, from, width);
+                }
                 NAME(absorb)(strips + 64 * s * count, indices + w * count, count, chunks, tables);
             }
         }
@@ -448,14 +532,15 @@ static TARGET int NAME(product)(uint8_t *out, const uint8_t *lines, size_t count
     if (allocate(&memory) < 0)
         return -1;
     uint8_t *strips = memory.start + strips_at;
+    factors f = {lines, size, nb_frag, NULL, block, nb_frag, frag_size};
     while (count) {
         size_t now = count < most ? count : most;
         memset(strips, 0, now * 64 * nb_strips);
-        NAME(product_into)(strips, now, lines, nb_frag, block, frag_size,
-                           (uint32_t *)(memory.start + indices_at), memory.start + tables_at);
+        NAME(product_into)(strips, now, &f, (uint32_t *)(memory.start + indices_at),
+                           memory.start + tables_at);
         for (size_t i = 0; i < now; i++, out += frag_size)
             take_row(out, strips + 64 * i, now, frag_size);
-        lines += now * size;
+        f.lines += now * size;
         count -= now;
     }
     release(&memory);
@@ -801,11 +886,17 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
 {
     size_t size = (nb_frag + 7) / 8, lost = count_ones(missing, size);
     size_t head = (lost + 511) / 512, tail = (frag_size + 63) / 64;
+    /* Where much is lost it pays to cut lines for the product, too: to what is not lost. */
+    size_t known = nb_frag - lost, short_size = (known + 63) / 64 * 8;
+    int shorten = lost >= nb_frag / 16;
     scratch memory = {0};
-    column_map columns = {0};
+    column_map columns = {0}, others = {0};
     matrix m = {0};
-    size_t map_at = reserve(&memory, (nb_frag + 63) / 64, sizeof(column_word));
+    size_t map_at = reserve(&memory, 2 * ((nb_frag + 63) / 64), sizeof(column_word));
     size_t row_at = reserve(&memory, head, 64);
+    size_t short_at = reserve(&memory, shorten ? count : 0, short_size);
+    size_t which_at = reserve(&memory, shorten ? known + 1 : 0, 4);
+    size_t arrived_at = reserve(&memory, size, 1);
     size_t strips_at = reserve(&memory, count, 64 * (head + tail));
     size_t place_at = reserve(&memory, count, 4);
     size_t indices_at = reserve(&memory, count, 16 * 4);
@@ -824,14 +915,34 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
     m.nb_strips = head + tail;
     m.columns = lost;
     m.keep = 1;
-    uint8_t *fragments = m.strips + 64 * head * count;
+    uint8_t *fragments = m.strips + 64 * head * count, *short_lines = memory.start + short_at;
+    factors f = {lines, size, nb_frag, NULL, block, nb_frag, frag_size};
+    if (shorten) {
+        uint8_t *arrived = memory.start + arrived_at;
+        uint32_t *which = (uint32_t *)(memory.start + which_at);
+        for (size_t i = 0; i < size; i++)
+            arrived[i] = (uint8_t)~missing[i];
+        if (nb_frag % 8)
+            arrived[size - 1] &= (uint8_t)((1u << nb_frag % 8) - 1);
+        others.words = columns.words + (nb_frag + 63) / 64;
+        others.fast_extract = fast_extract;
+        map_columns(&others, arrived, nb_frag);
+        for (size_t c = 0; c < nb_frag; c++) {
+            *which = (uint32_t)c; /* overwritten by the next one if this one is lost */
+            which += arrived[c / 8] >> (c % 8) & 1;
+        }
+        f = (factors){short_lines, short_size, known, (uint32_t *)(memory.start + which_at),
+                      block, nb_frag, frag_size};
+    }
     for (size_t i = 0; i < count; i++) {
         m.place[i] = (uint32_t)i;
+        if (shorten)
+            NAME(cut)(short_lines + i * short_size, short_size, lines + i * size, &others);
         NAME(cut)(row, 64 * head, lines + i * size, &columns);
         put_row(m.strips + 64 * i, count, row, 64 * head);
         put_row(fragments + 64 * i, count, payloads + i * frag_size, frag_size);
     }
-    NAME(product_into)(fragments, count, lines, nb_frag, block, frag_size, m.indices, m.tables);
+    NAME(product_into)(fragments, count, &f, m.indices, m.tables);
     size_t rank = NAME(eliminate)(&m, lost);
     for (size_t i = 0; i < count && rank == lost; i++) {
         if (m.place[i] & PIVOT)

@@ -274,6 +274,16 @@ static inline void take_row(uint8_t *row, const uint8_t *strips, size_t height, 
         memcpy(row, strips, octets);
 }
 
+/* What a product is of: lines, and the fragments of their columns. */
+
+typedef struct {
+    const uint8_t *lines;
+    size_t line_size, columns;
+    const uint32_t *which; /* the fragment of each column, from 0; or null for all of them */
+    const uint8_t *block;
+    size_t nb_frag, frag_size;
+} factors;
+
 /* What an instruction set offers.  Results: 0 or a rank; -1 no memory; -2 the basis is none. */
 
 typedef struct {
