@@ -12,9 +12,10 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from .._kinds import Source
 from ..package import PackageVersionAns, PackageVersionReq
 from ..types import DOWNLINK, UPLINK
-from ..wire import Command, Source, command, flag, octets, only_if, uint
+from ..wire import Command, command, flag, octets, only_if, uint
 from . import v1
 from .v1 import DataFragment, FragSessionDeleteAns, FragSessionDeleteReq, FragSessionStatusReq
 

@@ -123,9 +123,9 @@ def read_command_set(
     if payload[:1] == bytes((_BUFFER_CID,)) and len(payload) == 3:
         return MultiPackBufferReq.decode(payload, strict=strict)
     commands = _read_set(payload, DOWNLINK, packages, strict)
-    match commands.leftover:
-        case MalformedCommand(error=TrailingOctetsError()):
-            return CommandSet((), commands.token, commands.leftover)
+    leftover = commands.leftover
+    if isinstance(leftover, MalformedCommand) and isinstance(leftover.error, TrailingOctetsError):
+        return CommandSet((), commands.token, leftover)
     return commands
 
 
