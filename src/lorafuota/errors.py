@@ -26,6 +26,7 @@ __all__ = [
     "TrailingOctetsError",
     "TruncatedError",
     "UnknownCommandError",
+    "require_int",
 ]
 
 
@@ -126,3 +127,14 @@ class IntegrityError(FuotaError):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.reason}"
+
+
+def require_int(message: str, field: str, value: object, lowest: int, highest: int) -> int:
+    """Return *value* if it is a whole number from *lowest* to *highest*; the usual argument check.
+
+    Raises:
+        FieldError: It is not, or it is a bool.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise FieldError(message, field, value, f"int in {lowest}..{highest}")
+    return value

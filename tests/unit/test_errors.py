@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
+
 from lorafuota import errors
 
 
 def test_every_error_of_ours_is_a_fuota_error_and_says_whose_fault_it_is() -> None:
-    ours = {getattr(errors, name) for name in errors.__all__}
+    ours = {getattr(errors, name) for name in errors.__all__ if name.endswith("Error")}
     assert all(issubclass(one, errors.FuotaError) for one in ours)
     assert issubclass(errors.FieldError, ValueError)
     assert issubclass(errors.StateError, RuntimeError)
@@ -42,6 +44,13 @@ def test_decode_errors_compare_by_content() -> None:
     assert error != errors.TruncatedError("A", 2, "cut")
     assert error != "A: cut (octet 1)"
     assert hash(error) == hash(errors.TruncatedError("A", 1, "cut"))
+
+
+def test_a_number_out_of_range_is_refused_and_a_bool_is_no_number() -> None:
+    assert errors.require_int("A", "b", 3, 0, 3) == 3
+    for value in (-1, 4, 1.0, "1", None, True):
+        with pytest.raises(errors.FieldError, match=r"A\.b = .*: expected int in 0\.\.3"):
+            errors.require_int("A", "b", value, 0, 3)
 
 
 def test_errors_survive_pickling() -> None:

@@ -22,6 +22,7 @@ from ..errors import (
     TrailingOctetsError,
     TruncatedError,
     UnknownCommandError,
+    require_int,
 )
 from ..package import MAX_PAYLOAD, MalformedCommand, Package, UnknownCommand
 from ..types import DOWNLINK, UPLINK, BytesLike, Direction
@@ -61,11 +62,9 @@ class CommandSet:
             FieldError: The token is not 2 bits, a command must be alone, or cannot be told from a
                 PackageID.
         """
-        if not 0 <= self.token <= 3:
-            raise FieldError("CommandSet", "token", self.token, "int in 0..3")
+        require_int("CommandSet", "token", self.token, 0, 3)
         for one in self.commands:
-            if not 0 <= one.package <= 127:
-                raise FieldError("CommandSet", "package", one.package, "int in 0..127")
+            require_int("CommandSet", "package", one.package, 0, 127)
             name = type(one.command).__name__
             if one.package == PACKAGE.identifier and one.command.CID == _BUFFER_CID:
                 raise FieldError("CommandSet", "commands", name, "it to be alone, without a set")

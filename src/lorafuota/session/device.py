@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, final
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from ..link import Drop
 from ..multipackage import v1 as multipackage
 from ..multipackage.commandset import CommandSet, read_command_set
@@ -56,9 +56,7 @@ class FuotaDevice:
         """
         self.multicast, self.fragmentation = multicast, fragmentation
         self.max_payload = max_payload
-        if not _SMALLEST_UPLINK <= max_payload <= MAX_PAYLOAD:
-            expected = f"int in {_SMALLEST_UPLINK}..{MAX_PAYLOAD}"
-            raise FieldError("FuotaDevice", "max_payload", max_payload, expected)
+        require_int("FuotaDevice", "max_payload", max_payload, _SMALLEST_UPLINK, MAX_PAYLOAD)
         self._buffer = AnswerBuffer()
         own = (multipackage.PACKAGE, multicast.profile.package, fragmentation.profile.package)
         self._fports: dict[int, Package] = {}

@@ -26,7 +26,7 @@ from ..crypto import (
     unwrap_mc_key,
     wrap_mc_key,
 )
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from ..gpstime import from_wire, to_wire
 from ..link import BEACON_PERIOD_SECONDS, Drop, McFrame, McReceiver, McSender, open_any
 from ..multicastsetup import v1, v2
@@ -80,8 +80,7 @@ class McLimits:
         Raises:
             FieldError: It is not 1 to 4.
         """
-        if not 1 <= self.max_groups <= _MAX_GROUPS:
-            raise FieldError("McLimits", "max_groups", self.max_groups, "int in 1..4")
+        require_int("McLimits", "max_groups", self.max_groups, 1, _MAX_GROUPS)
 
 
 @dataclasses.dataclass(slots=True)
