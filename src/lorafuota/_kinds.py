@@ -144,6 +144,11 @@ class Int(Kind):
             return None
         return self.values()
 
+    @property
+    def plain(self) -> bool:
+        """Whether the number on the wire is the value, and its range all there is to check."""
+        return self.step == 1 and self.also is None and not self.signed
+
     def raw(self, value: int) -> int:
         """Return the unsigned number that goes on the wire."""
         return value // self.step & self.mask
