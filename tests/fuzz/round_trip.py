@@ -49,7 +49,8 @@ def draw_field(rng: random.Random, kind: Kind, seen: dict[str, Any]) -> Any:
         case Repeat(item=item, field=field, key=key):
             keys = kind.keys(seen[field])
             return tuple(draw(rng, item, **({key: at} if key else {})) for at in keys)
-    raise TypeError(kind)
+        case _:
+            raise TypeError(f"no way to draw {kind!r}")
 
 
 def main() -> None:
