@@ -52,7 +52,7 @@ class Source:
         return len(self.data) - self.pos
 
     def truncated(self, size: int) -> TruncatedError:
-        reason = f"needs {size} octets here, {self.left} are left"
+        reason = f"needs {size} octet{'' if size == 1 else 's'} here, has {self.left}"
         return TruncatedError(self.command, self.pos, reason)
 
     def take(self, size: int) -> bytes:

@@ -26,8 +26,16 @@ __all__ = [
     "TrailingOctetsError",
     "TruncatedError",
     "UnknownCommandError",
-    "require_int",
 ]
+
+
+class Described(str):
+    """What stands for a value in an error when the value itself must not, or need not, be shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class FuotaError(Exception):

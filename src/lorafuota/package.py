@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from ._kinds import Source
 from .errors import (
     DecodeError,
+    Described,
     FieldError,
     TrailingOctetsError,
     TruncatedError,
@@ -196,14 +197,18 @@ class Package:
         commands = list(commands)
         for one in commands:
             if type(one) not in self.commands:
-                name = type(one).__name__
+                name = Described(type(one).__name__)
                 raise FieldError("Package.join", "commands", name, f"commands of {self}")
             if one.ALONE and len(commands) > 1:
-                raise FieldError("Package.join", "commands", type(one).__name__, "it to be alone")
+                name = Described(type(one).__name__)
+                raise FieldError("Package.join", "commands", name, "it to be alone")
         payload = b"".join(one.encode() for one in commands)
         if len(payload) > MAX_PAYLOAD:
             raise FieldError(
-                "Package.join", "payload", f"{len(payload)} octets", f"at most {MAX_PAYLOAD} octets"
+                "Package.join",
+                "payload",
+                Described(f"{len(payload)} octets"),
+                f"at most {MAX_PAYLOAD} octets",
             )
         return payload
 

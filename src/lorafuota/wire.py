@@ -88,8 +88,8 @@ class Repeat(Kind):
         return 0, None
 
     def values(self) -> str:
-        how = "one-bits of" if self.key else "times"
-        return f"{self.item.__name__}, {how} {self.field}"
+        many = f"one for each one-bit of {self.field}" if self.key else f"{self.field} of them"
+        return f"tuple of {self.item.__name__}, {many}"
 
 
 # The specifiers.  Each is typed as the Python type of its field; see the module's docstring.

@@ -32,7 +32,7 @@ def test_a_payload_with_a_newer_command_at_the_end_keeps_the_first_ones() -> Non
 
 def test_the_offset_of_an_error_counts_from_the_start_of_the_payload() -> None:
     [_, malformed] = v1.PACKAGE.parse(bytes.fromhex("0301 0201"), DOWNLINK)
-    error = errors.TruncatedError("FragSessionSetupReq", 3, "needs 10 octets here, 1 are left")
+    error = errors.TruncatedError("FragSessionSetupReq", 3, "needs 10 octets here, has 1")
     assert malformed == MalformedCommand(0x02, b"\1", 2, error)
 
 

@@ -128,7 +128,7 @@ def test_reserved_bits_are_located_when_strict() -> None:
 def test_truncation_is_located() -> None:
     with pytest.raises(TruncatedError) as caught:
         Everything.decode(OCTETS[:5])
-    assert str(caught.value) == "Everything: needs 12 octets here, 4 are left (octet 1)"
+    assert str(caught.value) == "Everything: needs 12 octets here, has 4 (octet 1)"
     with pytest.raises(TruncatedError, match="no command identifier"):
         Everything.decode(b"")
 
@@ -266,9 +266,9 @@ def test_the_table_names_places_fields_and_reserved_bits() -> None:
     ]
     assert [row.octets for row in Everything.table()][-2:] == ["12-13", ".."]
     assert Several.table()[-1] == Row(
-        "1..", "", "Items", "items", "Item, one-bits of mask", "One each"
+        "1..", "", "Items", "items", "tuple of Item, one for each one-bit of mask", "One each"
     )
-    assert Counted.table()[-1].values == "Item, times count"
+    assert Counted.table()[-1].values == "tuple of Item, count of them"
 
 
 @command(0x36, UPLINK, size=4)

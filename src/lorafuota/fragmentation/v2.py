@@ -50,7 +50,7 @@ class SetupError(enum.IntFlag):
 class FragSessionStatusAns(Command):
     """Tell how far a session has come; one octet only when there is no such session.
 
-    Known stacks fill the counters differently; read them as bounds (docs: the parity code).
+    Known stacks fill the counters differently; read them as bounds.
     """
 
     memory_error: bool = flag(doc="More fragments were lost than the device can repair")

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 from ..errors import (
     DecodeError,
+    Described,
     FieldError,
     ReservedBitsError,
     TrailingOctetsError,
@@ -65,7 +66,7 @@ class CommandSet:
         require_int("CommandSet", "token", self.token, 0, 3)
         for one in self.commands:
             require_int("CommandSet", "package", one.package, 0, 127)
-            name = type(one.command).__name__
+            name = Described(type(one.command).__name__)
             if one.package == PACKAGE.identifier and one.command.CID == _BUFFER_CID:
                 raise FieldError("CommandSet", "commands", name, "it to be alone, without a set")
             if one.command.CID > 127:
@@ -79,7 +80,7 @@ class CommandSet:
             if one.explicit or (one.explicit is None and one.package != current):
                 octets.append(0x80 | one.package)
             elif one.package != current:
-                name = type(one.command).__name__
+                name = Described(type(one.command).__name__)
                 raise FieldError("CommandSet", "explicit", name, "a PackageID where it changes")
             current = one.package
             octets += one.command.encode()
@@ -96,7 +97,7 @@ class CommandSet:
             raise FieldError("CommandSet", "commands", (), "at least one")
         octets = self.answer_octets() + bytes((self.token,))
         if len(octets) > MAX_PAYLOAD:
-            size = f"{len(octets)} octets"
+            size = Described(f"{len(octets)} octets")
             raise FieldError("CommandSet", "payload", size, f"at most {MAX_PAYLOAD} octets")
         return octets
 
