@@ -86,15 +86,15 @@ def main() -> None:
             rng = random.Random(f"{args.seed}/{package}/{direction.value}")
             for _ in range(args.inputs):
                 payload = mutate(rng, pool)
-                start = time.perf_counter()
+                start = time.thread_time()
                 try:
                     check(package, direction, payload)
                 except Exception as error:  # the very thing that is looked for
                     escapes += 1
                     print(f"{package} {direction.value} {payload.hex()}: {error!r}")
-                slowest = max(slowest, time.perf_counter() - start)
+                slowest = max(slowest, time.thread_time() - start)
                 total += 1
-    print(f"{total} inputs, {escapes} escapes, slowest {1000 * slowest:.2f} ms (both ways)")
+    print(f"{total} inputs, {escapes} escapes, slowest {1000 * slowest:.2f} ms of processor (all ways)")
     raise SystemExit(1 if escapes else 0)
 
 
