@@ -94,7 +94,7 @@ def main() -> None:
                     print(f"{package} {direction.value} {payload.hex()}: {error!r}")
                 slowest = max(slowest, time.thread_time() - start)
                 total += 1
-    print(f"{total} inputs, {escapes} escapes, slowest {1000 * slowest:.2f} ms of processor (all ways)")
+    print(f"{total} inputs, {escapes} escapes, slowest {1000 * slowest:.2f} ms (all ways)")
     raise SystemExit(1 if escapes else 0)
 
 
