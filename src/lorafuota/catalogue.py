@@ -23,7 +23,6 @@ from .multipackage import v1 as multipackage_v1
 from .multipackage.commandset import CommandSet, read_answers, read_command_set
 from .package import Package, Parsed
 from .types import UPLINK, BytesLike, Direction
-from .wire import JSON
 
 __all__ = ["DEFAULT_FPORTS", "PACKAGES", "PackageMap", "from_json", "package", "parse"]
 
@@ -165,7 +164,7 @@ class PackageMap:
         return [*commands, *([found.leftover] if found.leftover else [])]
 
 
-def from_json(data: JSON) -> Parsed:
+def from_json(data: object) -> Parsed:
     """Read back what :meth:`Package.to_json` wrote, whatever the package.
 
     Raises:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from .errors import FieldError, IntegrityError
+from .errors import FieldError, IntegrityError, require_int
 from .types import (
     AppKey,
     BytesLike,
@@ -226,8 +226,8 @@ def data_block_mic(
     b0 = b"".join(
         (
             b"\x49",
-            _number(where, "session_cnt", session_cnt, 0xFFFF).to_bytes(2, "little"),
-            _number(where, "frag_index", frag_index, 3).to_bytes(1, "little"),
+            require_int(where, "session_cnt", session_cnt, 0, 0xFFFF).to_bytes(2, "little"),
+            require_int(where, "frag_index", frag_index, 0, 3).to_bytes(1, "little"),
             _exactly(where, "descriptor", descriptor, 4),
             bytes(4),
             len(data).to_bytes(4, "little"),
@@ -373,16 +373,10 @@ def _whole_blocks(where: str, blocks: BytesLike) -> bytes:
     return blocks
 
 
-def _number(where: str, field: str, value: object, highest: int) -> int:
-    if not isinstance(value, int) or not 0 <= value <= highest:
-        raise FieldError(where, field, value, f"int in 0..{highest}")
-    return value
-
-
 def _address(where: str, mc_addr: int) -> bytes:
-    return _number(where, "mc_addr", mc_addr, 0xFFFFFFFF).to_bytes(4, "little")
+    return require_int(where, "mc_addr", mc_addr, 0, 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def _frame_identity(where: str, mc_addr: int, fcnt: int) -> bytes:
-    counter = _number(where, "fcnt", fcnt, 0xFFFFFFFF)
+    counter = require_int(where, "fcnt", fcnt, 0, 0xFFFFFFFF)
     return _address(where, mc_addr) + counter.to_bytes(4, "little")

@@ -10,7 +10,7 @@ import dataclasses
 from typing import Final, Self, final
 
 from .crypto import data_block_mic, verify_data_block_mic
-from .errors import FieldError
+from .errors import Described, FieldError
 from .fec.encoder import FragEncoder
 from .fec.variant import ParityVariant
 from .types import BytesLike, DataBlockIntKey
@@ -51,7 +51,8 @@ class DataBlock:
         if not 1 <= len(self.image) <= MAX_NB_FRAG * self.frag_size:
             most = MAX_NB_FRAG * self.frag_size
             expected = f"1..{most} octets ({MAX_NB_FRAG} fragments of {self.frag_size})"
-            raise FieldError("DataBlock", "image", f"{len(self.image)} octets", expected)
+            size = Described(f"{len(self.image)} octets")
+            raise FieldError("DataBlock", "image", size, expected)
         if len(self.descriptor) != 4:
             raise FieldError("DataBlock", "descriptor", self.descriptor, "4 octets")
 

@@ -29,6 +29,15 @@ __all__ = [
 ]
 
 
+class Described(str):
+    """What stands for a value in an error when the value itself must not, or need not, be shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class FuotaError(Exception):
     """The base class: ``except FuotaError`` catches all of ours and nothing else."""
 
@@ -126,3 +135,14 @@ class IntegrityError(FuotaError):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.reason}"
+
+
+def require_int(message: str, field: str, value: object, lowest: int, highest: int) -> int:
+    """Return *value* if it is a whole number from *lowest* to *highest*; the usual argument check.
+
+    Raises:
+        FieldError: It is not, or it is a bool.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise FieldError(message, field, value, f"int in {lowest}..{highest}")
+    return value

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Self, final
 
 from . import crypto
-from .errors import FieldError, IntegrityError, StateError
+from .errors import FieldError, IntegrityError, StateError, require_int
 from .gpstime import WRAP_SECONDS, whole_seconds
 from .types import BytesLike, DevAddr, Key, McAppSKey, McKey, McNwkSKey
 
@@ -149,9 +149,9 @@ def build_mc_downlink(
     payload = bytes(payload)
     if len(payload) > MAX_FRM_PAYLOAD:
         raise FieldError(where, "len(payload)", len(payload), f"0..{MAX_FRM_PAYLOAD} octets")
-    _in_range(where, "fport", fport, 1, 223)
-    _in_range(where, "mc_addr", mc_addr, 0, MAX_FCNT)
-    _in_range(where, "fcnt", fcnt, 0, MAX_FCNT)
+    require_int(where, "fport", fport, 1, 223)
+    require_int(where, "mc_addr", mc_addr, 0, MAX_FCNT)
+    require_int(where, "fcnt", fcnt, 0, MAX_FCNT)
     message = b"".join(
         (
             bytes((_MHDR,)),
@@ -232,11 +232,11 @@ class McReceiver:
         """
         where = "McReceiver"
         self.mc_addr = DevAddr(self.mc_addr)
-        _in_range(where, "max_mc_fcnt", self.max_mc_fcnt, 0, MAX_FCNT)
-        _in_range(where, "min_mc_fcnt", self.min_mc_fcnt, 0, self.max_mc_fcnt)
+        require_int(where, "max_mc_fcnt", self.max_mc_fcnt, 0, MAX_FCNT)
+        require_int(where, "min_mc_fcnt", self.min_mc_fcnt, 0, self.max_mc_fcnt)
         if self.last_fcnt is not None:
-            _in_range(where, "last_fcnt", self.last_fcnt, 0, MAX_FCNT)
-        _in_range(where, "retries", self.retries, 0, 0xFFFF)
+            require_int(where, "last_fcnt", self.last_fcnt, 0, MAX_FCNT)
+        require_int(where, "retries", self.retries, 0, 0xFFFF)
 
     @classmethod
     def from_mc_key(
@@ -382,8 +382,8 @@ class McSender:
             FieldError: A counter is no 32-bit number, or the next one is above the maximum.
         """
         self.mc_addr = DevAddr(self.mc_addr)
-        _in_range("McSender", "max_mc_fcnt", self.max_mc_fcnt, 0, MAX_FCNT)
-        _in_range("McSender", "next_fcnt", self.next_fcnt, 0, self.max_mc_fcnt)
+        require_int("McSender", "max_mc_fcnt", self.max_mc_fcnt, 0, MAX_FCNT)
+        require_int("McSender", "next_fcnt", self.next_fcnt, 0, self.max_mc_fcnt)
 
     @classmethod
     def from_mc_key(
@@ -486,7 +486,7 @@ def ping_nb(periodicity: int) -> int:
     Raises:
         FieldError: *periodicity* is outside 0..7.
     """
-    return 1 << (7 - _in_range("ping_nb", "periodicity", periodicity, 0, 7))
+    return 1 << (7 - require_int("ping_nb", "periodicity", periodicity, 0, 7))
 
 
 def ping_period(periodicity: int) -> int:
@@ -512,7 +512,7 @@ def ping_offset(beacon_time: int, address: DevAddr, periodicity: int) -> int:
     where = "ping_offset"
     if beacon_time % BEACON_PERIOD_SECONDS != 0:
         raise FieldError(where, "beacon_time", beacon_time, "a multiple of 128")
-    _in_range(where, "address", address, 0, MAX_FCNT)
+    require_int(where, "address", address, 0, MAX_FCNT)
     period = ping_period(periodicity)
     wire = beacon_time % WRAP_SECONDS
     block = wire.to_bytes(4, "little") + address.to_bytes(4, "little") + bytes(8)
@@ -560,8 +560,8 @@ def hopping_channel(beacon_time: int, address: DevAddr, nb_channels: int) -> int
     Raises:
         FieldError: An argument is out of its range.
     """
-    _in_range("hopping_channel", "address", address, 0, MAX_FCNT)
-    _in_range("hopping_channel", "nb_channels", nb_channels, 1, 0xFF)
+    require_int("hopping_channel", "address", address, 0, MAX_FCNT)
+    require_int("hopping_channel", "nb_channels", nb_channels, 1, 0xFF)
     return (address + beacon_time % WRAP_SECONDS // BEACON_PERIOD_SECONDS) % nb_channels
 
 
@@ -581,12 +581,6 @@ def _first_drop(phy: bytes, addresses: Collection[DevAddr]) -> Drop | None:
     if fctrl & _FOPTS_LEN:
         return Drop.FOPTS
     return Drop.FPORT if phy[8] == 0 else None
-
-
-def _in_range(where: str, field: str, value: object, lowest: int, highest: int) -> int:
-    if not isinstance(value, int) or not lowest <= value <= highest:
-        raise FieldError(where, field, value, f"int in {lowest}..{highest}")
-    return value
 
 
 def _stored(plain: Mapping[str, object], field: str) -> int:

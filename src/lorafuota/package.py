@@ -10,18 +10,20 @@ would invent commands out of somebody's data.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
+from ._kinds import Source
 from .errors import (
     DecodeError,
+    Described,
     FieldError,
     TrailingOctetsError,
     TruncatedError,
     UnknownCommandError,
 )
 from .types import DOWNLINK, UPLINK, BytesLike, Direction
-from .wire import JSON, Command, Source, command, uint
+from .wire import JSON, Command, command, uint
 
 __all__ = [
     "MAX_PAYLOAD",
@@ -195,14 +197,18 @@ class Package:
         commands = list(commands)
         for one in commands:
             if type(one) not in self.commands:
-                name = type(one).__name__
+                name = Described(type(one).__name__)
                 raise FieldError("Package.join", "commands", name, f"commands of {self}")
             if one.ALONE and len(commands) > 1:
-                raise FieldError("Package.join", "commands", type(one).__name__, "it to be alone")
+                name = Described(type(one).__name__)
+                raise FieldError("Package.join", "commands", name, "it to be alone")
         payload = b"".join(one.encode() for one in commands)
         if len(payload) > MAX_PAYLOAD:
             raise FieldError(
-                "Package.join", "payload", f"{len(payload)} octets", f"at most {MAX_PAYLOAD} octets"
+                "Package.join",
+                "payload",
+                Described(f"{len(payload)} octets"),
+                f"at most {MAX_PAYLOAD} octets",
             )
         return payload
 
@@ -225,7 +231,7 @@ class Package:
                 envelope["malformed"] = {**where, "error": blame}
         return envelope
 
-    def from_json(self, data: JSON) -> Parsed:
+    def from_json(self, data: object) -> Parsed:
         """Undo :meth:`to_json`.
 
         Raises:
@@ -236,7 +242,7 @@ class Package:
         except (AttributeError, KeyError, TypeError) as error:
             raise FieldError("Package.from_json", "data", data, f"JSON of {self}") from error
 
-    def _from_json(self, data: JSON) -> Parsed:
+    def _from_json(self, data: object) -> Parsed:
         if not isinstance(data, dict) or (data["package"], data["version"]) != (
             self.name,
             self.version,
@@ -250,12 +256,11 @@ class Package:
         return _leftover(data)
 
 
-_KINDS: dict[str, type[DecodeError]] = {
-    cls.__name__: cls for cls in (DecodeError, *DecodeError.__subclasses__())
-}
+_EVERY_KIND: tuple[type[DecodeError], ...] = (DecodeError, *DecodeError.__subclasses__())
+_KINDS = {kind.__name__: kind for kind in _EVERY_KIND}
 
 
-def _take(data: JSON, **shape: type) -> list[Any]:
+def _take(data: object, **shape: type) -> list[Any]:
     """Return the members of an object that must have these names and types."""
     if not isinstance(data, dict):
         raise TypeError("an object is needed")
@@ -273,7 +278,7 @@ def _octets(text: str) -> bytes:
         raise TypeError("payload") from None
 
 
-def _leftover(data: dict[str, JSON]) -> UnknownCommand | MalformedCommand:
+def _leftover(data: Mapping[str, object]) -> UnknownCommand | MalformedCommand:
     """Read back what could not be parsed; raises KeyError or TypeError when *data* is not that."""
     if "unknown" in data:
         cid, payload, offset, package = _take(

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final, final
 
-from .datablock import DataBlock
+from .datablock import MAX_NB_FRAG, DataBlock
 from .errors import FieldError
 from .fragmentation.v1 import DataFragment, FragSessionSetupAns, FragSessionStatusReq
 from .fragmentation.v2 import FragSessionSetupAns as FragSessionSetupAnsV2
@@ -90,7 +90,7 @@ class Scenario:
             raise FieldError("Scenario", "devices", self.devices, "1 or more")
         if not 0 <= self.loss < 1:
             raise FieldError("Scenario", "loss", self.loss, "0 to less than 1")
-        if self.redundancy is not None and not 0 <= self.redundancy <= 16383:
+        if self.redundancy is not None and not 0 <= self.redundancy <= MAX_NB_FRAG:
             raise FieldError("Scenario", "redundancy", self.redundancy, "0 or more")
         if self.duty_cycle is not None and not 0 < self.duty_cycle <= 1:
             raise FieldError("Scenario", "duty_cycle", self.duty_cycle, "more than 0, at most 1")
@@ -118,8 +118,8 @@ def parity_for(nb_frag: int, *, loss: float, devices: int) -> int:
     while True:
         sent = nb_frag + parity
         margin = sigmas * math.sqrt(sent * loss * (1 - loss)) + 10
-        if sent * (1 - loss) >= nb_frag + margin or sent >= 16383:
-            return max(1, parity)
+        if sent * (1 - loss) >= nb_frag + margin or sent >= MAX_NB_FRAG:
+            return max(1, min(parity, MAX_NB_FRAG - nb_frag))
         parity += max(1, int((nb_frag + margin - sent * (1 - loss)) / (1 - loss)))
 
 
@@ -248,9 +248,7 @@ class Simulation:
 
     def group(self) -> McGroupServer:
         """Return the group as it is before the first frame."""
-        return McGroupServer(
-            mc_addr=self.mc_addr, mc_key=self._mc_key, max_mc_fcnt=16384 + self.block.nb_frag
-        )
+        return McGroupServer(mc_addr=self.mc_addr, mc_key=self._mc_key, max_mc_fcnt=2 * MAX_NB_FRAG)
 
     def frag_server(self, device: int) -> FragServer:
         """Return the server's messages for one device's fragmentation session."""

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from typing import ClassVar, Final, NoReturn, Self, final
 
-from .errors import FieldError
+from .errors import Described, FieldError
 
 __all__ = [
     "DOWNLINK",
@@ -138,7 +138,7 @@ class Key:
         except ValueError:
             octets = b""
         if len(octets) != 16:
-            given = f"{len(text)} characters"
+            given = Described(f"{len(text)} characters")
             raise FieldError(cls.__name__, "text", given, "32 hex digits") from None
         return cls(octets)
 

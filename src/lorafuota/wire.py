@@ -5,30 +5,19 @@ inside an octet, least significant bit first.  Integers longer than an octet are
 every LoRaWAN package, so a run of adjacent integer fields is one little-endian integer cut into
 slices.  That is the whole engine: ``int.from_bytes``, shift, mask.
 
-Each *kind* of field is one class with the same few abilities (check, write, read, JSON, describe).
 The functions :func:`uint`, :func:`flag` and so on are to wire fields what ``dataclasses.field`` is
 to plain ones: a type checker sees the field's Python type and compares it with the annotation,
-while at run time the decorator finds the field's kind in the class body.
+while at run time the decorator finds the field's kind (:mod:`lorafuota._kinds`) in the class body.
 """
 
 from __future__ import annotations
 
-import abc
 import dataclasses
-import enum
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import (
-    Any,
-    ClassVar,
-    Self,
-    TypeAlias,
-    TypeVar,
-    cast,
-    dataclass_transform,
-    overload,
-)
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, overload
 
+from ._kinds import JSON, Int, Kind, Octets, OnlyIf, Rest, Row, Source, spec_name
 from .errors import (
     DecodeError,
     FieldError,
@@ -37,7 +26,7 @@ from .errors import (
     TruncatedError,
     UnknownCommandError,
 )
-from .types import BytesLike, DevAddr, Direction
+from .types import BytesLike, Direction
 
 __all__ = [
     "JSON",
@@ -54,303 +43,6 @@ __all__ = [
     "sint",
     "uint",
 ]
-
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-"""What ``json.dumps`` takes and ``json.loads`` gives."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a command's documentation table."""
-
-    octets: str
-    """Octets after the command identifier, from 0; ``..`` where the position varies."""
-    bits: str
-    """Bits inside these octets read as one little-endian number; empty for whole octets."""
-    name: str
-    """The document's name."""
-    field: str
-    """The name in Python; empty for reserved bits."""
-    values: str
-    """What the field accepts."""
-    doc: str
-
-
-class Source:
-    """A payload being read: where we are, for which command, and how strictly."""
-
-    __slots__ = ("command", "data", "pos", "strict")
-
-    def __init__(self, data: bytes, pos: int, command: str, *, strict: bool) -> None:
-        self.data, self.pos, self.command, self.strict = data, pos, command, strict
-
-    @property
-    def left(self) -> int:
-        return len(self.data) - self.pos
-
-    def take(self, size: int) -> bytes:
-        end = self.pos + size
-        if end > len(self.data):
-            reason = f"needs {end - len(self.data)} more octets"
-            raise TruncatedError(self.command, self.pos, reason)
-        chunk = self.data[self.pos : end]
-        self.pos = end
-        return chunk
-
-
-class Kind(abc.ABC):
-    """How one field travels."""
-
-    __slots__ = ()
-    doc: str
-    spec: str
-
-    @abc.abstractmethod
-    def expects(self, value: Any, message: object) -> str | None:
-        """Return what was expected of *value*, or None when it is fine."""
-
-    @abc.abstractmethod
-    def write(self, value: Any) -> bytes: ...
-
-    @abc.abstractmethod
-    def read(self, source: Source, seen: Mapping[str, Any]) -> Any: ...
-
-    @abc.abstractmethod
-    def to_json(self, value: Any) -> JSON: ...
-
-    @abc.abstractmethod
-    def from_json(self, value: JSON, where: str, field: str) -> Any:
-        """Undo :meth:`to_json`; raises FieldError when *value* has the wrong shape."""
-
-    @abc.abstractmethod
-    def size(self) -> tuple[int, int | None]:
-        """Octets at least, and at most unless that varies with the payload."""
-
-    @abc.abstractmethod
-    def values(self) -> str:
-        """What the field accepts, for people."""
-
-
-def _spec_name(field: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in field.split("_"))
-
-
-def _wrong(where: str, field: str, value: object, expected: str) -> FieldError:
-    return FieldError(where, field, value, expected)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Int(Kind):
-    """An integer of *bits* bits with *rfu* reserved bits above it, *step* to one on the wire."""
-
-    bits: int
-    type: type[int] = int
-    rfu: int = 0
-    signed: bool = False
-    low: int | None = None
-    high: int | None = None
-    also: int | None = None
-    step: int = 1
-    reserved: int = 0
-    doc: str = ""
-    spec: str = ""
-
-    @property
-    def lowest(self) -> int:
-        if self.low is not None:
-            return self.low
-        return -(1 << self.bits - 1) if self.signed else 0
-
-    @property
-    def highest(self) -> int:
-        if self.high is not None:
-            return self.high
-        return ((1 << self.bits - self.signed) - 1) * self.step
-
-    @property
-    def mask(self) -> int:
-        return (1 << self.bits) - 1
-
-    def expects(self, value: Any, message: object) -> str | None:
-        if (
-            isinstance(value, self.type)
-            and (self.type is not int or not isinstance(value, bool))
-            and (self.lowest <= value <= self.highest or value == self.also)
-            and not (self.step > 1 and value % self.step)
-        ):
-            return None
-        return self.values()
-
-    def raw(self, value: int) -> int:
-        """Return the unsigned number that goes on the wire."""
-        return value // self.step & self.mask
-
-    def value(self, raw: int) -> int:
-        """Return the field's value; :class:`Record` checks afterwards whether it is allowed."""
-        if self.signed and raw >> self.bits - 1:
-            raw -= 1 << self.bits
-        raw *= self.step
-        return raw if self.type is int else self.type(raw)
-
-    def write(self, value: int) -> bytes:
-        raise NotImplementedError("integers travel in runs")  # pragma: no cover
-
-    def read(self, source: Source, seen: Mapping[str, Any]) -> int:
-        raise NotImplementedError("integers travel in runs")  # pragma: no cover
-
-    def to_json(self, value: int) -> JSON:
-        if isinstance(value, DevAddr):
-            return str(value)
-        if isinstance(value, enum.IntFlag):
-            known = [m for m in type(value) if value & m]
-            unknown = int(value) & ~sum(known)
-            names: list[JSON] = [str(member.name) for member in known]
-            return [*names, *([unknown] if unknown else [])]
-        if isinstance(value, bool):
-            return value
-        return int(value)
-
-    def from_json(self, value: JSON, where: str, field: str) -> int:
-        kind = self.type
-        if isinstance(value, str) and kind is DevAddr:
-            return DevAddr.from_hex(value)
-        if isinstance(value, list) and issubclass(kind, enum.IntFlag):
-            total = 0
-            for item in value:
-                if isinstance(item, str) and item in kind.__members__:
-                    total |= kind[item]
-                elif isinstance(item, int) and item >= 0:
-                    total |= item
-                else:
-                    raise _wrong(where, field, item, f"a name of {kind.__name__}")
-            return kind(total)
-        if isinstance(value, bool) is not (kind is bool) or not isinstance(value, int):
-            raise _wrong(where, field, value, self.values())
-        try:
-            return kind(value)
-        except ValueError:
-            raise _wrong(where, field, value, self.values()) from None
-
-    def size(self) -> tuple[int, int | None]:
-        return 0, 0  # counted by the run it belongs to
-
-    def values(self) -> str:
-        if self.type is bool:
-            return "bool"
-        step = f" in steps of {self.step}" if self.step > 1 else ""
-        also = f" or {self.also}" if self.also is not None else ""
-        return f"{self.type.__name__} in {self.lowest}..{self.highest}{step}{also}"
-
-
-class _OctetString(Kind):
-    """What the two kinds of opaque octets have in common."""
-
-    __slots__ = ()
-
-    def write(self, value: bytes) -> bytes:
-        return value
-
-    def to_json(self, value: bytes) -> JSON:
-        return value.hex()
-
-    def from_json(self, value: JSON, where: str, field: str) -> bytes:
-        try:
-            return bytes.fromhex(cast(str, value))
-        except (TypeError, ValueError):
-            raise _wrong(where, field, value, f"{self.values()} as hex digits") from None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Octets(_OctetString):
-    """Exactly *count* opaque octets."""
-
-    count: int
-    doc: str = ""
-    spec: str = ""
-
-    def expects(self, value: Any, message: object) -> str | None:
-        fine = isinstance(value, bytes) and len(value) == self.count
-        return None if fine else self.values()
-
-    def read(self, source: Source, seen: Mapping[str, Any]) -> bytes:
-        return source.take(self.count)
-
-    def size(self) -> tuple[int, int | None]:
-        return self.count, self.count
-
-    def values(self) -> str:
-        return f"{self.count} octets"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Rest(_OctetString):
-    """All that is left of the payload but its last *keep* octets; *low* to *high* of them."""
-
-    low: int
-    high: int
-    keep: int
-    doc: str = ""
-    spec: str = ""
-
-    def expects(self, value: Any, message: object) -> str | None:
-        fine = isinstance(value, bytes) and self.low <= len(value) <= self.high
-        return None if fine else self.values()
-
-    def read(self, source: Source, seen: Mapping[str, Any]) -> bytes:
-        return source.take(max(source.left - self.keep, 0))
-
-    def size(self) -> tuple[int, int | None]:
-        return self.low, None
-
-    def values(self) -> str:
-        return f"{self.low} to {self.high} octets"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class OnlyIf(Kind):
-    """*inner*, there only when the earlier field *field* is one of *values_of_field*."""
-
-    inner: Kind
-    field: str
-    among: range
-
-    @property
-    def doc(self) -> str:  # type: ignore[override]
-        return f"{self.inner.doc} (only if {self.field} is {self.condition()})"
-
-    @property
-    def spec(self) -> str:  # type: ignore[override]
-        return self.inner.spec
-
-    def condition(self) -> str:
-        first, last = self.among[0], self.among[-1]
-        return str(first) if first == last else f"{first}..{last}"
-
-    def applies(self, seen: Mapping[str, Any]) -> bool:
-        return int(seen[self.field]) in self.among
-
-    def expects(self, value: Any, message: object) -> str | None:
-        if int(getattr(message, self.field)) in self.among:
-            return self.inner.expects(value, message)
-        return None if value is None else f"None unless {self.field} is {self.condition()}"
-
-    def write(self, value: Any) -> bytes:
-        return b"" if value is None else self.inner.write(value)
-
-    def read(self, source: Source, seen: Mapping[str, Any]) -> Any:
-        return self.inner.read(source, seen) if self.applies(seen) else None
-
-    def to_json(self, value: Any) -> JSON:
-        return None if value is None else self.inner.to_json(value)
-
-    def from_json(self, value: JSON, where: str, field: str) -> Any:
-        return None if value is None else self.inner.from_json(value, where, field)
-
-    def size(self) -> tuple[int, int | None]:
-        return 0, None
-
-    def values(self) -> str:
-        return f"{self.inner.values()}, or None"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -387,17 +79,17 @@ class Repeat(Kind):
     def to_json(self, value: tuple[Record, ...]) -> JSON:
         return [item.to_json() for item in value]
 
-    def from_json(self, value: JSON, where: str, field: str) -> tuple[Record, ...]:
+    def from_json(self, value: object, where: str, field: str) -> tuple[Record, ...]:
         if not isinstance(value, list):
-            raise _wrong(where, field, value, f"a list of {self.item.__name__}")
+            raise FieldError(where, field, value, f"a list of {self.item.__name__}")
         return tuple(self.item.from_json(item) for item in value)
 
     def size(self) -> tuple[int, int | None]:
         return 0, None
 
     def values(self) -> str:
-        how = "one-bits of" if self.key else "times"
-        return f"{self.item.__name__}, {how} {self.field}"
+        many = f"one for each one-bit of {self.field}" if self.key else f"{self.field} of them"
+        return f"tuple of {self.item.__name__}, {many}"
 
 
 # The specifiers.  Each is typed as the Python type of its field; see the module's docstring.
@@ -507,39 +199,43 @@ class Run:
     """Adjacent integer fields: one little-endian integer and its slices."""
 
     size: int
-    slices: tuple[tuple[str, int, Int], ...]
+    slices: tuple[tuple[str, int, Int, bool, int, type[int]], ...]
+    """Field, shift, kind, and what is asked of the kind for every message: plain, mask, type."""
     reserved: int
     condition: OnlyIf | None
 
     def write(self, message: Record) -> bytes:
         word = 0
-        for field, shift, kind in self.slices:
+        for field, shift, kind, plain, _, _ in self.slices:
             value = getattr(message, field)
             if value is None:  # the checks made sure that all of the run is absent
                 return b""
-            word |= kind.raw(value) << shift
+            word |= (value if plain else kind.raw(value)) << shift
         return word.to_bytes(self.size, "little")
 
     def read(self, source: Source, seen: dict[str, Any]) -> None:
         if self.condition is not None and not self.condition.applies(seen):
-            seen.update((field, None) for field, _, _ in self.slices)
+            seen.update((one[0], None) for one in self.slices)
             return
         start = source.pos
         word = int.from_bytes(source.take(self.size), "little")
-        if source.strict and word & self.reserved:
-            offset = start + ((word & self.reserved) & -(word & self.reserved)).bit_length() // 8
+        wrong = word & self.reserved
+        if source.strict and wrong:
+            offset = start + ((wrong & -wrong).bit_length() - 1) // 8
             raise ReservedBitsError(source.command, offset, "a reserved bit is set")
-        for field, shift, kind in self.slices:
-            seen[field] = kind.value(word >> shift & kind.mask)
+        for field, shift, kind, plain, mask, make in self.slices:
+            raw = word >> shift & mask
+            if plain:
+                seen[field] = raw if make is int else make(raw)
+            else:
+                seen[field] = kind.value(raw)
 
     def rows(self, start: str) -> Iterator[Row]:
-        for field, shift, kind in self.slices:
+        for field, shift, kind, *_ in self.slices:
             wrapped = (
-                OnlyIf(kind, self.condition.field, self.condition.among)
-                if (self.condition)
-                else kind
+                OnlyIf(kind, self.condition.field, self.condition.among) if self.condition else kind
             )
-            name = kind.spec or _spec_name(field)
+            name = kind.spec or spec_name(field)
             place = _place(start, shift, kind.bits)
             yield Row(*place, name, field, wrapped.values(), wrapped.doc)
             if kind.rfu:
@@ -566,6 +262,10 @@ class Record:
     __slots__ = ()
     KINDS: ClassVar[Mapping[str, Kind]] = {}
     STEPS: ClassVar[tuple[Run | tuple[str, Kind], ...]] = ()
+    CHECKS: ClassVar[tuple[tuple[str, Kind, type[int] | None, int, int], ...]] = ()
+    """Every field and its kind; for plain numbers also class and range, None otherwise."""
+    SHORTEST: ClassVar[int] = 0
+    """Octets of the shortest body."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -573,8 +273,10 @@ class Record:
         Raises:
             FieldError: A value does not fit its field.
         """
-        for field, kind in self.KINDS.items():
+        for field, kind, exact, low, high in self.CHECKS:
             value = getattr(self, field)
+            if value.__class__ is exact and low <= value <= high:
+                continue  # the usual case, spelt out because it is two thirds of the cost
             expected = kind.expects(value, self)
             if expected is not None:
                 raise FieldError(type(self).__name__, field, value, expected)
@@ -594,6 +296,8 @@ class Record:
             DecodeError: They are not there, or hold what the document excludes.
         """
         start = source.pos
+        if source.left < cls.SHORTEST:
+            raise source.truncated(cls.SHORTEST)
         seen: dict[str, Any] = {}
         for step in cls.STEPS:
             if isinstance(step, Run):
@@ -617,7 +321,7 @@ class Record:
         return {field: kind.to_json(getattr(self, field)) for field, kind in self.KINDS.items()}
 
     @classmethod
-    def from_json(cls, data: JSON) -> Self:
+    def from_json(cls, data: object) -> Self:
         """Undo :meth:`to_json`.
 
         Raises:
@@ -644,7 +348,7 @@ class Record:
                 least, most = step.size, None if step.condition else step.size
             else:
                 field, kind = step
-                name = kind.spec or _spec_name(field)
+                name = kind.spec or spec_name(field)
                 least, most = kind.size()
                 shown = start
                 if start.isdigit() and most is not None and most > 1:
@@ -698,7 +402,7 @@ class Command(Record):
 
 def _runs(kinds: Mapping[str, Kind]) -> Iterator[Run | tuple[str, Kind]]:
     """Gather adjacent integers with the same condition into runs."""
-    slices: list[tuple[str, int, Int]] = []
+    slices: list[tuple[str, int, Int, bool, int, type[int]]] = []
     at = reserved = 0
     condition: OnlyIf | None = None
     for field, kind in [*kinds.items(), ("", None)]:
@@ -714,7 +418,7 @@ def _runs(kinds: Mapping[str, Kind]) -> Iterator[Run | tuple[str, Kind]]:
             slices, at, reserved = [], 0, 0
         if isinstance(inner, Int):
             condition = when
-            slices.append((field, at, inner))
+            slices.append((field, at, inner, inner.plain, inner.mask, inner.type))
             reserved |= inner.reserved << at
             at += inner.bits
             reserved |= ((1 << inner.rfu) - 1) << at
@@ -734,6 +438,16 @@ def _make(cls: type[R]) -> type[R]:
     made = dataclasses.dataclass(frozen=True, slots=True, kw_only=True)(cls)
     made.KINDS = kinds
     made.STEPS = tuple(_runs(kinds))
+    made.CHECKS = tuple(
+        (field, kind, kind.type, kind.lowest, kind.highest)
+        if isinstance(kind, Int) and kind.plain
+        else (field, kind, None, 0, 0)
+        for field, kind in kinds.items()
+    )
+    made.SHORTEST = sum(
+        (0 if step.condition else step.size) if isinstance(step, Run) else step[1].size()[0]
+        for step in made.STEPS
+    )
     return made
 
 
@@ -769,12 +483,8 @@ def command(
     def make(cls: type[C]) -> type[C]:
         made = _make(cls)
         made.CID, made.DIRECTION, made.ALONE, made.MULTICAST = cid, direction, alone, multicast
-        declared = sum(
-            (0 if step.condition else step.size) if isinstance(step, Run) else step[1].size()[0]
-            for step in made.STEPS
-        )
-        if declared != size:
-            raise TypeError(f"{cls.__name__} declares {declared} octets, not {size}")
+        if size != made.SHORTEST:
+            raise TypeError(f"{cls.__name__} declares {made.SHORTEST} octets, not {size}")
         return made
 
     return make

@@ -44,7 +44,7 @@ class FragSessionStatusReq(Command):
 class FragSessionStatusAns(Command):
     """Tell how far a session has come.
 
-    Known stacks fill the counters differently; read them as bounds (docs: the parity code).
+    Known stacks fill the counters differently; read them as bounds.
     """
 
     nb_frag_received: int = uint(14, doc="Fragments received, coded ones and repeats included")
@@ -66,7 +66,7 @@ class FragSessionSetupReq(Command):
     nb_frag: int = uint(16, doc="Fragments in the block before coding; 1..16383 make sense")
     frag_size: int = uint(8, doc="Octets in one fragment")
     block_ack_delay: int = uint(3, doc="Answers are spread over 2**(n+4) seconds")
-    frag_algo: int = uint(3, rfu=2, doc="Coding scheme; 0 is the only one (FragmentationMatrix)")
+    frag_algo: int = uint(3, rfu=2, doc="Coding scheme; 0 is the only one")
     padding: int = uint(8, doc="Filler octets at the end of the last fragment")
     descriptor: bytes = octets(4, doc="Free for the application; octets as they travel")
 

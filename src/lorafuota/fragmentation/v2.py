@@ -12,9 +12,10 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from .._kinds import Source
 from ..package import PackageVersionAns, PackageVersionReq
 from ..types import DOWNLINK, UPLINK
-from ..wire import Command, Source, command, flag, octets, only_if, uint
+from ..wire import Command, command, flag, octets, only_if, uint
 from . import v1
 from .v1 import DataFragment, FragSessionDeleteAns, FragSessionDeleteReq, FragSessionStatusReq
 
@@ -49,7 +50,7 @@ class SetupError(enum.IntFlag):
 class FragSessionStatusAns(Command):
     """Tell how far a session has come; one octet only when there is no such session.
 
-    Known stacks fill the counters differently; read them as bounds (docs: the parity code).
+    Known stacks fill the counters differently; read them as bounds.
     """
 
     memory_error: bool = flag(doc="More fragments were lost than the device can repair")

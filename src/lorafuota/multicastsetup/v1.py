@@ -60,7 +60,9 @@ class McGroupStatusAns(Command):
 
     ans_group_mask: int = uint(4, doc="Groups listed below, bit = group")
     nb_total_groups: int = uint(3, rfu=1, high=4, doc="Groups the device holds in all")
-    groups: tuple[McGroup, ...] = repeat(McGroup, by="ans_group_mask", key="mc_group_id")
+    groups: tuple[McGroup, ...] = repeat(
+        McGroup, by="ans_group_mask", key="mc_group_id", doc="The groups, ascending"
+    )
 
 
 @command(0x02, DOWNLINK, size=29)
@@ -117,7 +119,9 @@ class McClassCSessionAns(Command):
     """Accept or refuse a class C session."""
 
     mc_group_id: int = uint(2, doc="Group", spec="McGroupID")
-    errors: SessionError = uint(6, SessionError, reserved=0b111000, doc="Zero when accepted")
+    errors: SessionError = uint(
+        6, SessionError, reserved=0b111000, doc="Zero when accepted", spec="Status"
+    )
     time_to_start: int | None = only_if(
         "errors", 0, uint(24, doc="Seconds from this uplink to the start")
     )
@@ -143,7 +147,9 @@ class McClassBSessionAns(Command):
     """Accept or refuse a class B session."""
 
     mc_group_id: int = uint(2, doc="Group", spec="McGroupID")
-    errors: SessionError = uint(6, SessionError, reserved=0b111000, doc="Zero when accepted")
+    errors: SessionError = uint(
+        6, SessionError, reserved=0b111000, doc="Zero when accepted", spec="Status"
+    )
     time_to_start: int | None = only_if(
         "errors", 0, uint(24, doc="Seconds from this uplink to the start, roughly")
     )

@@ -61,7 +61,9 @@ class McClassCSessionAns(Command):
     """Accept or refuse a class C session."""
 
     mc_group_id: int = uint(2, doc="Group", spec="McGroupID")
-    errors: SessionError = uint(6, SessionError, reserved=0b110000, doc="Zero when accepted")
+    errors: SessionError = uint(
+        6, SessionError, reserved=0b110000, doc="Zero when accepted", spec="Status"
+    )
     time_to_start: int | None = only_if(
         "errors", 0, uint(24, doc="Seconds from this uplink to the start; 0xFFFFFF: clock is off")
     )
@@ -72,7 +74,9 @@ class McClassBSessionAns(Command):
     """Accept or refuse a class B session."""
 
     mc_group_id: int = uint(2, doc="Group", spec="McGroupID")
-    errors: SessionError = uint(6, SessionError, reserved=0b110000, doc="Zero when accepted")
+    errors: SessionError = uint(
+        6, SessionError, reserved=0b110000, doc="Zero when accepted", spec="Status"
+    )
     time_to_start: int | None = only_if(
         "errors", 0, uint(24, doc="Seconds from this uplink to the start; 0xFFFFFF: clock is off")
     )

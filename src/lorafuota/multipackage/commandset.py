@@ -17,11 +17,13 @@ from collections.abc import Mapping
 
 from ..errors import (
     DecodeError,
+    Described,
     FieldError,
     ReservedBitsError,
     TrailingOctetsError,
     TruncatedError,
     UnknownCommandError,
+    require_int,
 )
 from ..package import MAX_PAYLOAD, MalformedCommand, Package, UnknownCommand
 from ..types import DOWNLINK, UPLINK, BytesLike, Direction
@@ -61,12 +63,10 @@ class CommandSet:
             FieldError: The token is not 2 bits, a command must be alone, or cannot be told from a
                 PackageID.
         """
-        if not 0 <= self.token <= 3:
-            raise FieldError("CommandSet", "token", self.token, "int in 0..3")
+        require_int("CommandSet", "token", self.token, 0, 3)
         for one in self.commands:
-            if not 0 <= one.package <= 127:
-                raise FieldError("CommandSet", "package", one.package, "int in 0..127")
-            name = type(one.command).__name__
+            require_int("CommandSet", "package", one.package, 0, 127)
+            name = Described(type(one.command).__name__)
             if one.package == PACKAGE.identifier and one.command.CID == _BUFFER_CID:
                 raise FieldError("CommandSet", "commands", name, "it to be alone, without a set")
             if one.command.CID > 127:
@@ -80,7 +80,7 @@ class CommandSet:
             if one.explicit or (one.explicit is None and one.package != current):
                 octets.append(0x80 | one.package)
             elif one.package != current:
-                name = type(one.command).__name__
+                name = Described(type(one.command).__name__)
                 raise FieldError("CommandSet", "explicit", name, "a PackageID where it changes")
             current = one.package
             octets += one.command.encode()
@@ -97,7 +97,7 @@ class CommandSet:
             raise FieldError("CommandSet", "commands", (), "at least one")
         octets = self.answer_octets() + bytes((self.token,))
         if len(octets) > MAX_PAYLOAD:
-            size = f"{len(octets)} octets"
+            size = Described(f"{len(octets)} octets")
             raise FieldError("CommandSet", "payload", size, f"at most {MAX_PAYLOAD} octets")
         return octets
 
@@ -123,9 +123,9 @@ def read_command_set(
     if payload[:1] == bytes((_BUFFER_CID,)) and len(payload) == 3:
         return MultiPackBufferReq.decode(payload, strict=strict)
     commands = _read_set(payload, DOWNLINK, packages, strict)
-    match commands.leftover:
-        case MalformedCommand(error=TrailingOctetsError()):
-            return CommandSet((), commands.token, commands.leftover)
+    leftover = commands.leftover
+    if isinstance(leftover, MalformedCommand) and isinstance(leftover.error, TrailingOctetsError):
+        return CommandSet((), commands.token, leftover)
     return commands
 
 

@@ -51,7 +51,9 @@ class DevPackageAns(Command):
     """List the device's packages, this one included."""
 
     nb_total_packages: int = uint(4, rfu=4, low=1, doc="Packages listed below")
-    packages: tuple[PackageInfo, ...] = repeat(PackageInfo, by="nb_total_packages")
+    packages: tuple[PackageInfo, ...] = repeat(
+        PackageInfo, by="nb_total_packages", doc="The packages, in any order"
+    )
 
 
 @command(0x02, DOWNLINK, size=2, alone=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 
 __all__ = [
     "frames_per_hour",
@@ -50,16 +50,16 @@ def lora_time_on_air_us(
         FieldError: An argument is out of its range.
     """
     where = "lora_time_on_air_us"
-    _in_range(where, "phy_len", phy_len, 0, 255)
-    _in_range(where, "sf", sf, 5, 12)
-    _in_range(where, "coding_rate", coding_rate, 1, 4)
+    require_int(where, "phy_len", phy_len, 0, 255)
+    require_int(where, "sf", sf, 5, 12)
+    require_int(where, "coding_rate", coding_rate, 1, 4)
     if bw_hz not in _BANDWIDTHS_HZ:
         raise FieldError(where, "bw_hz", bw_hz, "125000, 250000 or 500000")
     short = sf <= 6
     fewest = 12 if short else 1
     if preamble_symbols is None:
         preamble_symbols = 12 if short else 8
-    _in_range(where, "preamble_symbols", preamble_symbols, fewest, 0xFFFF)
+    require_int(where, "preamble_symbols", preamble_symbols, fewest, 0xFFFF)
 
     symbol_us = (1 << sf) * 1_000_000 // bw_hz
     bits = 8 * phy_len - 4 * sf + (0 if short else 8) + 16 * crc + 20 * explicit_header
@@ -80,8 +80,8 @@ def fsk_time_on_air_us(phy_len: int, *, crc: bool, bitrate: int = 50_000) -> int
     Raises:
         FieldError: An argument is out of its range.
     """
-    _in_range("fsk_time_on_air_us", "phy_len", phy_len, 0, 255)
-    _in_range("fsk_time_on_air_us", "bitrate", bitrate, 1, 1_000_000)
+    require_int("fsk_time_on_air_us", "phy_len", phy_len, 0, 255)
+    require_int("fsk_time_on_air_us", "bitrate", bitrate, 1, 1_000_000)
     preamble, sync, length = 5, 3, 1
     bits = 8 * (preamble + sync + length + phy_len + 2 * crc)
     return -(-bits * 1_000_000 // bitrate)
@@ -116,11 +116,6 @@ def frames_per_hour(time_on_air_us: int, duty_cycle: Fraction) -> int:
 
 
 def _check_duty(where: str, time_on_air_us: int, duty_cycle: Fraction) -> None:
-    _in_range(where, "time_on_air_us", time_on_air_us, 1, _HOUR_US)
+    require_int(where, "time_on_air_us", time_on_air_us, 1, _HOUR_US)
     if not 0 < duty_cycle <= 1:
         raise FieldError(where, "duty_cycle", duty_cycle, "a Fraction above 0, at most 1")
-
-
-def _in_range(where: str, field: str, value: object, lowest: int, highest: int) -> None:
-    if not isinstance(value, int) or not lowest <= value <= highest:
-        raise FieldError(where, field, value, f"int in {lowest}..{highest}")

@@ -138,6 +138,7 @@ class DropReason(enum.Enum):
     FPORT = "no package on this port"
     UNICAST_ONLY = "the command is for unicast only"
     DIRECTION = "the command travels the other way"
+    PACKAGE = "the command is of another package or version"
     NO_SESSION = "no session with this FragIndex"
     NOT_IN_MASK = "the group may not feed this session"
     COMPLETE = "the session is complete already"

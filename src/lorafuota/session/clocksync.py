@@ -20,7 +20,7 @@ import dataclasses
 import random
 from typing import Final, final
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from ..gpstime import WRAP_SECONDS, to_wire, whole_seconds
 
 __all__ = [
@@ -63,7 +63,7 @@ def clock_error(arrival_gps: float, device_time: int) -> int:
     Raises:
         FieldError: *arrival_gps* is not finite, or *device_time* out of range.
     """
-    _in_range("clock_error", "device_time", device_time, 0, WRAP_SECONDS - 1)
+    require_int("clock_error", "device_time", device_time, 0, WRAP_SECONDS - 1)
     error = to_wire(arrival_gps) - device_time
     if error > _FOLD_ABOVE:
         return error - WRAP_SECONDS
@@ -128,7 +128,7 @@ def answer_app_time(
     Raises:
         FieldError: An argument is out of its range.
     """
-    _in_range("answer_app_time", "token_req", token_req, 0, 15)
+    require_int("answer_app_time", "token_req", token_req, 0, 15)
     correction = time_correction(
         arrival_gps, device_time, ans_required=ans_required, threshold_seconds=threshold_seconds
     )
@@ -143,7 +143,7 @@ def apply_correction(clock: int, correction: int) -> int:
     Raises:
         FieldError: *correction* is not 32 bits signed.
     """
-    _in_range("apply_correction", "correction", correction, MIN_CORRECTION, MAX_CORRECTION)
+    require_int("apply_correction", "correction", correction, MIN_CORRECTION, MAX_CORRECTION)
     return (clock + correction) % WRAP_SECONDS
 
 
@@ -162,7 +162,7 @@ def nominal_period_seconds(period: int) -> int:
     Raises:
         FieldError: *period* is outside 0..15.
     """
-    _in_range("nominal_period_seconds", "period", period, 0, 15)
+    require_int("nominal_period_seconds", "period", period, 0, 15)
     return 128 << period
 
 
@@ -204,8 +204,8 @@ class DeviceClock:
         Raises:
             FieldError: The token is outside 0..15, or the offset not 32 bits signed.
         """
-        _in_range("DeviceClock", "token", self.token, 0, 15)
-        _in_range(
+        require_int("DeviceClock", "token", self.token, 0, 15)
+        require_int(
             "DeviceClock", "offset_seconds", self.offset_seconds, MIN_CORRECTION, MAX_CORRECTION
         )
 
@@ -243,8 +243,3 @@ class DeviceClock:
         self.offset_seconds = offset - WRAP_SECONDS if offset > MAX_CORRECTION else offset
         self.token = (self.token + 1) % 16
         self.request_owed = False
-
-
-def _in_range(where: str, field: str, value: object, lowest: int, highest: int) -> None:
-    if not isinstance(value, int) or not lowest <= value <= highest:
-        raise FieldError(where, field, value, f"int in {lowest}..{highest}")

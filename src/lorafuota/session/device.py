@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, final
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from ..link import Drop
 from ..multipackage import v1 as multipackage
 from ..multipackage.commandset import CommandSet, read_command_set
@@ -28,6 +28,7 @@ from .multipackage import AnswerBuffer
 __all__ = ["FuotaDevice"]
 
 _SMALLEST_UPLINK: Final = 11
+_HIGHEST_FPORT: Final = 224  # 225 is for command sets
 
 
 @final
@@ -48,30 +49,38 @@ class FuotaDevice:
             multicast: Its groups.
             fragmentation: Its blocks.
             fports: FPort by package name, where it is not the document's.
-            max_payload: Octets an uplink can carry at the present data rate, 11 to 242; may be
-                changed at any time.
+            max_payload: Octets an uplink can carry at the present data rate, 11 to 242.
 
         Raises:
-            FieldError: A port is taken twice or out of range, or *max_payload* is.
+            FieldError: A port is taken twice, out of range or for another package, or *max_payload*
+                is out of range.
         """
         self.multicast, self.fragmentation = multicast, fragmentation
         self.max_payload = max_payload
-        if not _SMALLEST_UPLINK <= max_payload <= MAX_PAYLOAD:
-            expected = f"int in {_SMALLEST_UPLINK}..{MAX_PAYLOAD}"
-            raise FieldError("FuotaDevice", "max_payload", max_payload, expected)
         self._buffer = AnswerBuffer()
-        own = (multipackage.PACKAGE, multicast.profile.package, fragmentation.profile.package)
-        self._fports: dict[int, Package] = {}
+        own = (multicast.profile.package, fragmentation.profile.package)
+        wanted = {package.name: package.fport for package in own} | dict(fports or {})
+        self._fports: dict[int, Package] = {multipackage.PACKAGE.fport: multipackage.PACKAGE}
         for package in own:
-            fport = (
-                package.fport
-                if package.identifier == 0
-                else ((fports or {}).get(package.name, package.fport))
-            )
-            if not 1 <= fport <= 225 or fport in self._fports:
-                raise FieldError("FuotaDevice", package.name, fport, "a port of its own in 1..224")
+            fport = wanted.pop(package.name)
+            if not 1 <= fport <= _HIGHEST_FPORT or fport in self._fports:
+                expected = f"a port of its own in 1..{_HIGHEST_FPORT}"
+                raise FieldError("FuotaDevice", package.name, fport, expected)
             self._fports[fport] = package
-        self._packages = {package.identifier: package for package in own}
+        if wanted:
+            expected = " or ".join(package.name for package in own)
+            raise FieldError("FuotaDevice", "fports", ", ".join(wanted), expected)
+        self._packages = {package.identifier: package for package in self._fports.values()}
+
+    @property
+    def max_payload(self) -> int:
+        """Octets an uplink can carry; set it whenever the data rate changes."""
+        return self._max_payload
+
+    @max_payload.setter
+    def max_payload(self, octets: int) -> None:
+        require_int("FuotaDevice", "max_payload", octets, _SMALLEST_UPLINK, MAX_PAYLOAD)
+        self._max_payload = octets
 
     def receive_frame(self, phy: BytesLike, *, now: float) -> list[Action]:
         """Take one multicast PHYPayload off the air; return what it caused, in order.

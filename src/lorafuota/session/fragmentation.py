@@ -20,7 +20,7 @@ from typing import Final, TypeAlias, final
 
 from ..crypto import derive_data_block_int_key
 from ..datablock import MAX_NB_FRAG, DataBlock
-from ..errors import FieldError, IntegrityError, StateError
+from ..errors import FieldError, IntegrityError, StateError, require_int
 from ..fec.decoder import Fed, FragDecoder, memory_bound
 from ..fragmentation import v1, v2
 from ..package import PackageVersionAns, PackageVersionReq
@@ -70,8 +70,7 @@ class FragLimits:
         Raises:
             FieldError: One is out of range.
         """
-        if not 1 <= self.nb_indices <= _FRAG_INDICES:
-            raise FieldError("FragLimits", "nb_indices", self.nb_indices, "int in 1..4")
+        require_int("FragLimits", "nb_indices", self.nb_indices, 1, _FRAG_INDICES)
         if self.max_memory < 0:
             raise FieldError("FragLimits", "max_memory", self.max_memory, "0 or more")
 
@@ -165,6 +164,8 @@ class FragDevice:
         """
         if mc_group_id is not None and not command.MULTICAST:
             return [Dropped(DropReason.UNICAST_ONLY, type(command).__name__)]
+        if type(command) not in self.profile.package.commands:
+            return [Dropped(DropReason.PACKAGE, type(command).__name__)]
         match command:
             case v1.DataFragment():
                 return self._fragment(command, now, mc_group_id)
@@ -178,8 +179,9 @@ class FragDevice:
                     Answer(v1.FragSessionDeleteAns(frag_index=index, session_does_not_exist=gone))
                 ]
             case v2.FragDataBlockReceivedAns(frag_index=index):
-                if index in self._sessions:
-                    self._sessions[index].next_report = None
+                session = self._sessions.get(index)
+                if session is not None and session.reports_left < self.REPORTS:
+                    session.next_report = None  # before the first report it is a late repeat
                 return []
             case PackageVersionReq():
                 package = self.profile.package

@@ -26,7 +26,7 @@ from ..crypto import (
     unwrap_mc_key,
     wrap_mc_key,
 )
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from ..gpstime import from_wire, to_wire
 from ..link import BEACON_PERIOD_SECONDS, Drop, McFrame, McReceiver, McSender, open_any
 from ..multicastsetup import v1, v2
@@ -80,8 +80,7 @@ class McLimits:
         Raises:
             FieldError: It is not 1 to 4.
         """
-        if not 1 <= self.max_groups <= _MAX_GROUPS:
-            raise FieldError("McLimits", "max_groups", self.max_groups, "int in 1..4")
+        require_int("McLimits", "max_groups", self.max_groups, 1, _MAX_GROUPS)
 
 
 @dataclasses.dataclass(slots=True)
@@ -141,6 +140,8 @@ class McDevice:
         """
         if mc_group_id is not None:
             return [Dropped(DropReason.UNICAST_ONLY, type(command).__name__)]
+        if type(command) not in self.profile.package.commands:
+            return [Dropped(DropReason.PACKAGE, type(command).__name__)]
         match command:
             case v1.McGroupStatusReq(req_group_mask=mask):
                 return [Answer(self._status(mask, max_payload))]
@@ -292,7 +293,7 @@ def session_window(req: SessionReq, *, near: float) -> ListenClassB | ListenClas
         req: The request.
         near: GPS seconds, to tell which wrap of 2**32 SessionTime belongs to.
     """
-    start = from_wire(req.session_time, near=near)
+    start = float(from_wire(req.session_time, near=near))
     if isinstance(req, v1.McClassCSessionReq):
         end = start + (1 << req.time_out)
         return ListenClassC(req.mc_group_id, start, end, req.dl_freq_hz, req.dr)
@@ -379,7 +380,11 @@ class McGroupServer:
 
     @staticmethod
     def refusal(
-        answer: SessionAns, req: SessionReq, *, received: float, tolerance_seconds: float = 3.0
+        answer: SessionAns,
+        req: SessionReq,
+        *,
+        received: float,
+        tolerance_seconds: float | None = None,
     ) -> str | None:
         """Say why a device will not be listening in time, or None when all is well.
 
@@ -387,7 +392,8 @@ class McGroupServer:
             answer: The device's answer.
             req: The request it answers.
             received: GPS time at which the answer arrived.
-            tolerance_seconds: By how much the two ends may disagree about the start.
+            tolerance_seconds: By how much the two ends may disagree about the start; None for 3
+                in class C and 60 in class B, where devices announce it roughly.
         """
         if answer.mc_group_id != req.mc_group_id:
             return f"the answer is about McGroupID {answer.mc_group_id}"
@@ -396,8 +402,14 @@ class McGroupServer:
             return ", ".join(names) or f"error bits 0x{int(answer.errors):02X}"
         if answer.time_to_start == CLOCK_UNKNOWN:
             return "the device's clock is out of sync"
-        start = from_wire(req.session_time, near=received)
-        off = received + answer.time_to_start - start
+        window = session_window(req, near=received)
+        if window.end <= received:
+            return "the window is over"
+        if answer.time_to_start == 0 and window.start <= received:
+            return None  # joined late
+        if tolerance_seconds is None:
+            tolerance_seconds = 3.0 if isinstance(window, ListenClassC) else 60.0
+        off = received + answer.time_to_start - window.start
         if abs(off) > tolerance_seconds:
             return f"the device's clock is off by {-off:+.0f} s"
         return None

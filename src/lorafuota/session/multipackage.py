@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import final
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from ..multipackage.v1 import BUFFER_SIZE, NO_SUCH_BYTES, MultiPackBufferFrag, MultiPackBufferReq
 
 __all__ = ["AnswerBuffer"]
@@ -48,8 +48,7 @@ class AnswerBuffer:
         Raises:
             FieldError: *token* is not 0 to 3.
         """
-        if not 0 <= token <= 3:
-            raise FieldError("AnswerBuffer", "token", token, "int in 0..3")
+        require_int("AnswerBuffer", "token", token, 0, 3)
         self._ans, self._token = b"", token
         self._range, self._whole, self._error = range(0), True, False
 

@@ -6,9 +6,10 @@ import enum
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from .._kinds import Int, Kind, Octets, OnlyIf, Rest
 from ..package import Package, PackageVersionAns
 from ..types import Direction
-from ..wire import Command, Int, Kind, Octets, OnlyIf, Record, Repeat, Rest
+from ..wire import Command, Record, Repeat
 
 try:
     from hypothesis import strategies as st

@@ -27,7 +27,7 @@ def _plain(command: Command) -> dict[str, Any]:
             fields[name] = f"0x{value}"
         elif isinstance(value, bytes):
             fields[name] = value.hex()
-        elif name == "Errors":
+        elif name == "Status":
             for bit, word in ERRORS.items():
                 fields[word] = bool(value >> bit & 1)
         elif name == "DLFreq":

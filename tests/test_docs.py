@@ -1,0 +1,338 @@
+"""README and docs, executed: examples, commands, links, and the tables made from declarations.
+
+* ``python`` blocks run from top to bottom, one namespace per file; with ``>>>`` they are doctests.
+* ``sh`` blocks: a line that starts with ``lorafuota`` goes through the command line's ``main``.  It
+  must end with status 0, or with the one in a comment: ``# exit status 1``.  A ``text`` block right
+  after it is what it prints; ``...`` stands for whatever differs between machines.
+* ``docs/reference/commands`` is made from the declarations.  After a change of these, write it anew
+  with ``LORAFUOTA_WRITE_DOCS=1 python -m pytest tests/test_docs.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import doctest
+import enum
+import functools
+import importlib
+import inspect
+import io
+import itertools
+import os
+import pathlib
+import pkgutil
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import lorafuota
+from lorafuota import errors
+from lorafuota.cli import main
+from lorafuota.fec.variant import ParityVariant
+from lorafuota.package import Package
+from lorafuota.session import actions
+from lorafuota.wire import Command, Record
+
+ROOT = pathlib.Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+COMMANDS = DOCS / "reference" / "commands"
+FILES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+NAMES = [one.name for one in lorafuota.PACKAGES]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(lorafuota.__path__, "lorafuota.")
+    if not module.name.endswith(("__main__", "_speedups"))
+)
+FLAGS = doctest.NORMALIZE_WHITESPACE
+
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+every_package = pytest.mark.parametrize("name", list(dict.fromkeys(NAMES)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Fence:
+    """A fenced block: its language, its text, and the line its text starts on, from 0."""
+
+    language: str
+    text: str
+    line: int
+
+
+@functools.cache
+def fences(path: pathlib.Path) -> tuple[Fence, ...]:
+    found = []
+    opened: tuple[str, int] | None = None
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        if not line.startswith("```"):
+            continue
+        if opened is None:
+            opened = line[3:].strip(), at + 1
+        else:
+            found.append(Fence(opened[0], "".join(lines[opened[1] : at]), opened[1]))
+            opened = None
+    assert opened is None, f"{path}: a block is not closed"
+    return tuple(found)
+
+
+def without_fences(path: pathlib.Path) -> str:
+    return re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+# What runs
+
+
+def run_doctest(source: doctest.DocTest, *, keep: bool = False) -> None:
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner.run(source, out=report.write, clear_globs=not keep)
+    assert runner.summarize(verbose=False).failed == 0, report.getvalue()
+
+
+@every_file
+def test_every_python_example_runs_and_prints_what_it_says(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    namespace: dict[str, Any] = {"__name__": "__example__"}
+    for fence in fences(path):
+        if fence.language != "python":
+            continue
+        if ">>>" in fence.text:
+            parser = doctest.DocTestParser()
+            test = parser.get_doctest(fence.text, namespace, path.name, str(path), fence.line)
+            run_doctest(test, keep=True)
+            namespace = test.globs
+        else:
+            exec(compile("\n" * fence.line + fence.text, str(path), "exec"), namespace)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_in_docstrings_run(module: str) -> None:
+    loaded = importlib.import_module(module)
+    for test in doctest.DocTestFinder(exclude_empty=True).find(loaded, module):
+        if test.examples:
+            run_doctest(test)
+
+
+def command_lines(text: str) -> Iterator[tuple[list[str], int]]:
+    """The arguments of each ``lorafuota`` in a block, and the exit status it is to have."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.startswith("lorafuota "):
+            status = re.search(r"#.*exit status (\d+)", line)
+            yield shlex.split(line, comments=True)[1:], int(status[1]) if status else 0
+
+
+@every_file
+def test_every_command_line_ends_and_prints_as_shown(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    for fence, following in itertools.zip_longest(fences(path), fences(path)[1:]):
+        if fence.language != "sh":
+            continue
+        printed = io.StringIO()
+        for argv, status in command_lines(fence.text):
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                assert main(argv) == status, (argv, printed.getvalue())
+        if not printed.getvalue() or following is None or following.language != "text":
+            continue
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        checker = doctest.OutputChecker()
+        if not checker.check_output(following.text, printed.getvalue(), flags):
+            pytest.fail(f"{path.name}, line {following.line}: it prints\n{printed.getvalue()}")
+
+
+def test_the_readme_has_one_command_that_sets_up_and_runs_and_one_that_tests() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    for heading, last in (("Run it", "lorafuota simulate"), ("Run the tests", "-m pytest")):
+        [block] = re.findall(
+            rf"^## {heading}\n.*?^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE
+        )
+        [line] = block.splitlines()
+        assert line.startswith("python3 -m venv .venv && .venv/bin/python -m pip install ")
+        assert last in line
+
+
+def test_what_the_readme_says_the_first_command_prints_is_what_it_prints(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    setup, sample = fences(ROOT / "README.md")[:2]
+    assert (setup.language, sample.language) == ("sh", "text")
+    argv = shlex.split(setup.text.split(".venv/bin/lorafuota ")[1])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        assert main(argv) == 0
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.OutputChecker().check_output(sample.text, printed.getvalue(), flags), (
+        printed.getvalue()
+    )
+
+
+# What is linked and listed
+
+
+def slug(heading: str) -> str:
+    """The anchor a forge makes of a heading."""
+    text = re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+@functools.cache
+def anchors(path: pathlib.Path) -> frozenset[str]:
+    seen: dict[str, int] = {}
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", without_fences(path), re.MULTILINE):
+        name = slug(heading)
+        found.add(f"{name}-{seen[name]}" if name in seen else name)
+        seen[name] = seen.get(name, 0) + 1
+    return frozenset(found)
+
+
+@every_file
+def test_every_link_leads_to_a_file_and_a_heading_that_exist(path: pathlib.Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_fences(path)):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), f"{path.name} -> {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{path.name} -> {target}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (DOCS / "README.md").read_text("utf-8")
+    pages = [str(page.relative_to(DOCS).as_posix()) for page in FILES[1:]]
+    assert [page for page in pages if page != "README.md" and f"({page})" not in index] == []
+
+
+def test_every_exception_is_explained() -> None:
+    text = (DOCS / "reference" / "errors.md").read_text("utf-8")
+    names = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_action_and_every_reason_to_drop_is_explained() -> None:
+    text = (DOCS / "reference" / "sessions.md").read_text("utf-8")
+    names = [name for name in actions.__all__ if name != "Action"]
+    names += [reason.name for reason in actions.DropReason]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_page_of_kernels_says_which_sets_are_there() -> None:
+    lines = (DOCS / "reference" / "kernels.md").read_text("utf-8").splitlines()
+    for name, module in (("c", "_speedups"), ("python", "_pure"), ("reference", "_reference")):
+        row = next(line for line in lines if line.startswith(f"| `{name}` |"))
+        there = any((ROOT / "src" / "lorafuota" / "fec").glob(f"{module}.*"))
+        assert there is ("not there yet" not in row), row
+
+
+def test_every_variant_of_the_parity_code_is_explained() -> None:
+    text = (DOCS / "explanation" / "parity-code.md").read_text("utf-8")
+    assert [one.value for one in ParityVariant if f"`{one.value}`" not in text] == []
+
+
+# The pages of commands
+
+
+def prose(thing: Any) -> str:
+    """A docstring as Markdown: one line a paragraph is not kept, roles and literals become code."""
+    text = inspect.getdoc(thing) or ""
+    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"`\1`", text).replace("``", "`")
+    parts = text.split("`")
+    return "`".join(part if i % 2 else cell(part) for i, part in enumerate(parts))
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("**", "\\*\\*")
+
+
+def grid(head: str, rows: list[list[str]]) -> list[str]:
+    titles = head.split("|")
+    lines = [titles, ["---"] * len(titles), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines] + [""]
+
+
+def layout(cls: type[Record]) -> list[str]:
+    """The table of one record, and what its enumerations and records are."""
+    if not cls.KINDS:
+        return ["No fields.", ""]
+    rows = [
+        [row.octets, row.bits, row.name, f"`{row.field}`" if row.field else "", *words]
+        for row in cls.table()
+        for words in [[cell(row.values), cell(row.doc)]]
+    ]
+    lines = grid("Octets|Bits|Field|In Python|Values|Meaning", rows)
+    for kind in cls.KINDS.values():
+        inner = getattr(kind, "inner", kind)
+        values = getattr(inner, "type", None)
+        if isinstance(values, type) and issubclass(values, enum.Enum):
+            lines += [f"`{values.__name__}`: {prose(values).splitlines()[0]}", ""]
+            lines += grid("Value|Name", [[str(one.value), f"`{one.name}`"] for one in values])
+        item = getattr(inner, "item", None)
+        if isinstance(item, type) and issubclass(item, Record):
+            lines += [f"`{item.__name__}`: {prose(item)}", "", *layout(item)]
+    return lines
+
+
+def octets_of(cls: type[Command]) -> str:
+    """How many octets the command has behind its identifier."""
+    fixed = all(row.octets != ".." and not row.octets.endswith("..") for row in cls.table())
+    optional = any(hasattr(kind, "among") for kind in cls.KINDS.values())
+    return f"{cls.SHORTEST}" if fixed and not optional else f"{cls.SHORTEST} or more"
+
+
+def section(cls: type[Command], package: Package) -> list[str]:
+    about = [f"Identifier 0x{cls.CID:02X}, {cls.DIRECTION.value}."]
+    about += ["Alone in its payload."] if cls.ALONE else []
+    about += ["Also accepted on a multicast address."] if cls.MULTICAST else []
+    heading = f"### {cls.__name__}, version {package.version}"
+    return [heading, "", prose(cls), "", " ".join(about), "", *layout(cls)]
+
+
+def page(name: str) -> str:
+    """All commands of all versions of one package."""
+    versions = [one for one in lorafuota.PACKAGES if one.name == name]
+    newest = versions[-1]
+    lines = [
+        f"# {newest.title}",
+        "",
+        f"Package `{name}`, PackageIdentifier {newest.identifier}, recommended FPort"
+        f" {newest.fport}. Documents: {', '.join(one.document for one in versions)}.",
+        "",
+        "Made from the declarations in the source; see [how to read it](README.md).",
+        "",
+    ]
+    home: dict[type[Command], int] = {}
+    for package in versions:
+        module = importlib.import_module(f"lorafuota.{name}.v{package.version}")
+        lines += [f"## Version {package.version}", "", prose(module), ""]
+        fresh = [cls for cls in package.commands if cls not in home]
+        home |= dict.fromkeys(fresh, package.version)
+        rows = []
+        for cls in package.commands:
+            anchor = slug(f"{cls.__name__}, version {home[cls]}")
+            same = "its own" if cls in fresh else f"as in version {home[cls]}"
+            link = f"[{cls.__name__}](#{anchor})"
+            identifier = f"0x{cls.CID:02X}"
+            rows.append([identifier, cls.DIRECTION.value, link, octets_of(cls), same])
+        lines += grid("Identifier|Direction|Command|Octets behind the identifier|Layout", rows)
+        for cls in fresh:
+            lines += section(cls, package)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+@every_package
+def test_the_page_of_each_package_is_what_its_declarations_say(name: str) -> None:
+    path, wanted = COMMANDS / f"{name}.md", page(name)
+    if os.environ.get("LORAFUOTA_WRITE_DOCS"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted, "utf-8")
+    assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"
