@@ -20,15 +20,16 @@ results of a line are set in a bit map that is long enough, and its segments are
 :class:`_Drawing` has the bounds, the tests prove them for every M.
 
 **Two arrangements.**  A long line fills an integer by itself, lanes 32 states apart
-(:func:`_long_line`).  For short lines, each lane is a line of its own and up to 128 lines advance
-together (:class:`_SideBySide`).  Either way the draws end as machine words in an array that
-indexes a bitarray, the quickest way to set many bits, and where half of the time goes.
+(:func:`_long_line`).  For shorter lines, if there are many, each lane is a line of its own and up
+to 128 lines advance together (:class:`_SideBySide`).  Either way the draws end as machine words in
+an array that indexes a bitarray: the quickest way there is to set many bits, and still more than
+half of the time.  :func:`_draw` estimates what each way costs, and takes the cheapest.
 
-**What counts is seen afterwards.**  Draws are made in rounds, as many as the line lacks: no more
-than those can be needed.  Then the line is looked at.  A draw that hit column M when M is a power
-of two was none, and where columns must be distinct, only the ones in the line count; the next
-round, or :func:`_plainly` for the last few, makes up for the others.  So do the first states from a
-seed of 24 bits, which the bit string cannot hold.
+**What counts is seen afterwards.**  As many draws are made as the line lacks, no more than can be
+needed.  Then the line is looked at.  A draw that hit column M when M is a power of two was none;
+and where columns must be distinct, only the ones in the line count, and there is another round.
+The last few draws are made one by one.  So are the first from a seed of 24 bits, until the state
+fits the bit string (:func:`_plainly`).
 """
 
 from __future__ import annotations
