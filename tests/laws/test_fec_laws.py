@@ -26,6 +26,7 @@ from lorafuota.fec.matrix import parity_lines
 from lorafuota.fec.variant import ParityVariant
 from tests.support import LONG
 
+pytestmark = pytest.mark.usefixtures("kernels")
 SESSIONS = 100_000 if LONG else 400
 V1, V2, ANNEX = ParityVariant
 

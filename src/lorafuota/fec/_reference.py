@@ -178,3 +178,28 @@ def completions(nb_frag: int, nb_coded: int, lines: bytes, receptions: bytes, /)
                     answer = i + 1
         answers.append(answer)
     return b"".join(answer.to_bytes(2, "little") for answer in answers)
+
+
+def take(
+    block: bytearray,
+    received: bitarray,
+    frag_size: int,
+    nb_frag: int,
+    fragments: list[tuple[int, bytes]],
+    start: int,
+    /,
+) -> int:
+    """Put the plain fragments that come next into a block; return how many."""
+    taken = 0
+    for fragment in fragments[start:]:
+        if type(fragment) is not tuple or len(fragment) != 2:
+            break
+        n, payload = fragment
+        if type(n) is not int or not 1 <= n <= nb_frag or received[n - 1]:
+            break
+        if type(payload) is not bytes or len(payload) != frag_size:
+            break
+        block[(n - 1) * frag_size : n * frag_size] = payload
+        received[n - 1] = 1
+        taken += 1
+    return taken

@@ -340,6 +340,51 @@ static PyObject *kernels_completions(KernelsObject *self, PyObject *const *args,
     return finish(bytes, &h, status);
 }
 
+/* Not arithmetic, but what feeding costs: see lorafuota.fec.kernels.take. */
+static PyObject *kernels_take(KernelsObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    size_t frag_size, nb_frag, start, size, octets;
+    uint8_t *block, *received;
+    held h = {0};
+    (void)self;
+    if (arity("take", nargs, 6) < 0 || whole(args[2], "frag_size", 1, 255, &frag_size) < 0 ||
+        whole(args[3], "nb_frag", 1, MAX_N, &nb_frag) < 0 ||
+        whole(args[5], "start", 0, LONG_MAX, &start) < 0)
+        return NULL;
+    if (!PyList_Check(args[4])) {
+        PyErr_SetString(PyExc_TypeError, "fragments must be a list");
+        return NULL;
+    }
+    if (!(block = (uint8_t *)hold(&h, args[0], PyBUF_WRITABLE, &octets)) ||
+        !(received = (uint8_t *)hold(&h, args[1], PyBUF_WRITABLE, &size)))
+        return finish(NULL, &h, 0);
+    if (octets != nb_frag * frag_size || size != (nb_frag + 7) / 8) {
+        wrong("block must have nb_frag * frag_size octets, received nb_frag bits");
+        return finish(NULL, &h, 0);
+    }
+    /* nothing below runs any code of Python, so the list stays as it is */
+    Py_ssize_t count = PyList_Size(args[4]), i = (Py_ssize_t)start;
+    for (; i < count; i++) {
+        PyObject *item = PyList_GetItem(args[4], i);
+        if (!PyTuple_CheckExact(item) || PyTuple_Size(item) != 2)
+            break;
+        PyObject *number = PyTuple_GetItem(item, 0), *payload = PyTuple_GetItem(item, 1);
+        if (!PyLong_CheckExact(number) || !PyBytes_CheckExact(payload) ||
+            PyBytes_Size(payload) != (Py_ssize_t)frag_size)
+            break;
+        int overflow;
+        long n = PyLong_AsLongAndOverflow(number, &overflow);
+        if (overflow || n < 1 || (size_t)n > nb_frag)
+            break;
+        uint8_t *octet = received + (n - 1) / 8, bit = (uint8_t)(1u << ((n - 1) % 8));
+        if (*octet & bit)
+            break;
+        *octet |= bit;
+        memcpy(block + (size_t)(n - 1) * frag_size, PyBytes_AsString(payload), frag_size);
+    }
+    return finish(PyLong_FromSsize_t(i < (Py_ssize_t)start ? 0 : i - (Py_ssize_t)start), &h, 0);
+}
+
 static PyObject *kernels_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     const char *simd;
@@ -390,8 +435,9 @@ static PyObject *kernels_simd(PyObject *self, void *closure)
     {#name, (PyCFunction)(void (*)(void))kernels_##name, METH_FASTCALL,                            \
      "See lorafuota.fec.kernels.Kernels."}
 
-static PyMethodDef kernels_methods[] = {METHOD(lines), METHOD(product),     METHOD(rank_add),
-                                        METHOD(solve), METHOD(completions), {NULL, NULL, 0, NULL}};
+static PyMethodDef kernels_methods[] = {METHOD(lines),       METHOD(product), METHOD(rank_add),
+                                        METHOD(solve),       METHOD(completions), METHOD(take),
+                                        {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef kernels_members[] = {
     {"simd", kernels_simd, NULL, "Name of the instruction set.", NULL},

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import final
 
+from bitarray import bitarray
+
 def instruction_sets() -> tuple[str, ...]: ...
 
 @final
@@ -30,3 +32,13 @@ class Kernels:
     def completions(
         self, nb_frag: int, nb_coded: int, lines: bytes, receptions: bytes, /
     ) -> bytes: ...
+    def take(
+        self,
+        block: bytearray,
+        received: bitarray,
+        frag_size: int,
+        nb_frag: int,
+        fragments: list[tuple[int, bytes]],
+        start: int,
+        /,
+    ) -> int: ...

@@ -7,9 +7,10 @@ there.  The decoder keeps two things apart:
 
 * **The rank**, which tells how many fragments are still missing, needs only the lines of the
   matrix and no payload.  It is brought up to date when somebody asks, and by itself when there are
-  as many coded fragments as lost ones, since only then the block can be complete.  Feeding is cheap
-  until then.  The columns the rank is counted over are frozen when counting begins; a plain
-  fragment that arrives later is one more line, with a single one.
+  as many coded fragments as lost ones, since only then the block can be complete, or when so many
+  are waiting that it would take too long at once.  Feeding is cheap until then.  The columns the
+  rank is counted over are frozen when counting begins; a plain fragment that arrives later is one
+  more line, with a single one.
 * **The solution** is computed once, when the block or a check is asked for.
 
 A fragment that adds no rank is not waste.  It must be the XOR of others that arrived, so it is
@@ -33,6 +34,7 @@ from bitarray import bitarray
 
 from ..errors import FieldError, IntegrityError, StateError
 from . import kernels
+from ._saved import FLAGS, FORMAT, Saved
 from .matrix import MAX_N, packed_lines, require_int, require_variant, unpack
 from .variant import ParityVariant
 
@@ -41,9 +43,8 @@ __all__ = ["CheckResult", "Fed", "FragDecoder", "State", "memory_bound"]
 State = dict[str, int | str | bool | list[int] | None]
 """A saved decoder: what JSON can hold, with octets as base64."""
 
-_FORMAT: Final = 1
 _MAX_COUNT: Final = 2**63 - 1
-_FLAGS: Final = MAX_N + 1  # bits in a set of fragment numbers; bit 0 stands for no number
+_LUMP: Final = 2**22  # lines that wait for the basis, times 2 M: what a single feed has to do
 
 
 class Fed(enum.Enum):
@@ -104,23 +105,26 @@ def memory_bound(
 ) -> int:
     """Return the most octets a :class:`FragDecoder` with these parameters ever needs.
 
-    With M fragments of S octets of which at most L are lost (*max_lost*, or all M), and C checks::
+    With M fragments of S octets, of which at most L are lost (*max_lost*, or all M) and C coded
+    ones kept (L and *max_checks*, but no more than there are numbers for)::
 
-        M * S + (L + C) * (S + 200) + L * 8 * ceil(L / 64) + 16384         held
-        M * (S + 80) + (L + C) * (3 * S + 400) + L * (L / 4 + S + 200)     at work, on top
+        M * S + C * (S + 200) + L * 8 * ceil(L / 64) + 16384                       held
+        M * (S + 80) + C * (3 * S + 400 + ceil(M / 4)) + L * (L / 4 + S + 200)     at work, on top
+        512 * (S + 64)                                                             and for tables
 
-    What is held while nothing is lost is little more than the block.  Lines of the matrix that all
-    decoders of a process share are not counted: at most :data:`.matrix.CACHE_OCTETS`.
+    What is held while nothing is lost is little more than the block.  Lines of the matrix that are
+    remembered for all decoders of a process are not counted: at most :data:`.matrix.CACHE_OCTETS`.
 
     Raises:
         FieldError: A parameter is out of the range :class:`FragDecoder` takes.
     """
     _check_parameters(nb_frag, frag_size, max_lost, max_checks)
     lost = nb_frag if max_lost is None else min(nb_frag, max_lost)
-    coded = lost + min(max_checks, MAX_N - nb_frag)
+    coded = min(lost + max_checks, MAX_N - nb_frag)
     held = nb_frag * frag_size + coded * (frag_size + 200) + kernels.basis_octets(lost) + 16384
-    work = nb_frag * (frag_size + 80) + coded * (3 * frag_size + 400)
-    return held + work + lost * (lost // 4 + frag_size + 200)
+    work = nb_frag * (frag_size + 80) + coded * (3 * frag_size + 400 + (nb_frag + 3) // 4)
+    work += lost * (lost // 4 + frag_size + 200) + 512 * (frag_size + 64)
+    return held + work
 
 
 @final
@@ -170,17 +174,18 @@ class FragDecoder:
         self._given_up = self._solved = False
 
         # The rank.  Nothing here is saved: it follows from what is above.
+        self._lump = max(_LUMP // (2 * nb_frag), 16)
         self._basis: bytearray | None = None
-        self._columns = bitarray(endian="little")  # what the basis is over: lost when it began
+        self._columns = b""  # what the basis is over: lost when it began
         self._substituted = 0  # ... and how many had arrived
         self._pending: list[int] = []  # arrived, and not yet in the basis
         self._basis_rank = 0
         self._independent: set[int] = set()  # fragments that raised the rank
 
         self._nb_frag_received = self._repeats = self._conflicts = 0
-        self._seen = bitarray(_FLAGS, endian="little")  # once solved: numbers that were here before
-        self._disagreeing = bitarray(_FLAGS, endian="little")
-        self._conflicting = bitarray(_FLAGS, endian="little")
+        self._seen = bitarray(FLAGS, endian="little")  # once solved: numbers that were here before
+        self._disagreeing = bitarray(FLAGS, endian="little")
+        self._conflicting = bitarray(FLAGS, endian="little")
 
     # Feeding
 
@@ -198,28 +203,32 @@ class FragDecoder:
             FieldError: *n* is out of range or *payload* has the wrong length.  What a radio brings
                 has to be looked at before; such a fragment is no fragment of this block.
         """
-        require_int("FragDecoder", "n", n, 1, MAX_N)
-        payload = bytes(payload)
-        if len(payload) != self.frag_size:
-            expected = f"{self.frag_size} octets"
+        if type(n) is not int or not 1 <= n <= MAX_N:
+            require_int("FragDecoder", "n", n, 1, MAX_N)
+        if type(payload) is not bytes:
+            payload = bytes(payload)
+        size = self.frag_size
+        if len(payload) != size:
+            expected = f"{size} octets"
             raise FieldError("FragDecoder", "payload", f"{len(payload)} octets", expected)
         if self._given_up:
             return Fed.GIVEN_UP
-        if self.complete:
+        if self._solved or (len(self._coded) >= self._lost and self.complete):
             return self._verify(n, payload)
-        self._nb_frag_received = min(self._nb_frag_received + 1, MAX_N)
-        known = self._plain(n) if self._has_plain(n) else self._coded.get(n)
-        if known is not None:
-            if known == payload:
-                self._repeats += 1
-                return Fed.REPEAT
-            return self._conflict(n)
+        if self._nb_frag_received < MAX_N:
+            self._nb_frag_received += 1
         if n <= self.nb_frag:
-            self._block[(n - 1) * self.frag_size : n * self.frag_size] = payload
+            end = n * size
+            if self._received[n - 1]:
+                return self._again(n, self._block[end - size : end] == payload)
+            self._block[end - size : end] = payload
             self._received[n - 1] = 1
             self._lost -= 1
-            self._pend(n)
+            if self._basis is not None:
+                self._pend(n)
             return Fed.ACCEPTED
+        if n in self._coded:
+            return self._again(n, self._coded[n] == payload)
         if self.max_lost is not None and self._lost > self.max_lost:
             self._given_up = True
             return Fed.GIVEN_UP
@@ -227,15 +236,68 @@ class FragDecoder:
         self._pend(n)
         return self._limit_checks(n) if len(self._coded) >= self._lost else Fed.ACCEPTED
 
-    def _has_plain(self, n: int) -> bool:
-        return n <= self.nb_frag and bool(self._received[n - 1])
+    def feed_all(self, fragments: Iterable[tuple[int, bytes]]) -> list[Fed]:
+        """Take many fragments, number and octets, as :meth:`feed` would, only faster.
+
+        Returns:
+            What became of each.
+
+        Raises:
+            FieldError: As for :meth:`feed`.  Those before the wrong fragment are taken.
+        """
+        waiting, fed = list(fragments), list[Fed]()
+        while len(fed) < len(waiting):
+            many = self._feed_plain(waiting, len(fed)) or self._feed_coded(waiting, len(fed))
+            if many:
+                fed += [Fed.ACCEPTED] * many
+            else:
+                fed.append(self.feed(*waiting[len(fed)]))
+        return fed
+
+    def _feed_plain(self, waiting: list[tuple[int, bytes]], start: int) -> int:
+        """Take the plain fragments that come next, and are all new; return how many."""
+        if self._coded or self._given_up or self._solved:
+            return 0
+        taken = kernels.take(
+            self._block, self._received, self.frag_size, self.nb_frag, waiting, start
+        )
+        self._lost -= taken
+        self._nb_frag_received = min(self._nb_frag_received + taken, MAX_N)
+        return taken
+
+    def _feed_coded(self, waiting: list[tuple[int, bytes]], start: int) -> int:
+        """Take the coded fragments that come next, while they are too few for the block."""
+        hopeless = self.max_lost is not None and self._lost > self.max_lost
+        if self._given_up or self._solved or hopeless:
+            return 0
+        room = min(self._lost - 1 - len(self._coded), self._lump - len(self._pending))
+        taken: dict[int, bytes] = {}
+        known, lowest, size = self._coded, self.nb_frag, self.frag_size
+        for n, payload in waiting[start : start + max(room, 0)]:
+            if type(n) is not int or type(payload) is not bytes or len(payload) != size:
+                break
+            if not lowest < n <= MAX_N or n in known or n in taken:
+                break
+            taken[n] = payload
+        known.update(taken)
+        self._pending += taken
+        self._nb_frag_received = min(self._nb_frag_received + len(taken), MAX_N)
+        return len(taken)
 
     def _plain(self, n: int) -> bytes:
         return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
 
     def _pend(self, n: int) -> None:
-        if self._basis is not None:
-            self._pending.append(n)
+        """Note that a line waits for the basis, and do not let too many wait."""
+        self._pending.append(n)
+        if len(self._pending) > self._lump:
+            self._count_rank()
+
+    def _again(self, n: int, same: bool) -> Fed:
+        if not same:
+            return self._conflict(n)
+        self._repeats += 1
+        return Fed.REPEAT
 
     def _conflict(self, n: int) -> Fed:
         self._conflicts += 1
@@ -265,10 +327,7 @@ class FragDecoder:
         self._solve()
         agrees = payload == self._product([n])
         if self._seen[n]:  # only whether the first one agreed is known, not what it was
-            if agrees is not bool(self._disagreeing[n]):
-                self._repeats += 1
-                return Fed.REPEAT
-            return self._conflict(n)
+            return self._again(n, agrees is not bool(self._disagreeing[n]))
         self._seen[n] = 1
         self._disagreeing[n] = not agrees
         return Fed.AGREES if agrees else Fed.DISAGREES
@@ -381,21 +440,22 @@ class FragDecoder:
 
     # Linear algebra
 
+    def _missing_map(self) -> bytes:
+        return (~self._received).tobytes()
+
     def _count_rank(self) -> None:
         """Bring the basis up to date."""
         if self._basis is None:
-            self._columns, self._substituted = ~self._received, self.nb_frag - self._lost
+            self._columns, self._substituted = self._missing_map(), self.nb_frag - self._lost
             self._basis = bytearray(kernels.basis_octets(self._lost))
             self._pending = list(self._coded)
             self._basis_rank = 0
             self._independent = set()
         if self._pending:
-            columns = self._columns.tobytes()
             lines = packed_lines(self._pending, self.nb_frag, self.variant)
-            added = kernels.ACTIVE.rank_add(self._basis, columns, self.nb_frag, lines)
-            raised = list(compress(self._pending, added))
-            self._basis_rank += len(raised)
-            self._independent.update(raised)
+            added = kernels.ACTIVE.rank_add(self._basis, self._columns, self.nb_frag, lines)
+            self._basis_rank += added.count(1)
+            self._independent.update(compress(self._pending, added))
             self._pending = []
 
     def _spare(self) -> list[int]:
@@ -403,7 +463,7 @@ class FragDecoder:
 
         Counting anew over what is lost now makes ``_independent`` the ones they do need.
         """
-        if self._columns != ~self._received:
+        if self._columns != self._missing_map():
             self._basis = None
         self._count_rank()
         return [n for n in self._coded if n not in self._independent]
@@ -422,7 +482,7 @@ class FragDecoder:
         lost = self.lost
         found = kernels.ACTIVE.solve(
             self._block,
-            (~self._received).tobytes(),
+            self._missing_map(),
             size,
             self.nb_frag,
             packed_lines(needed, self.nb_frag, self.variant),
@@ -434,9 +494,8 @@ class FragDecoder:
         for i, n in enumerate(spare):
             self._disagreeing[n] = self._coded[n] != expected[i * size : (i + 1) * size]
         self._seen[1 : self.nb_frag + 1] = self._received
-        for n in self._coded:
-            self._seen[n] = 1
-        self._coded = {}
+        self._seen[list(self._coded)] = 1
+        self._coded, self._pending = {}, []
         self._basis, self._independent, self._solved = None, set(), True
 
     def _contradictions(self) -> bitarray:
@@ -451,7 +510,7 @@ class FragDecoder:
         known = self._product(self._coded)
         line_size = (self.nb_frag + 7) // 8
         rows: dict[int, int] = {}
-        disagreeing = bitarray(_FLAGS, endian="little")
+        disagreeing = bitarray(FLAGS, endian="little")
         for i, (n, payload) in enumerate(self._coded.items()):
             line = unpack(packed[i * line_size : (i + 1) * line_size], self.nb_frag)[columns]
             row = int.from_bytes(line.tobytes(), "little") << width
@@ -479,7 +538,7 @@ class FragDecoder:
         else:
             fragments = b"".join([self._plain(n) for n in _numbers(self._received, 1)])
         return {
-            "format": _FORMAT,
+            "format": FORMAT,
             "nb_frag": self.nb_frag,
             "frag_size": self.frag_size,
             "variant": self.variant.value,
@@ -507,7 +566,7 @@ class FragDecoder:
             FieldError: *state* is not what :meth:`save` returns.  Its octets are not
                 authenticated: keep it where only you can write, or sign it.
         """
-        saved = _Saved(state)
+        saved = Saved(state)
         self = cls(
             nb_frag=saved.integer("nb_frag", 1, MAX_N),
             frag_size=saved.integer("frag_size", 1, 255),
@@ -532,7 +591,7 @@ class FragDecoder:
         self._restore_checks(saved)
         return self
 
-    def _restore_fragments(self, saved: _Saved, most_coded: int) -> None:
+    def _restore_fragments(self, saved: Saved, most_coded: int) -> None:
         size = self.frag_size
         stored = range(1, self.nb_frag + 1) if self._solved else _numbers(self._received, 1)
         octets = saved.octets("fragments", len(stored) * size)
@@ -543,7 +602,7 @@ class FragDecoder:
         octets = saved.octets("payloads", len(coded) * size)
         self._coded = {n: octets[i * size : (i + 1) * size] for i, n in enumerate(coded)}
 
-    def _restore_checks(self, saved: _Saved) -> None:
+    def _restore_checks(self, saved: Saved) -> None:
         self._seen, self._disagreeing = saved.numbers("seen"), saved.numbers("disagreeing")
         if self._solved:
             enough = self._seen.count() >= self.nb_frag
@@ -556,87 +615,14 @@ class FragDecoder:
             raise saved.error("disagreeing", "numbers in seen, no more than were spare")
 
 
-class _Saved:
-    """Reads a saved state with suspicion: every value is right or a FieldError."""
-
-    def __init__(self, state: Mapping[str, object]) -> None:
-        if not isinstance(state, Mapping):
-            raise FieldError("FragDecoder.restore", "state", type(state).__name__, "a mapping")
-        self._state = state
-        self.integer("format", _FORMAT, _FORMAT)
-
-    def error(self, field: str, expected: str) -> FieldError:
-        """Return the error for *field*."""
-        return FieldError("FragDecoder.restore", field, self._state.get(field), expected)
-
-    def get(self, field: str) -> object:
-        """Return the value of *field*, whatever it is."""
-        return self._state.get(field)
-
-    def integer(self, field: str, lowest: int, highest: int) -> int:
-        """Return a whole number from *lowest* to *highest*."""
-        return require_int("FragDecoder.restore", field, self.get(field), lowest, highest)
-
-    def flag(self, field: str) -> bool:
-        """Return a truth value."""
-        value = self.get(field)
-        if not isinstance(value, bool):
-            raise self.error(field, "true or false")
-        return value
-
-    def variant(self) -> ParityVariant:
-        """Return the variant."""
-        try:
-            return ParityVariant(self.get("variant"))
-        except ValueError:
-            raise self.error("variant", "the value of a ParityVariant") from None
-
-    def octets(self, field: str, lowest: int, highest: int | None = None) -> bytes:
-        """Return octets: exactly *lowest*, or from *lowest* to *highest*."""
-        value = self.get(field)
-        highest = lowest if highest is None else highest
-        try:
-            octets = base64.b64decode(value, validate=True) if isinstance(value, str) else None
-        except ValueError:  # not base64; binascii.Error is one
-            octets = None
-        if octets is None or not lowest <= len(octets) <= highest:
-            raise self.error(field, f"base64 of {lowest}..{highest} octets")
-        return octets
-
-    def bits(self, field: str, length: int) -> bitarray:
-        """Return a map of *length* bits."""
-        octets = self.octets(field, (length + 7) // 8)
-        bits = unpack(octets, length)
-        if bits.tobytes() != octets:
-            raise self.error(field, f"a map of {length} bits")
-        return bits
-
-    def numbers(self, field: str) -> bitarray:
-        """Return a set of fragment numbers."""
-        octets = self.octets(field, 0, _FLAGS // 8)
-        bits = unpack(octets.ljust(_FLAGS // 8, b"\0"), _FLAGS)
-        if bits[0]:
-            raise self.error(field, "a set of fragment numbers without 0")
-        return bits
-
-    def coded(self, lowest: int, most: int) -> list[int]:
-        """Return the numbers of at most *most* coded fragments, all different."""
-        value = self.get("coded")
-        if not isinstance(value, list) or len(value) > most:
-            raise self.error("coded", f"list of at most {most} numbers")
-        numbers = [require_int("FragDecoder.restore", "coded", n, lowest, MAX_N) for n in value]
-        if len(set(numbers)) < len(numbers):
-            raise self.error("coded", "numbers that differ")
-        return numbers
-
-
 def _to_base64(octets: bytes) -> str:
     return base64.b64encode(octets).decode("ascii")
 
 
 def _numbers(bits: bitarray, first: int = 0) -> tuple[int, ...]:
     """Return the positions of ones, counted from *first*."""
-    return tuple(compress(range(first, first + len(bits)), bits))
+    ones = bits.search(1)
+    return tuple([i + first for i in ones]) if first else tuple(ones)
 
 
 def _some(numbers: tuple[int, ...]) -> str:

@@ -1,8 +1,9 @@
 """What a set of kernels is, and the one place that decides which set runs.
 
-The hot work of the code is five functions over numbers and buffers.  They exist up to three times under one signature: ``_reference`` (as plain as the standard; the definition),
-``_pure`` (fast Python) and ``_speedups`` (C).  Everything above them is written once and keeps its
-state in plain buffers, so a session begun under one set goes on under another.
+The hot work of the code is five functions over numbers and buffers.  They exist up to three times
+under one signature: ``_reference`` (as plain as the standard; the definition), ``_pure`` (fast
+Python) and ``_speedups`` (C).  Everything above them is written once and keeps its state in plain
+buffers, so a session begun under one set goes on under another.
 
 Two environment variables choose when this module is first imported.  ``LORAFUOTA_KERNELS``:
 
@@ -27,10 +28,12 @@ import os
 from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
+from bitarray import bitarray
+
 from ..errors import FieldError
 from . import _reference
 
-__all__ = ["ACTIVE", "NAME", "SIMD", "Kernels", "available", "basis_octets"]
+__all__ = ["ACTIVE", "NAME", "SIMD", "Kernels", "available", "basis_octets", "take"]
 
 basis_octets = _reference.basis_octets
 
@@ -155,6 +158,27 @@ def available() -> dict[str, Kernels]:
             continue
         sets[f"c-{simd}"] = kernels
     return sets
+
+
+def take(
+    block: bytearray,
+    received: bitarray,
+    frag_size: int,
+    nb_frag: int,
+    fragments: list[tuple[int, bytes]],
+    start: int,
+) -> int:
+    """Put plain fragments into a block, from ``fragments[start]`` on, while all is as it should be.
+
+    That is: the next one is a tuple of an int in 1..M and of *frag_size* octets of bytes, and
+    *received* says that it is new.  The set in C does this, too, only faster, and may; a set that
+    does not have it leaves it to the reference.
+
+    Returns:
+        How many were taken.
+    """
+    function = getattr(ACTIVE, "take", _reference.take)
+    return cast(int, function(block, received, frag_size, nb_frag, fragments, start))
 
 
 NAME, ACTIVE = _choose(

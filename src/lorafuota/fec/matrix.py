@@ -65,8 +65,8 @@ def require_variant(owner: str, value: object) -> ParityVariant:
     return value
 
 
-class _Cache:
-    """Lines of coded fragments, one dictionary for each matrix.
+class LineCache:
+    """Lines, one dictionary for each matrix.
 
     When it is full, the matrix that was asked for least recently goes; of the last one the lines
     remembered longest.  What would not fit on its own is not remembered at all.
@@ -81,19 +81,22 @@ class _Cache:
     def lines(self, nb_frag: int, numbers: Sequence[int], code: int) -> bytes:
         """Return the lines of *numbers*, drawing those that are not known."""
         with self._lock:
-            known = self._matrices.pop((nb_frag, code), {})
-            self._matrices[nb_frag, code] = known
+            known = self._matrices.pop((nb_frag, code), None) or {}
+            self._matrices[nb_frag, code] = known  # now the one most recently used
             found = [known.get(n) for n in numbers]
-        if None in found:
-            unknown = [n for n, line in zip(numbers, found, strict=True) if line is None]
-            packed = kernels.ACTIVE.lines(nb_frag, unknown, code)
+        if None not in found:
+            return b"".join(found)  # type: ignore[arg-type]  # the checker does not see the None go
+        unknown = [n for n, line in zip(numbers, found, strict=True) if line is None]
+        packed = kernels.ACTIVE.lines(nb_frag, unknown, code)
+        if len(unknown) == 1:
+            drawn = [packed]
+        else:
             drawn = [line for (line,) in struct.iter_unpack(f"{(nb_frag + 7) // 8}s", packed)]
-            self._remember(nb_frag, code, dict(zip(unknown, drawn, strict=True)))
-            if len(unknown) == len(numbers):
-                return packed
-            fresh = iter(drawn)
-            return b"".join([line if line is not None else next(fresh) for line in found])
-        return b"".join(line for line in found if line is not None)
+        self._remember(nb_frag, code, dict(zip(unknown, drawn, strict=True)))
+        if len(unknown) == len(numbers):
+            return packed
+        fresh = iter(drawn)
+        return b"".join([line if line is not None else next(fresh) for line in found])
 
     def _remember(self, nb_frag: int, code: int, drawn: dict[int, bytes]) -> None:
         cost = (nb_frag + 7) // 8 + _OVERHEAD
@@ -102,7 +105,7 @@ class _Cache:
         with self._lock:
             known = self._matrices.setdefault((nb_frag, code), {})
             self._octets -= len(known) * cost
-            known.update((n, line) for n, line in drawn.items() if n > nb_frag)
+            known.update(drawn)
             self._octets += len(known) * cost
             while self._octets > self._most:
                 oldest = next(iter(self._matrices))
@@ -114,7 +117,7 @@ class _Cache:
                     self._octets -= cost
 
 
-_CACHE: Final = _Cache(CACHE_OCTETS)
+_CACHE: Final = LineCache(CACHE_OCTETS)
 
 
 def packed_lines(numbers: Sequence[int], nb_frag: int, variant: ParityVariant) -> bytes:

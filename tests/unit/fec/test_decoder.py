@@ -11,12 +11,14 @@ import pytest
 from bitarray import bitarray
 
 from lorafuota.errors import FieldError, IntegrityError, StateError
+from lorafuota.fec import decoder as fec_decoder
 from lorafuota.fec.decoder import CheckResult, Fed, FragDecoder, State, memory_bound
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.matrix import MAX_N, packed_lines, parity_line
 from lorafuota.fec.variant import ParityVariant
 from tests.support import vectors
 
+pytestmark = pytest.mark.usefixtures("kernels")
 VECTORS = vectors("ts004")
 V1, V2, ANNEX = ParityVariant
 every_variant = pytest.mark.parametrize("variant", ParityVariant)
@@ -139,6 +141,57 @@ def test_nb_frag_received_stays_in_its_14_bits() -> None:
     for _ in range(MAX_N + 3):
         decoder.feed(1, b"same")
     assert (decoder.nb_frag_received, decoder.repeats) == (MAX_N, MAX_N + 2)
+
+
+# Many at once
+
+
+def test_many_at_once_are_as_many_one_by_one() -> None:
+    for seed in range(40):
+        chance = random.Random(seed)
+        m = chance.choice([1, 5, 20, 64])
+        _, encoder, single = pair(
+            m,
+            variant=chance.choice(list(ParityVariant)),
+            max_lost=chance.choice([None, 3]),
+            max_checks=chance.choice([0, 2, 64]),
+        )
+        many = FragDecoder.restore(single.save())
+        numbers = [n for n in range(1, 2 * m + 20) if chance.random() > 0.3] * 2
+        if chance.random() < 0.5:
+            chance.shuffle(numbers)
+        fragments = [(n, encoder.fragment(n)) for n in numbers]
+        fragments[len(numbers) // 3] = fragments[0][0], b"else"
+        cut = chance.randint(0, len(fragments))
+        together = many.feed_all(iter(fragments[:cut])) + many.feed_all(fragments[cut:])
+        assert together == [single.feed(n, payload) for n, payload in fragments]
+        assert (many.save(), many.missing) == (single.save(), single.missing)
+
+
+def test_many_at_once_are_taken_up_to_the_first_that_cannot_be() -> None:
+    _, encoder, decoder = pair(10)
+    good = [(n, encoder.fragment(n)) for n in (1, 2, 12, 13)]
+    for wrong_one in [(0, b"four"), (3, b"3"), (14, b"14"), (16384, b"four"), (True, b"four")]:
+        with pytest.raises(FieldError):
+            decoder.feed_all([*good, wrong_one, (5, b"five")])
+    assert (decoder.missing, decoder.lost[:2]) == (6, (3, 4))
+    assert (
+        decoder.feed_all([(3, bytearray(b"abcd")), (15, memoryview(b"abcd"))])
+        == [  # type: ignore[list-item]
+            Fed.ACCEPTED
+        ]
+        * 2
+    )
+
+
+def test_what_waits_for_the_basis_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fec_decoder, "_LUMP", 0)
+    block, encoder, decoder = pair(200)
+    feed(decoder, encoder, [n for n in range(1, 400) if n % 3])
+    assert decoder.block() == block
+    other = pair(200)[2]
+    other.feed_all([(n, encoder.fragment(n)) for n in range(1, 400) if n % 3])
+    assert other.save() == decoder.save() or other.block() == block
 
 
 # Repeats and conflicts
@@ -422,7 +475,8 @@ def test_parameters_that_cannot_be_are_refused(parameters: dict[str, Any], messa
 def test_the_memory_bound_is_the_formula_of_its_docstring() -> None:
     m, s, c, lost = 1000, 50, 64, 200
     held = m * s + (lost + c) * (s + 200) + lost * 8 * 4 + 16384
-    work = m * (s + 80) + (lost + c) * (3 * s + 400) + lost * (lost // 4 + s + 200)
+    work = m * (s + 80) + (lost + c) * (3 * s + 400 + m // 4) + lost * (lost // 4 + s + 200)
+    work += 512 * (s + 64)
     assert memory_bound(nb_frag=m, frag_size=s, max_lost=lost) == held + work
     assert memory_bound(nb_frag=10, frag_size=1, max_lost=20) == memory_bound(
         nb_frag=10, frag_size=1

@@ -8,6 +8,7 @@ from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.matrix import parity_line
 from lorafuota.fec.variant import ParityVariant
 
+pytestmark = pytest.mark.usefixtures("kernels")
 V1, V2, ANNEX = ParityVariant
 BLOCK = random.Random(3).randbytes(40 * 8)
 

@@ -9,6 +9,7 @@ from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
 from tests.support import vectors
 
+pytestmark = pytest.mark.usefixtures("kernels")
 VECTORS = vectors("ts004")
 V1, V2, ANNEX = ParityVariant
 
@@ -54,7 +55,7 @@ def test_nothing_is_computed_before_it_is_asked_for_and_little_ahead(
             return bytes(size * len(lines) // ((m + 7) // 8))
 
     monkeypatch.setattr(kernels, "ACTIVE", Spy)
-    monkeypatch.setattr(matrix, "_CACHE", matrix._Cache(0))
+    monkeypatch.setattr(matrix, "_CACHE", matrix.LineCache(0))
     encoder = FragEncoder(bytes(10), frag_size=1, variant=V1)
     encoder.fragment(10)
     assert asked == []

@@ -9,6 +9,7 @@ from lorafuota.fec.matrix import MAX_N, parity_line, parity_lines
 from lorafuota.fec.variant import ParityVariant
 from tests.support import vectors
 
+pytestmark = pytest.mark.usefixtures("kernels")
 VECTORS = vectors("ts004")
 V1, V2, ANNEX = ParityVariant
 
