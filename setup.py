@@ -36,9 +36,10 @@ def options(wish: str, free_threaded: bool) -> dict[str, Any]:
     }
 
 
-setup(
-    **options(
-        os.environ.get("LORAFUOTA_BUILD", "auto"),
-        bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+if __name__ == "__main__":
+    setup(
+        **options(
+            os.environ.get("LORAFUOTA_BUILD", "auto"),
+            bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        )
     )
-)
