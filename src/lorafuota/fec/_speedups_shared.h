@@ -232,6 +232,8 @@ static inline void map_columns(column_map *map, const uint8_t *columns, size_t n
         c->at = at;
         c->octets = octets;
         c->ones = ones(mask);
+        if (map->fast_extract)
+            continue;
         uint64_t zeros = ~mask << 1; /* below each bit: how many places it has to go, bit by bit */
         for (int i = 0; i < 6; i++) {
             uint64_t odd = zeros;

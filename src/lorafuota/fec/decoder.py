@@ -28,6 +28,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from itertools import compress
+from struct import iter_unpack
 from typing import Final, Self, final
 
 from bitarray import bitarray
@@ -166,6 +167,7 @@ class FragDecoder:
         self.nb_frag, self.frag_size = nb_frag, frag_size
         self.variant = require_variant("FragDecoder", variant)
         self.max_lost, self.max_checks = max_lost, max_checks
+        self._code = self.variant.code
 
         self._received = bitarray(nb_frag, endian="little")  # plain fragments that arrived
         self._lost = nb_frag  # ... and how many did not
@@ -271,9 +273,11 @@ class FragDecoder:
         if self._given_up or self._solved or hopeless:
             return 0
         room = min(self._lost - 1 - len(self._coded), self._lump - len(self._pending))
+        if room <= 0:
+            return 0
         taken: dict[int, bytes] = {}
         known, lowest, size = self._coded, self.nb_frag, self.frag_size
-        for n, payload in waiting[start : start + max(room, 0)]:
+        for n, payload in waiting[start : start + room]:
             if type(n) is not int or type(payload) is not bytes or len(payload) != size:
                 break
             if not lowest < n <= MAX_N or n in known or n in taken:
@@ -452,7 +456,7 @@ class FragDecoder:
             self._basis_rank = 0
             self._independent = set()
         if self._pending:
-            lines = packed_lines(self._pending, self.nb_frag, self.variant)
+            lines = packed_lines(self._pending, self.nb_frag, self._code)
             added = kernels.ACTIVE.rank_add(self._basis, self._columns, self.nb_frag, lines)
             self._basis_rank += added.count(1)
             self._independent.update(compress(self._pending, added))
@@ -469,7 +473,7 @@ class FragDecoder:
         return [n for n in self._coded if n not in self._independent]
 
     def _product(self, numbers: Iterable[int]) -> bytes:
-        lines = packed_lines(list(numbers), self.nb_frag, self.variant)
+        lines = packed_lines(list(numbers), self.nb_frag, self._code)
         return kernels.ACTIVE.product(self._block, self.frag_size, self.nb_frag, lines)
 
     def _solve(self) -> None:
@@ -485,11 +489,13 @@ class FragDecoder:
             self._missing_map(),
             size,
             self.nb_frag,
-            packed_lines(needed, self.nb_frag, self.variant),
+            packed_lines(needed, self.nb_frag, self._code),
             b"".join([self._coded[n] for n in needed]),
         )
-        for i, n in enumerate(lost):
-            self._block[(n - 1) * size : n * size] = found[i * size : (i + 1) * size]
+        rebuilt = [
+            (n, part) for n, (part,) in zip(lost, iter_unpack(f"{size}s", found), strict=True)
+        ]
+        kernels.take(self._block, self._received.copy(), size, self.nb_frag, rebuilt, 0)
         expected = self._product(spare)
         for i, n in enumerate(spare):
             self._disagreeing[n] = self._coded[n] != expected[i * size : (i + 1) * size]
@@ -506,7 +512,7 @@ class FragDecoder:
         """
         size, width = self.frag_size, 8 * self.frag_size
         columns = ~self._received
-        packed = packed_lines(list(self._coded), self.nb_frag, self.variant)
+        packed = packed_lines(list(self._coded), self.nb_frag, self._code)
         known = self._product(self._coded)
         line_size = (self.nb_frag + 7) // 8
         rows: dict[int, int] = {}

@@ -95,5 +95,5 @@ class FragEncoder:
         ]
 
     def _product(self, numbers: Iterable[int]) -> bytes:
-        lines = packed_lines(list(numbers), self.nb_frag, self.variant)
+        lines = packed_lines(list(numbers), self.nb_frag, self.variant.code)
         return kernels.ACTIVE.product(self._block, self.frag_size, self.nb_frag, lines)

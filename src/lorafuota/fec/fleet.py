@@ -49,7 +49,7 @@ def completions(
         FieldError: A parameter is out of range, or maps have different lengths.
     """
     require_int("completions", "nb_frag", nb_frag, 1, MAX_N)
-    require_variant("completions", variant)
+    code = require_variant("completions", variant).code
     maps = list(receptions)
     if not maps:
         return []
@@ -60,6 +60,6 @@ def completions(
         if len(heard) != sent:
             raise FieldError("completions", "receptions", len(heard), f"maps of {sent} bits")
     packed = b"".join([bitarray(heard, endian="little").tobytes() for heard in maps])
-    lines = packed_lines(range(nb_frag + 1, sent + 1), nb_frag, variant)
+    lines = packed_lines(range(nb_frag + 1, sent + 1), nb_frag, code)
     octets = kernels.ACTIVE.completions(nb_frag, sent - nb_frag, lines, packed)
     return [n or None for (n,) in struct.iter_unpack("<H", octets)]

@@ -30,7 +30,7 @@ from ..errors import FieldError
 from . import kernels
 from .variant import ParityVariant
 
-__all__ = ["CACHE_OCTETS", "MAX_N", "packed_lines", "parity_line", "parity_lines"]
+__all__ = ["CACHE_OCTETS", "MAX_N", "parity_line", "parity_lines"]
 
 MAX_N: Final = 2**14 - 1
 """The largest fragment number: N has 14 bits in DataFragment."""
@@ -76,22 +76,27 @@ class LineCache:
         self._most = octets
         self._octets = 0
         self._matrices: dict[tuple[int, int], dict[int, bytes]] = {}  # least recently used first
+        self._newest = (0, 0)
         self._lock = threading.Lock()
 
     def lines(self, nb_frag: int, numbers: Sequence[int], code: int) -> bytes:
         """Return the lines of *numbers*, drawing those that are not known."""
+        matrix = (nb_frag, code)
         with self._lock:
-            known = self._matrices.pop((nb_frag, code), None) or {}
-            self._matrices[nb_frag, code] = known  # now the one most recently used
+            known = self._matrices.get(matrix, {})
+            if known and matrix != self._newest:
+                self._matrices[matrix] = self._matrices.pop(matrix)
+                self._newest = matrix
             found = [known.get(n) for n in numbers]
+        if found == [None]:  # one by one is how fragments come
+            line = kernels.ACTIVE.lines(nb_frag, numbers, code)
+            self._remember(nb_frag, code, {numbers[0]: line})
+            return line
         if None not in found:
             return b"".join(found)  # type: ignore[arg-type]  # the checker does not see the None go
         unknown = [n for n, line in zip(numbers, found, strict=True) if line is None]
         packed = kernels.ACTIVE.lines(nb_frag, unknown, code)
-        if len(unknown) == 1:
-            drawn = [packed]
-        else:
-            drawn = [line for (line,) in struct.iter_unpack(f"{(nb_frag + 7) // 8}s", packed)]
+        drawn = [line for (line,) in struct.iter_unpack(f"{(nb_frag + 7) // 8}s", packed)]
         self._remember(nb_frag, code, dict(zip(unknown, drawn, strict=True)))
         if len(unknown) == len(numbers):
             return packed
@@ -103,7 +108,8 @@ class LineCache:
         if len(drawn) * cost > self._most:
             return
         with self._lock:
-            known = self._matrices.setdefault((nb_frag, code), {})
+            self._newest = (nb_frag, code)
+            known = self._matrices[nb_frag, code] = self._matrices.pop((nb_frag, code), {})
             self._octets -= len(known) * cost
             known.update(drawn)
             self._octets += len(known) * cost
@@ -120,12 +126,12 @@ class LineCache:
 _CACHE: Final = LineCache(CACHE_OCTETS)
 
 
-def packed_lines(numbers: Sequence[int], nb_frag: int, variant: ParityVariant) -> bytes:
-    """Return lines as kernels take them: ``ceil(M / 8)`` octets each, one after the other.
+def packed_lines(numbers: Sequence[int], nb_frag: int, code: int) -> bytes:
+    """Return lines as kernels take them, for a variant as they take it.
 
     Nothing is checked here; use :func:`parity_lines` for numbers of unknown origin.
     """
-    return _CACHE.lines(nb_frag, numbers, variant.code)
+    return _CACHE.lines(nb_frag, numbers, code)
 
 
 def parity_line(n: int, nb_frag: int, variant: ParityVariant) -> bitarray:
@@ -149,9 +155,9 @@ def parity_lines(numbers: Iterable[int], nb_frag: int, variant: ParityVariant) -
         FieldError: *nb_frag* or one of *numbers* is not in 1..16383.
     """
     require_int("parity_lines", "nb_frag", nb_frag, 1, MAX_N)
-    require_variant("parity_lines", variant)
+    code = require_variant("parity_lines", variant).code
     numbers = [require_int("parity_lines", "n", n, 1, MAX_N) for n in numbers]
-    packed = packed_lines(numbers, nb_frag, variant)
+    packed = packed_lines(numbers, nb_frag, code)
     size = (nb_frag + 7) // 8
     return [unpack(packed[i * size : (i + 1) * size], nb_frag) for i in range(len(numbers))]
 

@@ -492,7 +492,7 @@ def test_a_hostile_sender_does_not_make_a_decoder_larger_than_its_bound(
     plain = [] if max_lost is None else [*range(first, m + 1)]
     numbers = [*plain, *range(m + 1, 2 * m + 400)]
     fragments = encoder.fragments(numbers)
-    packed_lines(numbers, m, V1)  # shared, and not part of the formula
+    packed_lines(numbers, m, V1.code)  # shared, and not part of the formula
     tracemalloc.start()
     try:
         decoder = FragDecoder(
