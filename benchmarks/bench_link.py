@@ -7,7 +7,7 @@ from lorafuota.link import McFrame, McReceiver, McSender
 from lorafuota.types import DevAddr, McKey
 
 
-def cases() -> list[Case]:
+def cases(once: bool) -> list[Case]:
     key, address = McKey(bytes(range(16))), DevAddr(0x26011BDA)
     sender = McSender.from_mc_key(key, address, next_fcnt=0, max_mc_fcnt=1 << 31)
     phy = sender.seal(bytes(242), fport=201)

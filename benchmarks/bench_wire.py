@@ -26,7 +26,7 @@ FRAGMENT = v1.DataFragment(n=4000, frag_index=0, payload=bytes(239))
 STATUS = bytes.fromhex("01000c4000")
 
 
-def cases() -> list[Case]:
+def cases(once: bool) -> list[Case]:
     setup, fragment = SETUP.encode(), FRAGMENT.encode()
     fields = {name: getattr(SETUP, name) for name in type(SETUP).KINDS}
     text = json.dumps(v2.PACKAGE.to_json(SETUP))

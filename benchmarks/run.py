@@ -1,7 +1,8 @@
 """Runs the benchmarks: ``python -m benchmarks.run [--once] [--json FILE] [PART ...]``.
 
-Prints a table with the kernels' name, the Python version and the commit, and writes the same as
-JSON if asked to.  ``--once`` runs every case once, so that none of them rots.
+Prints tables with the kernels' name, the Python version and the commit, and writes the same as
+JSON if asked to.  ``--once`` runs every case once, so that none of them rots, and leaves out what
+takes the reference many seconds.
 """
 
 from __future__ import annotations
@@ -12,13 +13,33 @@ import json
 import pathlib
 import platform
 import subprocess
+import time
 
-from benchmarks import bench_link, bench_simulate, bench_wire
-from benchmarks.harness import measure, show
+from benchmarks import (
+    bench_fec,
+    bench_fleet,
+    bench_link,
+    bench_simulate,
+    bench_wire,
+    floor,
+    growth,
+    peers,
+)
+from benchmarks.harness import markdown, markdown_table, measure, show, show_table
+from benchmarks.workloads import kernel_sets, kernels_kept
 from lorafuota.fec import kernels
 from lorafuota.version import VERSION
 
-PARTS = {"wire": bench_wire, "link": bench_link, "simulate": bench_simulate}
+PARTS = {
+    "wire": bench_wire,
+    "link": bench_link,
+    "simulate": bench_simulate,
+    "fec": bench_fec,
+    "fleet": bench_fleet,
+    "floor": floor,
+    "peers": peers,
+    "growth": growth,
+}
 
 
 def commit() -> str:
@@ -42,6 +63,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--once", action="store_true", help="one round, to see that they run")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--markdown", action="store_true", help="tables for the documentation")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     args = parser.parse_args()
     unknown = set(args.parts) - PARTS.keys()
@@ -50,19 +72,34 @@ def main() -> None:
     about = {
         "lorafuota": VERSION,
         "commit": commit(),
-        "kernels": kernels.NAME,
+        "kernels": f"{kernels.NAME} {kernels.SIMD}".strip(),
+        "sets": " ".join(kernel_sets()),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "machine": platform.machine(),
+        "date": time.strftime("%Y-%m-%d"),
     }
     print(", ".join(f"{name} {value}" for name, value in about.items()))
-    figures = []
+    show_all, show_one = (markdown, markdown_table) if args.markdown else (show, show_table)
+    figures, tables = [], []
+    rounds = 1 if args.once else args.rounds
     for name in args.parts or PARTS:
-        rounds = 1 if args.once else args.rounds
-        found = measure(PARTS[name].cases(), rounds=rounds)
-        print(f"\n{PARTS[name].__doc__}\n{show(found)}", flush=True)
-        figures += found
+        part = PARTS[name]
+        print(f"\n{name}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
+        with kernels_kept():
+            found = measure(part.cases(args.once), rounds=rounds, warm=not args.once)
+            if found:
+                print(show_all(found), flush=True)
+            figures += found
+            if hasattr(part, "tables"):
+                for table in part.tables(args.once, rounds):
+                    print(f"\n{show_one(table)}", flush=True)
+                    tables.append(table)
     if args.json:
-        document = {**about, "figures": [dataclasses.asdict(one) for one in figures]}
+        document = {
+            **about,
+            "figures": [dataclasses.asdict(one) for one in figures],
+            "tables": [dataclasses.asdict(one) for one in tables],
+        }
         args.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
