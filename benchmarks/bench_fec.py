@@ -21,6 +21,7 @@ def cases(once: bool) -> list[Case]:
     for name in kernel_sets():
         found += [_encode(W1, name), _decode(W2, name), _one_by_one(W2, name)]
         found += [_encode(W3, name), _decode(W3, name), _one_by_one(W3, name)]
+        found += [_kernels_only(W2, name), _kernels_only(W3, name)]
         if not once or name.startswith("c-"):
             found += [_encode(W4, name), _decode(W4, name)]
         if name != "reference":
@@ -57,6 +58,13 @@ def _decode(load: Workload, name: str, title: str = "decode") -> Case:
 def _one_by_one(load: Workload, name: str) -> Case:
     case = _decode(load, name, "decode, one by one")
     return dataclasses.replace(case, run=load.decode_one_by_one)
+
+
+def _kernels_only(load: Workload, name: str) -> Case:
+    """The part of decoding that exists once for every set: the rest is the decoder around it."""
+    _ = load.received
+    case = _decode(load, name, "decode, kernels only")
+    return dataclasses.replace(case, run=load.decode_with_kernels, check=load.check_missing)
 
 
 def _versions(name: str) -> Iterator[Case]:

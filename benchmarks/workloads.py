@@ -80,6 +80,38 @@ class Workload:
         decoder.feed_all(self.needed)
         return decoder.block()
 
+    @functools.cached_property
+    def received(self) -> tuple[bytes, bytes, list[int], bytes]:
+        """What is needed, laid out for kernels: block, missing, numbers and payloads of coded."""
+        size, m = self.frag_size, self.nb_frag
+        block, missing = bytearray(m * size), bitarray(m, endian="little")
+        missing.setall(1)
+        for n, payload in self.needed:
+            if n <= m:
+                block[(n - 1) * size : n * size] = payload
+                missing[n - 1] = 0
+        coded = [(n, payload) for n, payload in self.needed if n > m]
+        payloads = b"".join([payload for _, payload in coded])
+        return bytes(block), missing.tobytes(), [n for n, _ in coded], payloads
+
+    def encode_with_kernels(self) -> bytes:
+        """Draw the lines and multiply, without an encoder; return the coded fragments joined."""
+        numbers = range(self.nb_frag + 1, self.nb_frag + self.nb_coded + 1)
+        lines = kernels.ACTIVE.lines(self.nb_frag, numbers, self.variant.code)
+        return kernels.ACTIVE.product(self.block, self.frag_size, self.nb_frag, lines)
+
+    def decode_with_kernels(self) -> bytes:
+        """Draw the lines and solve, without a decoder; return the missing fragments."""
+        block, missing, numbers, payloads = self.received
+        lines = kernels.ACTIVE.lines(self.nb_frag, numbers, self.variant.code)
+        return kernels.ACTIVE.solve(block, missing, self.frag_size, self.nb_frag, lines, payloads)
+
+    def check_missing(self, result: bytes) -> None:
+        size = self.frag_size
+        heard = {n for n, _ in self.needed}
+        lost = [n for n in range(1, self.nb_frag + 1) if n not in heard]
+        assert result == b"".join([self.block[(n - 1) * size : n * size] for n in lost])
+
     def decode_one_by_one(self) -> bytes:
         """Rebuild the block as a receiver does, who asks after every fragment whether to stop."""
         decoder = self.decoder()
@@ -91,6 +123,9 @@ class Workload:
 
     def check_coded(self, result: list[bytes]) -> None:
         assert result == self.coded
+
+    def check_joined(self, result: bytes) -> None:
+        assert result == b"".join(self.coded)
 
     def check_block(self, result: bytes) -> None:
         assert result == self.block
