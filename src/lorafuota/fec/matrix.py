@@ -36,7 +36,10 @@ MAX_N: Final = 2**14 - 1
 """The largest fragment number: N has 14 bits in DataFragment."""
 
 CACHE_OCTETS: Final = 8 << 20
-"""The most memory that remembered lines take, all sessions of a process together."""
+"""The most memory that remembered lines take, all sessions of a process together.
+
+Those drawn last come on top, until they are taken apart: as much again at most.
+"""
 
 _OVERHEAD: Final = (
     160  # octets a remembered line takes besides its own: objects, its part of a dict
@@ -70,6 +73,9 @@ class LineCache:
 
     When it is full, the matrix that was asked for least recently goes; of the last one the lines
     remembered longest.  What would not fit on its own is not remembered at all.
+
+    Lines that were drawn together stay together until something else is asked for: often that is
+    never, or the same again.
     """
 
     def __init__(self, octets: int) -> None:
@@ -77,50 +83,62 @@ class LineCache:
         self._octets = 0
         self._matrices: dict[tuple[int, int], dict[int, bytes]] = {}  # least recently used first
         self._newest = (0, 0)
+        self._drawn: tuple[tuple[int, int], tuple[int, ...], bytes] = (0, 0), (), b""  # last
         self._lock = threading.Lock()
 
     def lines(self, nb_frag: int, numbers: Sequence[int], code: int) -> bytes:
         """Return the lines of *numbers*, drawing those that are not known."""
         matrix = (nb_frag, code)
         with self._lock:
+            last, together, packed = self._drawn
+            if together:
+                if last == matrix and together == tuple(numbers):
+                    return packed
+                self._take_apart()
             known = self._matrices.get(matrix, {})
             if known and matrix != self._newest:
                 self._matrices[matrix] = self._matrices.pop(matrix)
                 self._newest = matrix
-            found = [known.get(n) for n in numbers]
-        if found == [None]:  # one by one is how fragments come
-            line = kernels.ACTIVE.lines(nb_frag, numbers, code)
-            self._remember(nb_frag, code, {numbers[0]: line})
-            return line
+            found = [known.get(n) for n in numbers] if known else [None]
         if None not in found:
             return b"".join(found)  # type: ignore[arg-type]  # the checker does not see the None go
-        unknown = [n for n, line in zip(numbers, found, strict=True) if line is None]
+        unknown = numbers
+        if known:
+            unknown = [n for n, line in zip(numbers, found, strict=True) if line is None]
         packed = kernels.ACTIVE.lines(nb_frag, unknown, code)
-        drawn = [line for (line,) in struct.iter_unpack(f"{(nb_frag + 7) // 8}s", packed)]
-        self._remember(nb_frag, code, dict(zip(unknown, drawn, strict=True)))
+        if len(packed) + len(unknown) * _OVERHEAD <= self._most:
+            with self._lock:
+                if self._drawn[1]:  # by another thread
+                    self._take_apart()
+                self._drawn = matrix, tuple(unknown), packed
         if len(unknown) == len(numbers):
             return packed
-        fresh = iter(drawn)
+        fresh = iter(_split(packed, nb_frag))
         return b"".join([line if line is not None else next(fresh) for line in found])
 
-    def _remember(self, nb_frag: int, code: int, drawn: dict[int, bytes]) -> None:
-        cost = (nb_frag + 7) // 8 + _OVERHEAD
-        if len(drawn) * cost > self._most:
-            return
-        with self._lock:
-            self._newest = (nb_frag, code)
-            known = self._matrices[nb_frag, code] = self._matrices.pop((nb_frag, code), {})
-            self._octets -= len(known) * cost
-            known.update(drawn)
-            self._octets += len(known) * cost
-            while self._octets > self._most:
-                oldest = next(iter(self._matrices))
-                if oldest != (nb_frag, code):
-                    lost = len(self._matrices.pop(oldest)) * ((oldest[0] + 7) // 8 + _OVERHEAD)
-                    self._octets -= lost
-                else:
-                    del known[next(iter(known))]
-                    self._octets -= cost
+    def _take_apart(self) -> None:
+        """Remember the lines drawn last one by one."""
+        matrix, numbers, packed = self._drawn
+        self._drawn = (0, 0), (), b""
+        lines = [packed] if len(numbers) == 1 else _split(packed, matrix[0])
+        cost = len(packed) // len(numbers) + _OVERHEAD
+        known = self._matrices[matrix] = self._matrices.pop(matrix, {})
+        self._newest = matrix
+        before = len(known)
+        known.update(zip(numbers, lines, strict=True))
+        self._octets += (len(known) - before) * cost
+        while self._octets > self._most:
+            oldest = next(iter(self._matrices))
+            if oldest != matrix:
+                forgotten = self._matrices.pop(oldest)
+                self._octets -= len(forgotten) * ((oldest[0] + 7) // 8 + _OVERHEAD)
+            else:
+                del known[next(iter(known))]
+                self._octets -= cost
+
+
+def _split(packed: bytes, nb_frag: int) -> list[bytes]:
+    return [line for (line,) in struct.iter_unpack(f"{(nb_frag + 7) // 8}s", packed)]
 
 
 _CACHE: Final = LineCache(CACHE_OCTETS)

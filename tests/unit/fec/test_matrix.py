@@ -1,11 +1,15 @@
 import hashlib
+import random
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from bitarray import bitarray
 
 from lorafuota.errors import FieldError
-from lorafuota.fec.matrix import MAX_N, parity_line, parity_lines
+from lorafuota.fec import kernels as fec_kernels
+from lorafuota.fec.matrix import MAX_N, LineCache, parity_line, parity_lines
 from lorafuota.fec.variant import ParityVariant
 from tests.support import vectors
 
@@ -99,3 +103,81 @@ def test_numbers_out_of_range_are_refused(n: int, m: int, message: str) -> None:
 def test_the_name_of_a_variant_is_not_a_variant() -> None:
     with pytest.raises(FieldError, match="variant = 'v2': expected a ParityVariant"):
         parity_line(1, 1, "v2")  # type: ignore[arg-type]
+
+
+# What is remembered
+
+
+class Counted:
+    """Kernels whose lines are octets of their number, and a list of what was drawn."""
+
+    def __init__(self) -> None:
+        self.drawn: list[int] = []
+
+    def lines(self, nb_frag: int, numbers: Sequence[int], variant: int) -> bytes:
+        self.drawn += numbers
+        return b"".join(bytes([n % 256]) * ((nb_frag + 7) // 8) for n in numbers)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    kernels = Counted()
+    monkeypatch.setattr(fec_kernels, "ACTIVE", kernels)
+    return kernels
+
+
+def test_a_line_is_drawn_once(counted: Counted) -> None:
+    cache = LineCache(10_000)
+    for numbers in ([9, 10], [9, 10], [10, 11, 9], (12,), [12], [], [11, 9]):
+        assert cache.lines(8, numbers, 0) == bytes(numbers)
+    assert cache.lines(8, [9], 1) == b"\x09"
+    assert counted.drawn == [9, 10, 11, 12, 9]
+
+
+def test_the_matrix_asked_for_least_recently_is_forgotten_first(counted: Counted) -> None:
+    cache = LineCache(4 * 161)
+    for nb_frag in (8, 7, 8, 6):
+        cache.lines(nb_frag, [20, 21], 0)
+    assert counted.drawn == [20, 21] * 3
+    for nb_frag in (6, 8):
+        cache.lines(nb_frag, [20], 0)
+    assert counted.drawn == [20, 21] * 3
+    cache.lines(7, [20], 0)
+    assert counted.drawn == [20, 21] * 3 + [20]
+
+
+def test_of_one_matrix_the_oldest_lines_are_forgotten(counted: Counted) -> None:
+    cache = LineCache(3 * 161)
+    for n in (20, 21, 22, 23, 24):
+        cache.lines(8, [n], 0)
+    counted.drawn.clear()
+    assert cache.lines(8, [20, 21, 22, 23, 24], 0) == bytes([20, 21, 22, 23, 24])
+    assert counted.drawn == [20, 21]
+
+
+def test_what_does_not_fit_is_not_remembered(counted: Counted) -> None:
+    cache = LineCache(161)
+    for _ in range(2):
+        assert cache.lines(8, [20, 21], 0) == bytes([20, 21])
+    assert counted.drawn == [20, 21] * 2
+
+
+def test_threads_may_share_the_lines() -> None:
+    cache, wrong = LineCache(30 * 180), list[int]()
+    expected = {m: fec_kernels.ACTIVE.lines(m, range(200, 240), 0) for m in (64, 65, 66)}
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(300):
+            m, first = chance.choice([64, 65, 66]), chance.randint(0, 30)
+            size, count = (m + 7) // 8, chance.randint(1, 9)
+            numbers = range(200 + first, 200 + first + count)
+            if cache.lines(m, numbers, 0) != expected[m][first * size : (first + count) * size]:
+                wrong.append(m)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
