@@ -226,7 +226,7 @@ def region(name: str) -> Region:
 
 @functools.cache
 def _regions() -> Mapping[str, Region]:
-    text = importlib.resources.files(__package__).joinpath("data.json").read_text("utf-8")
+    text = importlib.resources.files("lorafuota.region").joinpath("data.json").read_text("utf-8")
     return {name: _region(name, entry) for name, entry in json.loads(text)["regions"].items()}
 
 
