@@ -40,12 +40,18 @@ class Row:
 
 
 class Source:
-    """A payload being read: where we are, for which command, and how strictly."""
+    """A payload being read: where we are, for which command, and how strictly.
 
-    __slots__ = ("command", "data", "pos", "strict")
+    *forgiving* readers step over what known devices send too much at the end of a payload.
+    """
 
-    def __init__(self, data: bytes, pos: int, command: str, *, strict: bool) -> None:
-        self.data, self.pos, self.command, self.strict = data, pos, command, strict
+    __slots__ = ("command", "data", "forgiving", "pos", "strict")
+
+    def __init__(
+        self, data: bytes, pos: int, command: str, *, strict: bool, forgiving: bool = False
+    ) -> None:
+        self.data, self.pos, self.command = data, pos, command
+        self.strict, self.forgiving = strict, forgiving
 
     @property
     def left(self) -> int:

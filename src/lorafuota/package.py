@@ -130,9 +130,23 @@ class Package:
         return self._by_cid.get((direction, cid))
 
     def read(
-        self, payload: bytes, offset: int, direction: Direction, *, strict: bool = False
+        self,
+        payload: bytes,
+        offset: int,
+        direction: Direction,
+        *,
+        strict: bool = False,
+        forgiving: bool = False,
     ) -> tuple[Command, int]:
         """Read the command at *offset*; return it and the offset behind it.
+
+        Args:
+            payload: Commands of this package, or of several (TS007).
+            offset: Where the command identifier stands.
+            direction: Who sent it.
+            strict: Refuse reserved bits and company for a command that must be alone.
+            forgiving: Step over what known devices send too much at the end of a payload; only
+                right where all of the payload belongs to this package.
 
         Raises:
             DecodeError: There is no such command, or it cannot be read.
@@ -140,7 +154,8 @@ class Package:
         cls = self.find(direction, payload[offset])
         if cls is None:
             raise UnknownCommand(payload[offset], b"", offset, str(self)).error
-        source = Source(payload, offset + 1, cls.__name__, strict=strict)
+        name = cls.__name__
+        source = Source(payload, offset + 1, name, strict=strict, forgiving=forgiving)
         message = cls.decode_body(source)
         if strict and cls.ALONE and (offset or source.left):
             raise TrailingOctetsError(cls.__name__, offset, "must be alone in its payload")
@@ -174,7 +189,9 @@ class Package:
                 if len(payload) > MAX_PAYLOAD:
                     reason = f"{len(payload)} octets; no frame carries more than {MAX_PAYLOAD}"
                     raise DecodeError(str(self), offset, reason)
-                message, offset = self.read(payload, offset, direction, strict=strict)
+                message, offset = self.read(
+                    payload, offset, direction, strict=strict, forgiving=not strict
+                )
             except DecodeError as error:
                 if strict:
                     raise

@@ -305,7 +305,7 @@ class Record:
             else:
                 field, kind = step
                 seen[field] = kind.read(source, seen)
-        if not source.strict:
+        if source.forgiving:
             cls.forgive(source, seen)
         try:
             return cls(**seen)
@@ -393,7 +393,7 @@ class Command(Record):
         if data[0] != cls.CID:
             reason = f"command identifier 0x{data[0]:02X} is not 0x{cls.CID:02X}"
             raise UnknownCommandError(cls.__name__, 0, reason)
-        source = Source(data, 1, cls.__name__, strict=strict)
+        source = Source(data, 1, cls.__name__, strict=strict, forgiving=not strict)
         message = cls.decode_body(source)
         if strict and source.left:
             raise TrailingOctetsError(cls.__name__, source.pos, f"{source.left} octets too many")

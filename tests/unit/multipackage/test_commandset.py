@@ -130,6 +130,16 @@ def test_a_package_nobody_knows_ends_the_set() -> None:
     assert found.leftover == UnknownCommand(0, b"", 2, "package 7")
 
 
+def test_what_follows_a_missing_session_in_a_set_is_not_taken_for_stale_octets() -> None:
+    octets = bytes.fromhex("830104 820100 00")
+    found = read_answers(octets, PACKAGES)
+    assert isinstance(found, CommandSet)
+    assert [type(one.command).__name__ for one in found.commands] == [
+        "FragSessionStatusAns",
+        "McGroupStatusAns",
+    ]
+
+
 @given(data=st.data(), token=st.integers(0, 3))
 def test_any_set_comes_back(data: st.DataObject, token: int) -> None:
     for direction, read in ((DOWNLINK, read_command_set), (UPLINK, read_answers)):
