@@ -16,6 +16,7 @@ import subprocess
 import time
 
 from benchmarks import (
+    bench_campaign,
     bench_fec,
     bench_fleet,
     bench_link,
@@ -34,6 +35,7 @@ PARTS = {
     "wire": bench_wire,
     "link": bench_link,
     "simulate": bench_simulate,
+    "campaign": bench_campaign,
     "fec": bench_fec,
     "fleet": bench_fleet,
     "floor": floor,

@@ -4,8 +4,9 @@
 * ``sh`` blocks: a line that starts with ``lorafuota`` goes through the command line's ``main``.  It
   must end with status 0, or with the one in a comment: ``# exit status 1``.  A ``text`` block right
   after it is what it prints; ``...`` stands for whatever differs between machines.
-* ``docs/reference/commands`` is made from the declarations.  After a change of these, write it anew
-  with ``LORAFUOTA_WRITE_DOCS=1 python -m pytest tests/test_docs.py``.
+* ``docs/reference/commands`` is made from the declarations, and ``mermaid`` blocks from tables of
+  transitions.  After a change of these, write them anew with
+  ``LORAFUOTA_WRITE_DOCS=1 python -m pytest tests/test_docs.py``.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ import pathlib
 import pkgutil
 import re
 import shlex
-from collections.abc import Iterator
+import typing
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 import lorafuota
-from lorafuota import errors
+from lorafuota import campaign, errors
+from lorafuota.campaign.actions import CampaignAction
+from lorafuota.campaign.config import StatusQuirk
+from lorafuota.campaign.report import aws_status
+from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.cli import main
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.package import Package
@@ -226,6 +232,52 @@ def test_every_action_and_every_reason_to_drop_is_explained() -> None:
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
+def campaign_page() -> str:
+    return (DOCS / "reference" / "campaign.md").read_text("utf-8")
+
+
+def test_every_action_of_a_campaign_is_explained_with_its_fields() -> None:
+    text = campaign_page()
+    for action in typing.get_args(CampaignAction):
+        fields = ", ".join(f"`{field.name}`" for field in dataclasses.fields(action))
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{action.__name__}` "))
+        assert row.endswith(f"| {fields} |" if fields else "| |"), row
+
+
+def test_the_guide_says_what_to_do_with_every_action_of_a_campaign() -> None:
+    text = (DOCS / "guides" / "campaign.md").read_text("utf-8")
+    names = [action.__name__ for action in typing.get_args(CampaignAction)]
+    assert [name for name in names if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("kind", [Stage, GroupPhase, CampaignPhase, Outcome, StatusQuirk])
+def test_every_state_of_a_campaign_is_explained(kind: type[enum.Enum]) -> None:
+    names = list(kind.__members__)
+    assert [name for name in names if f"`{name}`" not in campaign_page()] == []
+
+
+def test_every_outcome_has_its_value_and_its_aws_status() -> None:
+    for outcome in Outcome:
+        start, end = f"| `{outcome.name}` | {outcome.value} |", f"| {aws_status(outcome)} |"
+        rows = [line for line in campaign_page().splitlines() if line.startswith(start)]
+        assert [row.endswith(end) for row in rows] == [True], outcome
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        campaign.CampaignConfig,
+        campaign.FirmwareStep,
+        campaign.GroupConfig,
+        campaign.Member,
+        campaign.RetryPolicy,
+    ],
+)
+def test_every_setting_of_a_campaign_is_explained(config: Any) -> None:
+    names = [field.name for field in dataclasses.fields(config)]
+    assert [name for name in names if f"`{name}`" not in campaign_page()] == []
+
+
 def test_the_page_of_kernels_says_which_sets_are_there() -> None:
     lines = (DOCS / "reference" / "kernels.md").read_text("utf-8").splitlines()
     for name, module in (("c", "_speedups"), ("python", "_pure"), ("reference", "_reference")):
@@ -334,5 +386,46 @@ def test_the_page_of_each_package_is_what_its_declarations_say(name: str) -> Non
     path, wanted = COMMANDS / f"{name}.md", page(name)
     if os.environ.get("LORAFUOTA_WRITE_DOCS"):
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted, "utf-8")
+    assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"
+
+
+# The diagrams of states
+
+DRAWN = re.compile(r"(<!-- drawn from ([\w.]+)\.(\w+) -->\n```mermaid\n)(.*?)(```\n)", re.DOTALL)
+COMMON = 5
+"""Above so many arrows to one state, one arrow from any state is drawn."""
+
+
+def diagram(table: Mapping[enum.Enum, frozenset[enum.Enum]]) -> str:
+    """A table of transitions as a Mermaid state diagram, in the order of the states."""
+    sources = {to: [one for one in table if to in table[one]] for to in table}
+    moving = [one for one in table if table[one]]
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(table)).name}"]
+    lines += [
+        f"    {one.name} --> {to.name}"
+        for one in table
+        for to in table
+        if to in table[one] and len(sources[to]) <= COMMON
+    ]
+    for to in (to for to in table if len(sources[to]) > COMMON):
+        others = [one.name for one in moving if one not in sources[to] and one is not to]
+        label = f"any but {' and '.join(others)}" if others else "any"
+        lines += [f'    state "{label}" as to_{to.name}', f"    to_{to.name} --> {to.name}"]
+    lines += [f"    {one.name} --> [*]" for one in table if not table[one]]
+    return "\n".join(lines) + "\n"
+
+
+def drawn(found: re.Match[str]) -> str:
+    table = getattr(importlib.import_module(found[2]), found[3])
+    return f"{found[1]}{diagram(table)}{found[5]}"
+
+
+@every_file
+def test_every_diagram_of_states_is_drawn_from_its_table(path: pathlib.Path) -> None:
+    text = path.read_text("utf-8")
+    wanted = DRAWN.sub(drawn, text)
+    assert len(DRAWN.findall(text)) == len(re.findall("^```mermaid$", text, re.MULTILINE))
+    if os.environ.get("LORAFUOTA_WRITE_DOCS") and wanted != text:
         path.write_text(wanted, "utf-8")
     assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"

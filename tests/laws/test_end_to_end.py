@@ -29,6 +29,7 @@ from lorafuota.session.actions import (
     Rejected,
     Send,
     StopListening,
+    Store,
     StoreSessionCnt,
 )
 from lorafuota.session.device import FuotaDevice
@@ -103,8 +104,7 @@ class Pair:
             (200, self.group.setup_req(root, mc_group_id=GROUP)),
             (self.package.fport, self.server.setup_req),
         ):
-            [answer] = self.device.receive(fport, command.encode(), now=NOW)
-            assert isinstance(answer, Send)
+            answer = self._send(fport, command)
             assert len(answer.payload) == 2
             assert answer.payload[1] & ~0xC3 == 0  # no error bit, whatever the index
 
@@ -158,11 +158,16 @@ class Pair:
         return self._answer(req)
 
     def _answer(self, req: Command) -> StatusAns:
-        [answer] = self.device.receive(self.package.fport, req.encode(), now=NOW)
-        assert isinstance(answer, Send)
+        answer = self._send(self.package.fport, req)
         [found] = self.package.parse(answer.payload, UPLINK, strict=True)
         assert isinstance(found, StatusAns)
         return found
+
+    def _send(self, fport: int, command: Command) -> Send:
+        actions = self.device.receive(fport, command.encode(), now=NOW)
+        [answer] = [action for action in actions if not isinstance(action, Store)]
+        assert isinstance(answer, Send)
+        return answer
 
 
 def all_numbers(block: DataBlock, loss: float, extra: int = 0) -> list[int]:

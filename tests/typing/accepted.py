@@ -15,12 +15,15 @@ from lorafuota.session.actions import (
     Action,
     BlockFailed,
     BlockReceived,
+    DeleteImage,
     Dropped,
     ListenClassB,
     ListenClassC,
+    Reboot,
     Rejected,
     Send,
     StopListening,
+    Store,
     StoreSessionCnt,
 )
 from lorafuota.session.fragmentation import FragDevice
@@ -53,7 +56,9 @@ def commands(payload: bytes) -> list[Command]:
 
 def owner(action: Action) -> str:
     match action:
-        case Send() | StoreSessionCnt() | BlockReceived() | BlockFailed():
+        case Store() | StoreSessionCnt():
+            return "flash"
+        case Send() | BlockReceived() | BlockFailed() | DeleteImage() | Reboot():
             return "do"
         case ListenClassB() | ListenClassC() | StopListening():
             return "radio"

@@ -42,7 +42,8 @@ from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragDevice, FragServer
 from lorafuota.session.multicast import McDevice, McGroupServer
 from lorafuota.session.profile import frag_profile, mc_profile
-from lorafuota.simulate import DeviceRun, Scenario, Simulation
+from lorafuota.session.stacks import device_profile
+from lorafuota.simulate import Scenario, Simulation
 from lorafuota.types import (
     AppKey,
     DataBlockIntKey,
@@ -127,9 +128,11 @@ def test_the_search_finds_a_key_in_every_form() -> None:
 
 def fuota_device(version: int, root: GenAppKey | AppKey) -> FuotaDevice:
     """A device in the middle of everything: a group, a window, a session with fragments."""
-    device = FuotaDevice(
-        multicast=McDevice(mc_profile(version), root_key=root),
-        fragmentation=FragDevice(frag_profile(version), rng=random.Random(1), root_key=root),
+    device = FuotaDevice.from_profile(
+        device_profile(f"documents v{version}"),
+        root_key=root,
+        rng=random.Random(1),
+        clock_known=True,
     )
     group, server = group_server(), frag_server(version, root)
     device.receive(200, group.setup_req(root, mc_group_id=0).encode(), now=NOW)
@@ -235,6 +238,22 @@ def test_what_senders_and_receivers_store_has_no_key() -> None:
         assert leaks(json.dumps(plain) + repr(plain)) == []
 
 
+def test_what_a_device_stores_has_no_key_not_even_wrapped_by_one_we_know() -> None:
+    for version in (1, 2):
+        for root in (GEN_APP_KEY, APP_KEY):
+            device = fuota_device(version, root)
+            state = device.export(progress=True)
+            assert leaks(json.dumps(state) + repr(state)) == []
+            fresh = FuotaDevice.from_profile(
+                device_profile(f"documents v{version}"), root_key=root, rng=random.Random(1)
+            )
+            assert leaks(repr(fresh.restore(state, now=NOW))) == []
+            damaged = {**state, "group/0": str(state["group/0"])[:-1]}
+            with pytest.raises(FieldError) as caught:
+                fuota_device(version, root).multicast.restore(damaged, now=NOW)
+            assert leaks("".join(traceback.format_exception(caught.value))) == []
+
+
 def test_what_devices_say_and_do_has_no_key() -> None:
     for version in (1, 2):
         for root in (GEN_APP_KEY, APP_KEY):
@@ -259,13 +278,14 @@ def test_a_simulation_tells_no_key() -> None:
     for lorawan in LorawanVersion:
         simulation = Simulation(Scenario(image=bytes(500), devices=2, lorawan=lorawan, loss=0.1))
         roots = [simulation.root_key(index) for index in range(2)]
-        mc_key = simulation._mc_key
+        [group] = [simulation.plan.group(parity) for parity in simulation.plan.parities]
+        mc_key = group.mc_key
         secret = [mc_key, *roots, *derived(roots[0]), *derived(roots[1])]
-        secret += [derive_mc_app_s_key(mc_key, simulation.mc_addr)]
-        secret += [derive_mc_nwk_s_key(mc_key, simulation.mc_addr)]
-        runs = [DeviceRun(simulation, index) for index in range(2)]
-        report = simulation.report([run.run() for run in runs])
-        texts = [repr(thing) for thing in (simulation, simulation.scenario, runs, report)]
+        secret += [derive_mc_app_s_key(mc_key, group.mc_addr)]
+        secret += [derive_mc_nwk_s_key(mc_key, group.mc_addr)]
+        report = simulation.run()
+        things = (simulation, simulation.scenario, simulation.plan, simulation.fleet, group, report)
+        texts = [repr(thing) for thing in things]
         texts += [json.dumps(report.to_json()), str(report)]
         found = [
             type(key).__name__

@@ -8,23 +8,16 @@ import statistics
 from typing import Final
 
 from ..fec import kernels
-from ..region import region_names
-from ..simulate import DeviceResult, DeviceRun, Report, Scenario, Simulation
-from ..types import LorawanVersion
-from .arguments import InputError, Status, Subparsers, subcommand
+from ..simulate import DeviceResult, Report, Simulation
+from .arguments import Status, Subparsers, subcommand
 from .output import bad, good, table, write_json
 from .progress import progress
+from .scenario import add_scenario, read_image, scenario_of
 
-__all__ = ["add", "run"]
-
-_AT_ONCE: Final = 50
-"""Frames between two looks at the progress bar."""
+__all__ = ["add", "count", "duration", "print_report", "run", "work"]
 
 _ROWS: Final = 20
 """Devices shown one by one, the worst first, unless --all is given."""
-
-_TOO_LARGE: Final = 5_000_000
-"""Octets no block can hold; such a file is not even read."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -35,141 +28,51 @@ def add(subparsers: Subparsers) -> None:
         run,
         summary="deliver a firmware file to a simulated fleet",
         description=(
-            "Deliver a firmware file to simulated devices, as real octets: group and session\n"
-            "set-up, a class C window, fragments in encrypted multicast frames, losses, and\n"
-            "what each device rebuilds. Unicast is taken to be reliable."
+            "Deliver a firmware file to simulated devices with a whole campaign, as real octets:\n"
+            "versions asked for, groups and sessions set up, windows, fragments in encrypted\n"
+            "multicast frames, losses, status, repair, and what each device rebuilds. Time is\n"
+            "virtual: a week takes seconds."
         ),
         example="lorafuota simulate firmware.bin --devices 20 --loss 0.2 --seed 7",
     )
     parser.add_argument("image", type=pathlib.Path, metavar="IMAGE", help="the firmware file")
-    parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many (default 1)")
-    parser.add_argument(
-        "--loss",
-        type=float,
-        default=0.1,
-        metavar="P",
-        help="share of multicast frames each device loses, 0 to 1 (default 0.1)",
-    )
-    parser.add_argument(
-        "--redundancy",
-        type=float,
-        metavar="R",
-        help="coded fragments as a share of the plain ones (default: enough for the loss)",
-    )
-    parser.add_argument(
-        "--frag-size",
-        type=int,
-        metavar="S",
-        help="octets in a fragment (default: as many as the data rate carries)",
-    )
-    parser.add_argument(
-        "--version",
-        type=int,
-        choices=(1, 2),
-        default=2,
-        help="version of TS004 and TS005 the devices speak (default 2)",
-    )
-    parser.add_argument(
-        "--lorawan",
-        choices=[one.value for one in LorawanVersion],
-        default=LorawanVersion.V1_0.value,
-        help="link layer of the devices (default 1.0.x)",
-    )
-    parser.add_argument(
-        "--region",
-        choices=region_names(),
-        default="EU868",
-        metavar="NAME",
-        help=f"one of {', '.join(region_names())} (default EU868)",
-    )
-    parser.add_argument("--dr", type=int, metavar="DR", help="data rate (default 5 or the fastest)")
-    parser.add_argument(
-        "--duty-cycle",
-        type=float,
-        metavar="D",
-        help="share of time the gateway may send (default: the region's limit)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="chooses keys and losses (default 0)")
+    add_scenario(parser)
     parser.add_argument("--all", action="store_true", help="show every device, not the worst 20")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, and print the report."""
-    scenario = Scenario(
-        image=_read(args.image),
-        devices=args.devices,
-        loss=args.loss,
-        redundancy=args.redundancy,
-        frag_size=args.frag_size,
-        version=args.version,
-        lorawan=LorawanVersion(args.lorawan),
-        region=args.region,
-        dr=args.dr,
-        duty_cycle=args.duty_cycle,
-        seed=args.seed,
-    )
-    simulation = Simulation(scenario)
-    results = []
-    with progress("frames", scenario.devices * simulation.nb_frames, quiet=args.json) as bar:
-        for device in range(scenario.devices):
-            one = DeviceRun(simulation, device)
-            passed = 0
-            while one.result is None:
-                step = one.advance(_AT_ONCE)
-                passed += step
-                bar.advance(step)
-            bar.advance(simulation.nb_frames - passed)
-            results.append(one.result)
-    report = simulation.report(results)
+    simulation = Simulation(scenario_of(args, read_image(args.image)))
+    with progress("fragments", work(simulation), quiet=args.json) as bar:
+        report = simulation.run(watch=lambda one: bar.advance(one.fleet.frames - bar.done))
     if args.json:
         write_json({"image": str(args.image), "kernels": kernels.NAME, **report.to_json()})
     else:
-        _print(report, args)
+        print_report(report, str(args.image), every=args.all)
     return Status.GOOD if report.success else Status.NO
 
 
-def _read(path: pathlib.Path) -> bytes:
-    size = path.stat().st_size
-    if size > _TOO_LARGE:
-        raise InputError(f"{path} has {size} octets; no block holds more than 4177665")
-    image = path.read_bytes()
-    if not image:
-        raise InputError(f"{path} is empty")
-    return image
+def work(simulation: Simulation) -> int:
+    """Return about how many fragments are going to pass the devices, all together."""
+    plan = simulation.plan
+    return (plan.block.nb_frag + plan.parity) * plan.scenario.devices
 
 
-def _print(report: Report, args: argparse.Namespace) -> None:
-    coded = "repeats" if report.nb_frag == 1 else f"coded, parity {report.parity_variant}"
-    lines = [
-        ("image", f"{args.image}, {report.image_octets} octets"),
-        ("SHA-256", report.image_sha256),
-        (
-            "block",
-            f"{report.nb_frag} fragments of {report.frag_size} octets, {report.padding} octets "
-            f"padding; {report.parity_planned} more {coded}",
-        ),
-        (
-            "air",
-            f"{report.region} DR{report.dr}, {report.frames} frames of "
-            f"{1000 * report.frame_airtime_seconds:.1f} ms: {_time(report.airtime_seconds)} on "
-            f"air in {_time(report.duration_seconds)}, {_count(report.windows, 'class C window')}",
-        ),
-        (
-            "fleet",
-            f"{_count(report.devices, 'device')}, TS004 and TS005 version {report.version}; "
-            f"{report.frames_lost_share:.1%} of the frames lost",
-        ),
-    ]
-    for label, text in lines:
-        print(f"{label:<8} {text}")
+def print_report(report: Report, image: str, *, every: bool) -> None:
+    """Print what became of the image, the fleet, and its devices."""
+    for label, text in _summary(report, image):
+        print(f"{label:<8} {text}".rstrip())
     print()
     shown = sorted(report.results, key=_worst_first)
-    if len(shown) > _ROWS and not args.all:
+    if len(shown) > _ROWS and not every:
         shown = shown[:_ROWS]
-    head = ("device", "heard", "lost", "used", "complete at", "SHA-256", "")
+    mixed = len(report.kinds) > 1
+    head: tuple[str, ...] = ("device", "heard", "lost", "used", "complete at", "SHA-256", "")
     rows = [_row(report, result) for result in sorted(shown, key=lambda one: one.device)]
-    print(table(head, rows, right=(0, 1, 2, 3, 4)))
+    if mixed:
+        head = ("device", "kind", *head[1:])
+    print(table(head, rows, right=(0, 2, 3, 4, 5) if mixed else (0, 1, 2, 3, 4)))
     if len(shown) < report.devices:
         print(f"(the worst {len(shown)} of {report.devices}; --all shows every device)")
     print()
@@ -180,8 +83,50 @@ def _print(report: Report, args: argparse.Namespace) -> None:
             f"parity needed: {report.parity_needed} coded fragments for the last device, "
             f"{typical:g} for half of them"
         )
-    verdict = f"{report.devices_complete} of {_count(report.devices, 'device')} rebuilt the image"
+    verdict = f"{report.devices_complete} of {count(report.devices, 'device')} rebuilt the image"
     print(good(verdict) if report.success else bad(verdict))
+
+
+def _summary(report: Report, image: str) -> list[tuple[str, str]]:
+    coded = "repeats" if report.nb_frag == 1 else "coded"
+    windows = count(report.windows, f"class {report.window_class} window")
+    kinds = ", ".join(f"{number} {name}" for name, number in report.kinds.items())
+    lines = [
+        ("image", f"{image}, {report.image_octets} octets"),
+        ("SHA-256", report.image_sha256),
+        (
+            "block",
+            f"{report.nb_frag} fragments of {report.frag_size} octets, {report.padding} octets "
+            f"padding; first pass: {report.parity_planned} more {coded}",
+        ),
+        (
+            "air",
+            f"{report.region} DR{report.dr}, {count(report.frames, 'fragment')} of "
+            f"{1000 * report.frame_airtime_seconds:.1f} ms: {duration(report.airtime_seconds)} on "
+            f"air, {windows}, {count(report.rounds, 'repair round')}",
+        ),
+        (
+            "fleet",
+            f"{count(report.devices, 'device')} ({kinds}); {report.frames_lost_share:.1%} of the "
+            "fragments lost",
+        ),
+        (
+            "campaign",
+            f"{report.phase} after {duration(report.duration_seconds)}; "
+            f"{count(report.unicast_downlinks, 'unicast downlink')}, "
+            f"{count(report.uplinks, 'uplink')}, {count(report.commits, 'commit')}",
+        ),
+        ("outcome", ", ".join(f"{number} {name}" for name, number in report.outcomes.items())),
+    ]
+    if len(report.groups) > 1:
+        for group in report.groups:
+            text = (
+                f"{count(group.devices, 'device')}, {count(group.frames, 'frame')} up to "
+                f"N = {group.highest_n}, {count(group.windows, 'window')}, "
+                f"{duration(group.airtime_seconds)} on air"
+            )
+            lines.append((f"group {group.name}", text))
+    return lines
 
 
 def _worst_first(result: DeviceResult) -> tuple[bool, int, int]:
@@ -193,21 +138,33 @@ def _row(report: Report, result: DeviceResult) -> tuple[str, ...]:
         state = "MIC ok" if result.verified else "not verified: version 1 has no MIC"
     else:
         state = result.problem or "incomplete"
+    known = result.outcome in state or (
+        result.complete and result.outcome in ("integrity ok", "transport complete")
+    )
+    if not known:
+        state += f"; {result.outcome}"
     same = result.sha256 == report.image_sha256
     digest = "-" if result.sha256 is None else "equal" if same else "DIFFERS"
     completed = "-" if result.completed_by is None else f"N = {result.completed_by}"
-    numbers = (result.device, result.frames_heard, result.frames_lost, result.fragments_used)
-    return (*(str(number) for number in numbers), completed, digest, state)
+    numbers = (result.frames_heard, result.frames_lost, result.fragments_used)
+    kind = (result.kind,) if len(report.kinds) > 1 else ()
+    cells = (*(str(number) for number in numbers), completed, digest, state)
+    return (str(result.device), *kind, *cells)
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural if need be."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time span as people say it."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+    if not hours:
+        return f"{minutes} min {rest:02} s"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours:02} h" if days else f"{hours} h {minutes:02} min"

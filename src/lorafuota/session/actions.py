@@ -3,6 +3,8 @@
 An action is plain data.  Every method of a session that takes input returns a list of them, in the
 order in which the owner has to act; nothing has to be drained, so nothing can be forgotten.  The
 union :data:`Action` is closed: a ``match`` that ends in ``assert_never`` learns about new ones.
+
+Times are in the owner's seconds, the same as ``now``: GPS seconds where the owner keeps GPS time.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ __all__ = [
     "Answer",
     "BlockFailed",
     "BlockReceived",
+    "DeleteImage",
     "DropReason",
     "Dropped",
     "ListenClassB",
     "ListenClassC",
+    "Reboot",
     "Rejected",
     "Send",
     "StopListening",
+    "Store",
     "StoreSessionCnt",
 ]
 
@@ -38,7 +43,6 @@ class Send:
     fport: int
     payload: bytes
     not_before: float
-    """GPS seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,6 +67,21 @@ class StoreSessionCnt:
 
     frag_index: int
     session_cnt: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Store:
+    """Write one entry of the device's saved state *before* going on, where a reset spares it.
+
+    An entry guards what follows it in the list: the answer that promises to remember a group, the
+    frame whose counter must not be accepted again.  :func:`lorafuota.session.saved.keep` puts it
+    into a dict, and :meth:`lorafuota.session.device.FuotaDevice.restore` takes that dict.  If the
+    write fails, take the whole list as not having happened and reset the device.
+    """
+
+    name: str
+    value: int | str | None
+    """None removes the entry."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +112,11 @@ class BlockFailed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ListenClassC:
-    """Open the receiver for a multicast class C session, at *start*, until *end* at the latest."""
+    """Open the receiver now for a multicast class C session, until *end* at the latest.
+
+    *start* is when the session begins: now, earlier if the device joins late, later by the margin
+    of :class:`lorafuota.session.multicast.McLimits`.
+    """
 
     mc_group_id: int
     start: float
@@ -104,7 +127,7 @@ class ListenClassC:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ListenClassB:
-    """Open ping slots for a multicast class B session, from *start* until *end* at the latest."""
+    """Look for the beacon now; have ping slots from *start*, until *end* at the latest."""
 
     mc_group_id: int
     start: float
@@ -120,6 +143,21 @@ class StopListening:
     """Go back to the class and parameters of before the multicast session of this group."""
 
     mc_group_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reboot:
+    """Reboot, after everything before it in the list has left."""
+
+    image_version: int | None
+    """Version of the valid image the boot loader is going to find, None when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteImage:
+    """Delete, or invalidate, the stored image of this version."""
+
+    version: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,6 +182,11 @@ class DropReason(enum.Enum):
     COMPLETE = "the session is complete already"
     ABORTED = "the session was given up"
     LENGTH = "the fragment has another length than FragSize"
+    ORDER = "the imitated stack takes fragments in ascending order only"
+    TOKEN = "the answer is to a request of before the last correction"
+    NO_TRANSMISSIONS = "a resynchronisation of no transmissions"
+    RECEIVE_TIME = "the receive time allowed for today is used up"
+    UNSUPPORTED = "the imitated stack does not know the command, and stops reading"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,12 +199,15 @@ class Dropped:
 
 Action: TypeAlias = (
     Send
+    | Store
     | StoreSessionCnt
     | BlockReceived
     | BlockFailed
     | ListenClassB
     | ListenClassC
     | StopListening
+    | Reboot
+    | DeleteImage
     | Rejected
     | Dropped
 )

@@ -1,4 +1,4 @@
-"""Fragmented Data Block Transport (TS004): the device's sessions, and the server's messages.
+"""Fragmented Data Block Transport (TS004), the device's side: four sessions, counters, answers.
 
 On the device a session of one FragIndex goes through these states::
 
@@ -9,19 +9,21 @@ On the device a session of one FragIndex goes through these states::
 A set-up that is accepted replaces whatever the index held, completely; TS004-1.0.0 wants a delete
 in between, which no known device insists on.  In version 2 the first fragment that counts uses the
 session counter up: :class:`StoreSessionCnt` comes before anything that fragment causes.
+
+A set-up is stored before it is answered.  After a reset such a session goes on, without the
+fragments it had unless the owner saved them too: the parity code makes them good.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import random
-from typing import Final, TypeAlias, final
+from collections.abc import Mapping
+from typing import Final, final
 
 from ..crypto import derive_data_block_int_key
-from ..datablock import MAX_NB_FRAG, DataBlock
-from ..errors import FieldError, IntegrityError, StateError, require_int
-from ..fec.decoder import Fed, FragDecoder, memory_bound
+from ..datablock import DataBlock
+from ..errors import Described, FieldError, IntegrityError, StateError
+from ..fec.decoder import CheckResult, Fed, FragDecoder
 from ..fragmentation import v1, v2
 from ..package import PackageVersionAns, PackageVersionReq
 from ..types import AppKey, DataBlockIntKey, GenAppKey
@@ -33,67 +35,31 @@ from .actions import (
     BlockReceived,
     Dropped,
     DropReason,
+    Store,
     StoreSessionCnt,
 )
+from .dialects import ZeroBasedDataFragment
+from .fraglimits import FragLimits
+from .fragserver import FragServer
+from .fragsession import (
+    Figures,
+    FragSession,
+    FragState,
+    SetupReq,
+    StatusAns,
+    absent_status,
+    status_ans,
+)
 from .profile import FragProfile
+from .saved import SavedState, saved_command, saved_decoder, saved_int, saved_word
 
 __all__ = ["FragDevice", "FragLimits", "FragServer", "FragState", "SetupReq", "StatusAns"]
 
-SetupReq: TypeAlias = v1.FragSessionSetupReq | v2.FragSessionSetupReq
-SetupAns: TypeAlias = v1.FragSessionSetupAns | v2.FragSessionSetupAns
-StatusAns: TypeAlias = v1.FragSessionStatusAns | v2.FragSessionStatusAns
-
-_MAX_FIELD: Final = 255
 _FRAG_INDICES: Final = 4
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FragLimits:
-    """What a device takes on; anything above it is refused before memory is spent.
-
-    Attributes:
-        max_memory: Octets one session may need, decoder included
-            (:func:`lorafuota.fec.decoder.memory_bound`).
-        nb_indices: FragIndex values supported, from 0; 1 to 4.
-        max_lost: Fragments the parity code can make good, None for any; imitates small devices.
-        descriptors: Descriptors accepted, None for all.
-    """
-
-    max_memory: int = 32 << 20
-    nb_indices: int = _FRAG_INDICES
-    max_lost: int | None = None
-    descriptors: frozenset[bytes] | None = None
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            FieldError: One is out of range.
-        """
-        require_int("FragLimits", "nb_indices", self.nb_indices, 1, _FRAG_INDICES)
-        if self.max_memory < 0:
-            raise FieldError("FragLimits", "max_memory", self.max_memory, "0 or more")
-
-
-class FragState(enum.Enum):
-    """Where one session stands."""
-
-    READY = "ready"
-    RECEIVING = "receiving"
-    DONE = "done"
-    FAILED = "failed"
-    """Complete with another MIC."""
-    ABORTED = "aborted"
-    """More was lost than the device can make good."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Session:
-    setup: SetupReq
-    decoder: FragDecoder
-    state: FragState = FragState.READY
-    reports_left: int = 0
-    next_report: float | None = None
+_NOTHING: Final = Figures(0, 0, False)
+_ENDS: Final = {
+    state.value: state for state in (FragState.DONE, FragState.FAILED, FragState.ABORTED)
+}
 
 
 @final
@@ -110,12 +76,12 @@ class FragDevice:
         rng: random.Random,
         root_key: GenAppKey | AppKey | None = None,
         limits: FragLimits | None = None,
-        session_cnt_prev: dict[int, int] | None = None,
+        session_cnt_prev: Mapping[int, int] | None = None,
     ) -> None:
         """Start without sessions.
 
         Args:
-            profile: The version spoken.
+            profile: The version spoken, or the stack imitated.
             rng: Draws the delays of answers.
             root_key: GenAppKey (LoRaWAN 1.0.x) or AppKey (1.1); version 2 cannot do without.
             limits: What the device takes on.
@@ -135,7 +101,9 @@ class FragDevice:
             None if root_key is None else derive_data_block_int_key(root_key)
         )
         self.session_cnt_prev = dict(session_cnt_prev or {})
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, FragSession] = {}
+        self._stale = _NOTHING  # what the last session left, for stacks that tell it
+        self._memory_error = False  # ... and its bit, for those that do not clear it
 
     def state(self, frag_index: int) -> FragState | None:
         """Return where a session stands, or None when there is none."""
@@ -146,11 +114,20 @@ class FragDevice:
         """Return a session's decoder, to look at.
 
         Raises:
-            StateError: There is no such session.
+            StateError: There is no such session, or it ended before a reset.
         """
-        if frag_index not in self._sessions:
+        session = self._sessions.get(frag_index)
+        if session is None or session.decoder is None:
             raise StateError("FragDevice.decoder", f"there is no session {frag_index}")
-        return self._sessions[frag_index].decoder
+        return session.decoder
+
+    @property
+    def spent_groups(self) -> frozenset[int]:
+        """Multicast groups that feed sessions, all of which have ended."""
+        fed: dict[bool, int] = {False: 0, True: 0}
+        for session in self._sessions.values():
+            fed[session.ended] |= session.setup.mc_group_bit_mask
+        return frozenset(i for i in range(4) if (fed[True] & ~fed[False]) >> i & 1)
 
     def execute(
         self, command: Command, *, now: float, mc_group_id: int | None = None
@@ -159,29 +136,30 @@ class FragDevice:
 
         Args:
             command: A downlink of this package.
-            now: GPS seconds.
+            now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
         """
-        if mc_group_id is not None and not command.MULTICAST:
+        by_multicast = mc_group_id is not None and self.profile.unicast_only_enforced
+        if by_multicast and not command.MULTICAST:
             return [Dropped(DropReason.UNICAST_ONLY, type(command).__name__)]
         if type(command) not in self.profile.package.commands:
             return [Dropped(DropReason.PACKAGE, type(command).__name__)]
         match command:
-            case v1.DataFragment():
-                return self._fragment(command, now, mc_group_id)
+            case v1.DataFragment(n=n, frag_index=index, payload=payload):
+                return self._fragment(index, n, payload, now, mc_group_id)
+            case ZeroBasedDataFragment(n=n, frag_index=index, payload=payload):
+                return self._fragment(index, n + 1, payload, now, mc_group_id)
             case v1.FragSessionStatusReq():
                 return self._status(command, mc_group_id is not None)
             case v1.FragSessionSetupReq() | v2.FragSessionSetupReq():
-                return [self._setup(command)]
+                return self._setup(command)
             case v1.FragSessionDeleteReq(frag_index=index):
-                gone = self._sessions.pop(index, None) is None
-                return [
-                    Answer(v1.FragSessionDeleteAns(frag_index=index, session_does_not_exist=gone))
-                ]
+                return self._delete(index)
             case v2.FragDataBlockReceivedAns(frag_index=index):
                 session = self._sessions.get(index)
-                if session is not None and session.reports_left < self.REPORTS:
+                if session is not None and session.reported:
                     session.next_report = None  # before the first report it is a late repeat
+                    session.reports_left = 0
                 return []
             case PackageVersionReq():
                 package = self.profile.package
@@ -197,7 +175,7 @@ class FragDevice:
 
     @property
     def next_deadline(self) -> float | None:
-        """When :meth:`tick` will next have something to do, in GPS seconds."""
+        """When :meth:`tick` will next have something to do, in the owner's seconds."""
         times = [one.next_report for one in self._sessions.values() if one.next_report is not None]
         return min(times, default=None)
 
@@ -205,235 +183,253 @@ class FragDevice:
         """Send the reports that are due.  Harmless when called too early or too often."""
         actions: list[Answer | Action] = []
         for index, session in self._sessions.items():
-            if session.next_report is None or session.next_report > now:
+            if session.next_report is None:
                 continue
-            failed = session.state is FragState.FAILED
-            actions.append(Answer(v2.FragDataBlockReceivedReq(frag_index=index, mic_error=failed)))
-            session.reports_left -= 1
-            later = now + self._delay(session.setup)
-            session.next_report = later if session.reports_left else None
+            if session.next_report > now:
+                latest = now + self._longest_delay(session.setup)
+                session.next_report = min(session.next_report, latest)  # time ran back
+                continue
+            actions.append(self._report(index, session))
+            if session.reports_left == 0 or self.profile.reports_on_fragment:
+                session.next_report = None
+            else:
+                session.next_report = now + self._report_distance(session.setup)
         return actions
+
+    def export(self, *, progress: bool = False) -> SavedState:
+        """Return everything that has to survive a reset; there is no secret in it.
+
+        Args:
+            progress: The fragments received so far as well.
+        """
+        state: SavedState = {}
+        if self.profile.stores_session_cnt:
+            state |= {f"session_cnt/{at}": count for at, count in self.session_cnt_prev.items()}
+        for index, session in self._sessions.items():
+            state[f"setup/{index}"] = session.setup.encode().hex()
+            if session.ended:
+                state[f"end/{index}"] = session.state.value
+            elif progress and session.decoder is not None:
+                state[f"decoder/{index}"] = session.decoder.save()
+        return state
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take over, at the start, what was stored before a reset.
+
+        Raises:
+            FieldError: An entry cannot be read, or is above the limits.
+        """
+        signed = self.profile.has_mic
+        kind: type[SetupReq] = v2.FragSessionSetupReq if signed else v1.FragSessionSetupReq
+        for index in range(_FRAG_INDICES):
+            count = saved_int(state, f"session_cnt/{index}", 0, 0xFFFF)
+            if count is not None and self.profile.stores_session_cnt:
+                self.session_cnt_prev[index] = count
+            setup = saved_command(state, f"setup/{index}", kind)
+            if setup is None:
+                continue
+            if setup.frag_index != index or self.limits.refusal(setup):
+                expected = f"a set-up of {index} that is accepted"
+                raise FieldError("saved state", f"setup/{index}", setup, expected)
+            self._sessions[index] = self._restored(state, index, setup)
 
     # Setting up
 
-    def _setup(self, req: SetupReq) -> Answer:
-        errors = self._setup_errors(req)
-        if not errors:
-            decoder = FragDecoder(
-                nb_frag=req.nb_frag,
-                frag_size=req.frag_size,
-                variant=self.profile.parity,
-                max_lost=self.limits.max_lost,
-            )
-            self._sessions[req.frag_index] = _Session(req, decoder)
+    def _setup(self, req: SetupReq) -> list[Answer | Action]:
+        index, errors = req.frag_index, self._setup_errors(req)
+        answer: Command = v2.FragSessionSetupAns(errors=errors, frag_index=index)
         if isinstance(req, v1.FragSessionSetupReq):
-            refusal = v1.SetupError(errors)
-            return Answer(v1.FragSessionSetupAns(errors=refusal, frag_index=req.frag_index))
-        return Answer(v2.FragSessionSetupAns(errors=errors, frag_index=req.frag_index))
+            answer = v1.FragSessionSetupAns(errors=v1.SetupError(errors), frag_index=index)
+        session = self._sessions.get(index)
+        if errors:
+            forgotten = self._forget(index) if self.profile.refusal_destroys else []
+            return [*forgotten, Answer(answer)]
+        if session is not None and session.setup == req and session.state is FragState.READY:
+            return [Answer(answer)]
+        actions: list[Answer | Action] = []
+        if session is not None and session.ended:
+            actions.append(Store(f"end/{index}", None))
+        if session is None or session.setup != req:
+            actions.append(Store(f"setup/{index}", req.encode().hex()))
+        self._sessions[index] = FragSession(req, self._new_decoder(req))
+        if self.profile.one_decoder:
+            self._usurp(index)
+        return [*actions, Answer(answer)]
+
+    def _new_decoder(self, req: SetupReq) -> FragDecoder:
+        return FragDecoder(
+            nb_frag=req.nb_frag,
+            frag_size=req.frag_size,
+            variant=self.profile.parity,
+            max_lost=self.limits.max_lost,
+        )
+
+    def _usurp(self, index: int) -> None:
+        """Have every other session lose its decoding to this one."""
+        for other, session in self._sessions.items():
+            if other != index and not session.ended:
+                session.decoder, session.state = self._sessions[index].decoder, FragState.ABORTED
 
     def _setup_errors(self, req: SetupReq) -> v2.SetupError:
         """Return every bit that applies; the order of the checks is free (TS004, set-up)."""
-        limits, errors = self.limits, v2.SetupError(0)
-        if req.frag_algo != 0:
-            errors |= v2.SetupError.FRAG_ALGO_UNSUPPORTED
-        if self._too_much(req):
-            errors |= v2.SetupError.NOT_ENOUGH_MEMORY
-        if req.frag_index >= limits.nb_indices:
+        errors = self.limits.refusal(req)
+        if self.profile.one_session and set(self._sessions) - {req.frag_index}:
             errors |= v2.SetupError.FRAG_INDEX_UNSUPPORTED
-        if limits.descriptors is not None and req.descriptor not in limits.descriptors:
-            errors |= v2.SetupError.WRONG_DESCRIPTOR
-        if isinstance(req, v2.FragSessionSetupReq):
-            previous = self.session_cnt_prev.get(req.frag_index, -1)
-            if req.session_cnt <= previous:
-                errors |= v2.SetupError.SESSION_CNT_REPLAY
+        if isinstance(req, v2.FragSessionSetupReq) and self._replayed(req):
+            errors |= v2.SetupError.SESSION_CNT_REPLAY
         return errors
 
-    def _too_much(self, req: SetupReq) -> bool:
-        """Whether the block is too large, or makes no sense, for which there is no other bit."""
-        if not 1 <= req.nb_frag <= MAX_NB_FRAG or req.frag_size == 0:
-            return True
-        if req.padding >= req.frag_size:
-            return True
-        need = memory_bound(
-            nb_frag=req.nb_frag, frag_size=req.frag_size, max_lost=self.limits.max_lost
-        )
-        return need > self.limits.max_memory
+    def _replayed(self, req: v2.FragSessionSetupReq) -> bool:
+        if self.profile.signed_session_cnt:
+            previous = self.session_cnt_prev.get(req.frag_index, 0xFFFF)
+            return not 0 < (req.session_cnt - previous) % 0x10000 < 0x8000
+        return req.session_cnt <= self.session_cnt_prev.get(req.frag_index, -1)
+
+    def _delete(self, index: int) -> list[Answer | Action]:
+        session = self._sessions.get(index)
+        gone = session is None or (session.ended and self.profile.complete_is_gone)
+        answer = v1.FragSessionDeleteAns(frag_index=index, session_does_not_exist=gone)
+        return [*self._forget(index), Answer(answer)]
+
+    def _forget(self, index: int) -> list[Answer | Action]:
+        session = self._sessions.pop(index, None)
+        if session is None:
+            return []
+        self._stale = session.figures(self.profile, memory_error=self._memory_error)
+        ended = [Store(f"end/{index}", None)] if session.ended else []
+        return [Store(f"setup/{index}", None), *ended]
+
+    def _restored(self, state: Mapping[str, object], index: int, setup: SetupReq) -> FragSession:
+        end = saved_word(state, f"end/{index}", _ENDS)
+        if end is not None:
+            return FragSession(setup, None, end)
+        decoder = saved_decoder(state, f"decoder/{index}")
+        if decoder is None:
+            return FragSession(setup, self._new_decoder(setup))
+        shape = (decoder.nb_frag, decoder.frag_size, decoder.variant, decoder.max_lost)
+        wanted = (setup.nb_frag, setup.frag_size, self.profile.parity, self.limits.max_lost)
+        if shape != wanted or decoder.complete or decoder.given_up:
+            found = Described("a decoder")
+            raise FieldError("saved state", f"decoder/{index}", found, "one of this session")
+        begun = decoder.nb_frag_received > 0
+        return FragSession(setup, decoder, FragState.RECEIVING if begun else FragState.READY)
 
     # Receiving
 
     def _fragment(
-        self, fragment: v1.DataFragment, now: float, mc_group_id: int | None
+        self, index: int, n: int, payload: bytes, now: float, mc_group_id: int | None
     ) -> list[Answer | Action]:
-        session = self._sessions.get(fragment.frag_index)
-        reason = self._drop_reason(session, fragment, mc_group_id)
-        if session is None or reason is not None:
-            return [Dropped(reason or DropReason.NO_SESSION, f"fragment {fragment.n}")]
-        actions: list[Answer | Action] = []
-        setup = session.setup
-        if session.state is FragState.READY:
-            session.state = FragState.RECEIVING
-            if isinstance(setup, v2.FragSessionSetupReq):
-                self.session_cnt_prev[setup.frag_index] = setup.session_cnt
-                actions.append(StoreSessionCnt(setup.frag_index, setup.session_cnt))
-        fed = session.decoder.feed(fragment.n, fragment.payload)
+        session = self._sessions.get(index)
+        reason = self._drop_reason(session, n, payload, mc_group_id)
+        if session is None or session.decoder is None or reason is not None:
+            again = self.profile.reports_on_fragment and session is not None and session.reported
+            if again and reason is DropReason.COMPLETE and session is not None:
+                return [self._report(index, session)] if session.reports_left != 0 else []
+            return [Dropped(reason or DropReason.NO_SESSION, f"fragment {n}")]
+        setup, decoder = session.setup, session.decoder
+        actions = self._first(session) if session.state is FragState.READY else []
+        session.note(n)
+        fed = decoder.feed(n, payload)
         if fed is Fed.GIVEN_UP:
-            session.state = FragState.ABORTED
+            session.state, session.out_of_memory = FragState.ABORTED, True
+            self._memory_error = self.profile.sticky_memory_error
             reason_text = f"more than max_lost = {self.limits.max_lost} fragments were lost"
-            check = session.decoder.check()
-            actions.append(BlockFailed(setup.frag_index, setup.descriptor, reason_text, check))
-        elif session.decoder.complete:
-            actions += self._finish(session, now)
+            failed = BlockFailed(index, setup.descriptor, reason_text, decoder.check())
+            return [*actions, failed, Store(f"end/{index}", session.state.value)]
+        noticed = n > setup.nb_frag or not self.profile.needs_coded_fragment
+        if noticed and decoder.complete:
+            actions.append(self._finish(session, decoder, now))
+            actions.append(Store(f"end/{index}", session.state.value))
         return actions
 
+    def _first(self, session: FragSession) -> list[Answer | Action]:
+        """Use up the session counter with the first fragment that counts."""
+        session.state = FragState.RECEIVING
+        setup = session.setup
+        if not isinstance(setup, v2.FragSessionSetupReq):
+            return []
+        self.session_cnt_prev[setup.frag_index] = setup.session_cnt
+        if not self.profile.stores_session_cnt:
+            return []
+        return [StoreSessionCnt(setup.frag_index, setup.session_cnt)]
+
     def _drop_reason(
-        self, session: _Session | None, fragment: v1.DataFragment, mc_group_id: int | None
+        self, session: FragSession | None, n: int, payload: bytes, mc_group_id: int | None
     ) -> DropReason | None:
         """Say why a fragment is ignored, in the order the text makes the checks."""
         if session is None:
             return DropReason.NO_SESSION
-        if mc_group_id is not None and not session.setup.mc_group_bit_mask >> mc_group_id & 1:
+        allowed = mc_group_id is None or session.setup.mc_group_bit_mask >> mc_group_id & 1
+        if not allowed and self.profile.mask_enforced:
             return DropReason.NOT_IN_MASK
-        if session.state in (FragState.DONE, FragState.FAILED):
-            return DropReason.COMPLETE
-        if session.state is FragState.ABORTED:
-            return DropReason.ABORTED
-        if len(fragment.payload) != session.setup.frag_size:
-            return DropReason.LENGTH
-        return None
+        return session.refuses(n, len(payload), self.profile.order)
 
-    def _finish(self, session: _Session, now: float) -> list[Answer | Action]:
-        setup, check = session.setup, session.decoder.check()
-        padded = session.decoder.block_despite_disagreement()
+    def _finish(
+        self, session: FragSession, decoder: FragDecoder, now: float
+    ) -> BlockReceived | BlockFailed:
+        setup, check = session.setup, decoder.check()
+        padded = decoder.block_despite_disagreement()
         image = padded[: len(padded) - setup.padding]
-        block = DataBlock(image, setup.frag_size, setup.descriptor)
-        verified = isinstance(setup, v2.FragSessionSetupReq)
         session.state = FragState.DONE
-        if isinstance(setup, v2.FragSessionSetupReq):
-            if setup.ack_reception:
-                session.reports_left = self.REPORTS
-                session.next_report = now + self._delay(setup)
-            assert self._int_key is not None  # the constructor saw to it
-            numbers = {"session_cnt": setup.session_cnt, "frag_index": setup.frag_index}
-            try:
-                block.verify(self._int_key, setup.mic, **numbers)
-            except IntegrityError as error:
-                session.state = FragState.FAILED
-                return [BlockFailed(setup.frag_index, setup.descriptor, str(error), check)]
-        return [BlockReceived(setup.frag_index, setup.descriptor, image, verified, check)]
+        if not isinstance(setup, v2.FragSessionSetupReq):
+            return BlockReceived(setup.frag_index, setup.descriptor, image, False, check)
+        if setup.ack_reception:
+            session.reports_left = self.profile.reports
+            session.next_report = now + self._delay(setup)
+        if self.profile.mic_only_with_ack and not setup.ack_reception:
+            return BlockReceived(setup.frag_index, setup.descriptor, image, False, check)
+        return self._verified(session, setup, image, check)
+
+    def _verified(
+        self, session: FragSession, setup: v2.FragSessionSetupReq, image: bytes, check: CheckResult
+    ) -> BlockReceived | BlockFailed:
+        assert self._int_key is not None  # the constructor saw to it
+        numbers = {"session_cnt": setup.session_cnt, "frag_index": setup.frag_index}
+        block = DataBlock(image, setup.frag_size, setup.descriptor)
+        try:
+            block.verify(self._int_key, setup.mic, **numbers)
+        except IntegrityError as error:
+            session.state = FragState.FAILED
+            return BlockFailed(setup.frag_index, setup.descriptor, str(error), check)
+        return BlockReceived(setup.frag_index, setup.descriptor, image, True, check)
 
     # Telling
 
+    def _longest_delay(self, setup: SetupReq) -> float:
+        spread = float(1 << setup.block_ack_delay + 4) * self.profile.delay_unit_seconds
+        return max(spread + self.profile.extra_delay_seconds[1], self._report_distance(None))
+
     def _delay(self, setup: SetupReq) -> float:
         """Draw the delay of an answer: uniform over 2**(BlockAckDelay + 4) seconds."""
-        return self._rng.random() * float(1 << setup.block_ack_delay + 4)
+        spread = float(1 << setup.block_ack_delay + 4) * self.profile.delay_unit_seconds
+        shortest, longest = self.profile.extra_delay_seconds
+        extra = self._rng.uniform(shortest, longest) if longest else 0.0
+        return self._rng.random() * spread + extra
+
+    def _report_distance(self, setup: SetupReq | None) -> float:
+        if self.profile.report_every_seconds is not None:
+            return self.profile.report_every_seconds
+        return 0.0 if setup is None else self._delay(setup)
+
+    def _report(self, index: int, session: FragSession) -> Answer:
+        session.reported = True
+        if session.reports_left is not None:
+            session.reports_left -= 1
+        failed = session.state is FragState.FAILED
+        return Answer(v2.FragDataBlockReceivedReq(frag_index=index, mic_error=failed))
 
     def _status(self, req: v1.FragSessionStatusReq, multicast: bool) -> list[Answer | Action]:
         session = self._sessions.get(req.frag_index)
         if session is None:
-            if not self.profile.reports_missing_session:
-                return []
-            return [
-                Answer(
-                    v2.FragSessionStatusAns(
-                        memory_error=False,
-                        mic_error=False,
-                        session_does_not_exist=True,
-                        nb_frag_received=None,
-                        frag_index=None,
-                        missing_frag=None,
-                    )
-                )
-            ]
-        if session.state is FragState.DONE and not req.participants:
+            absent = absent_status(self.profile, req.frag_index, self._stale)
+            return [] if absent is None else [Answer(absent)]
+        figures = session.figures(self.profile, memory_error=self._memory_error)
+        content = session.state is FragState.DONE and figures.missing_frag == 0
+        if content and not req.participants:
             return []
-        delay = self._delay(session.setup) if multicast else 0.0
-        return [Answer(self._status_ans(req.frag_index, session), delay)]
-
-    def _status_ans(self, frag_index: int, session: _Session) -> StatusAns:
-        decoder = session.decoder
-        missing = min(decoder.missing, _MAX_FIELD)
-        aborted = session.state is FragState.ABORTED
-        if not self.profile.has_mic:
-            return v1.FragSessionStatusAns(
-                nb_frag_received=decoder.nb_frag_received,
-                frag_index=frag_index,
-                missing_frag=missing,
-                not_enough_matrix_memory=aborted,
-            )
-        return v2.FragSessionStatusAns(
-            memory_error=aborted,
-            mic_error=session.state is FragState.FAILED,
-            session_does_not_exist=False,
-            nb_frag_received=decoder.nb_frag_received,
-            frag_index=frag_index,
-            missing_frag=missing,
-        )
-
-
-@final
-class FragServer:
-    """The server's messages for one block and one device."""
-
-    def __init__(
-        self,
-        profile: FragProfile,
-        block: DataBlock,
-        *,
-        frag_index: int = 0,
-        mc_group_bit_mask: int = 0,
-        block_ack_delay: int = 0,
-        ack_reception: bool = False,
-        session_cnt: int = 0,
-        root_key: GenAppKey | AppKey | None = None,
-    ) -> None:
-        """Describe the session.
-
-        Args:
-            profile: The version the device speaks.
-            block: What to deliver.
-            frag_index: Session on the device, 0 to 3.
-            mc_group_bit_mask: Multicast groups that feed it, bit = McGroupID; 0 is unicast only.
-            block_ack_delay: Answers spread over 2**(n+4) seconds, 0 to 7.
-            ack_reception: Version 2: have the device report by itself.
-            session_cnt: Version 2: one more than the last used with this device and index.  Store
-                it before the set-up is sent: it must never come back with other data.
-            root_key: Version 2: the device's GenAppKey (LoRaWAN 1.0.x) or AppKey (1.1).
-
-        Raises:
-            FieldError: A number is out of range, or version 2 without a root key.
-        """
-        self.profile, self.block = profile, block
-        mic = b""
-        if profile.has_mic:
-            if root_key is None:
-                expected = f"a key, since {profile.package} signs"
-                raise FieldError("FragServer", "root_key", None, expected)
-            key = derive_data_block_int_key(root_key)
-            mic = block.mic(key, session_cnt=session_cnt, frag_index=frag_index)
-        common = {
-            "mc_group_bit_mask": mc_group_bit_mask,
-            "frag_index": frag_index,
-            "nb_frag": block.nb_frag,
-            "frag_size": block.frag_size,
-            "block_ack_delay": block_ack_delay,
-            "frag_algo": 0,
-            "padding": block.padding,
-        }
-        self.setup_req: SetupReq = (
-            v2.FragSessionSetupReq(
-                **common,
-                descriptor=block.descriptor,
-                ack_reception=ack_reception,
-                session_cnt=session_cnt,
-                mic=mic,
-            )
-            if profile.has_mic
-            else v1.FragSessionSetupReq(**common, descriptor=block.descriptor)
-        )
-
-    def refusal(self, answer: SetupAns) -> str | None:
-        """Say why the device refused the set-up, or None when it accepted this session."""
-        if answer.frag_index != self.setup_req.frag_index:
-            return f"the answer is about FragIndex {answer.frag_index}"
-        names = [str(bit.name) for bit in type(answer.errors) if answer.errors & bit]
-        return ", ".join(names) or None
+        delayed = multicast or self.profile.delays_unicast_status
+        delay = self._delay(session.setup) if delayed else 0.0
+        mic_error = session.state is FragState.FAILED
+        if self.profile.fresh_reads_complete and session.state is FragState.READY:
+            return [Answer(status_ans(self.profile, 0, _NOTHING, mic_error), delay)]
+        return [Answer(status_ans(self.profile, req.frag_index, figures, mic_error), delay)]

@@ -1,40 +1,43 @@
-"""Remote Multicast Setup (TS005): groups and listening windows, the device's side and the server's.
+"""Remote Multicast Setup (TS005): groups and their keys, counters and windows, on the device.
 
 A group on the device::
 
     undefined --set-up--> defined --delete--> undefined       set-up of a defined group replaces it
 
-Its one session::
+Its one window is the matter of :mod:`lorafuota.session.windows`.  A request that is refused leaves
+it as it was.
 
-    none --request accepted--> scheduled --SessionTime--> running --TimeOut, delete, set-up--> none
-
-A request that is refused leaves a scheduled session as it was.  The counter of a group outlives its
-sessions.  Nothing here opens a receiver or looks at a clock: the owner gets
-:class:`ListenClassC` ahead of time, and :class:`StopListening` when a window ends early.
+The frame counter belongs to the key.  It outlives windows, and a set-up that brings a key and an
+address the device knows does not restart it, not even after a delete: a frame that was accepted
+once is never accepted again (promise S9).  What has to survive a reset leaves as :class:`Store`
+before the answer or the frame it guards; the counter is stored a stretch ahead, so that not every
+frame costs a write, and a reset costs at most that many frames.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Container, Mapping
-from typing import Final, TypeAlias, final
+import hashlib
+from collections.abc import Mapping
+from typing import Final, final
 
 from ..crypto import (
     derive_mc_ke_key,
     derive_mc_root_key,
     unwrap_mc_key,
-    wrap_mc_key,
 )
-from ..errors import FieldError, require_int
-from ..gpstime import from_wire, to_wire
-from ..link import BEACON_PERIOD_SECONDS, Drop, McFrame, McReceiver, McSender, open_any
-from ..multicastsetup import v1, v2
+from ..errors import FieldError
+from ..link import MAX_FCNT, Drop, McFrame, McReceiver, open_any
+from ..multicastsetup import v1
 from ..package import PackageVersionAns, PackageVersionReq
-from ..types import AppKey, BytesLike, DevAddr, GenAppKey, McKey
+from ..types import AppKey, BytesLike, DevAddr, GenAppKey, McKEKey
 from ..wire import Command
-from .actions import Action, Answer, Dropped, DropReason, ListenClassB, ListenClassC, StopListening
+from .actions import Action, Answer, Dropped, DropReason, ListenClassB, ListenClassC, Store
+from .groupserver import CLOCK_UNKNOWN, McGroupServer, SessionAns, choose_time_out
+from .mcsession import McLimits, acceptance_ans, refusal_ans, session_errors
 from .profile import McProfile
+from .saved import SavedState, saved_command, saved_mark
+from .windows import Listen, SessionReq, WindowLimits, Windows, session_window
 
 __all__ = [
     "CLOCK_UNKNOWN",
@@ -43,50 +46,24 @@ __all__ = [
     "McLimits",
     "SessionAns",
     "SessionReq",
+    "WindowLimits",
     "choose_time_out",
     "session_window",
 ]
 
-SessionReq: TypeAlias = v1.McClassCSessionReq | v1.McClassBSessionReq
-SessionAns: TypeAlias = (
-    v1.McClassCSessionAns | v1.McClassBSessionAns | v2.McClassCSessionAns | v2.McClassBSessionAns
-)
-
-CLOCK_UNKNOWN: Final = 0xFFFFFF
-"""A TimeToStart that means: so far away that the clock cannot be right."""
-
 _MAX_GROUPS: Final = 4
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class McLimits:
-    """What a device can do.
-
-    Attributes:
-        max_groups: Groups it holds, 1 to 4; McGroupID counts from 0.
-        frequencies_hz: Frequencies it can receive on; a ``range`` does.
-        drs: Data rates it can receive.
-        hops: Whether class B channels hop in its region, so that a DLFreq of 0 means something.
-    """
-
-    max_groups: int = _MAX_GROUPS
-    frequencies_hz: Container[int] = range(150_000_000, 960_000_001)
-    drs: Container[int] = range(16)
-    hops: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the number of groups.
-
-        Raises:
-            FieldError: It is not 1 to 4.
-        """
-        require_int("McLimits", "max_groups", self.max_groups, 1, _MAX_GROUPS)
+_SESSION_REQS: Final[tuple[type[SessionReq], ...]] = (
+    v1.McClassCSessionReq,
+    v1.McClassBSessionReq,
+)
 
 
 @dataclasses.dataclass(slots=True)
 class _Group:
+    setup: v1.McGroupSetupReq
     receiver: McReceiver
-    window: ListenClassB | ListenClassC | None = None
+    identity: str  # what its counter belongs to, key and address, as a digest
+    stored: int | None = None  # the highest counter that may have been accepted, as stored
 
 
 @final
@@ -99,33 +76,83 @@ class McDevice:
         """Start without groups.
 
         Args:
-            profile: The version spoken.
+            profile: The version spoken, or the stack imitated.
             root_key: GenAppKey on LoRaWAN 1.0.x, AppKey on 1.1; not the other one.
             limits: What the device can do.
         """
         self.profile = profile
         self.limits = limits or McLimits()
-        self._mc_ke_key = derive_mc_ke_key(derive_mc_root_key(root_key))
+        mc_ke_key = derive_mc_ke_key(derive_mc_root_key(root_key))
+        self._mc_ke_key = McKEKey(bytes(16)) if profile.zero_mc_ke_key else mc_ke_key
         self._groups: dict[int, _Group] = {}
+        self._former: dict[int, tuple[str, int]] = {}
+        self._windows = Windows(self.limits.windows, class_b_as_c=profile.class_b_as_c)
 
     @property
     def groups(self) -> Mapping[int, DevAddr]:
         """The address of each group, by McGroupID."""
         return {index: group.receiver.mc_addr for index, group in self._groups.items()}
 
-    def window(self, mc_group_id: int) -> ListenClassB | ListenClassC | None:
-        """Return the window a group is scheduled for or listening in."""
-        group = self._groups.get(mc_group_id)
-        return group.window if group else None
+    @property
+    def listening(self) -> tuple[int, ...]:
+        """Groups whose window is open."""
+        return self._windows.running
+
+    @property
+    def class_c_until(self) -> float | None:
+        """When the last open class C window ends; None while none is open."""
+        return self._windows.class_c_until
+
+    @property
+    def wants_time(self) -> bool:
+        """Whether a window waits for the device to learn the time."""
+        return self._windows.waiting
+
+    def window(self, mc_group_id: int) -> Listen | None:
+        """Return the window a group is scheduled for or listening in, in the owner's seconds.
+
+        There is none without a session request, and none while the time is not known.
+        """
+        return self._windows.get(mc_group_id)
+
+    def set_offset(self, offset: float | None, *, now: float) -> list[Action]:
+        """Tell what the device's clock shows since it was set; return what that opens and closes.
+
+        Args:
+            offset: GPS seconds less the owner's seconds; 0 at the start, which is for an owner who
+                keeps GPS time.  None while the device does not know the time.
+            now: The owner's seconds.
+        """
+        self._windows.set_offset(offset, now=now)
+        return self._follow(now)
 
     def open(self, phy: BytesLike) -> tuple[int, McFrame] | Drop:
         """Check and decrypt a frame; return its McGroupID and content, or why it was dropped."""
+        if self.profile.wire_counter_at_start:
+            self._take_wire_counters()
         found = open_any((group.receiver for group in self._groups.values()), phy)
+        self._restore_limits()
         if isinstance(found, Drop):
             return found
         receiver, frame = found
         [index] = [at for at, group in self._groups.items() if group.receiver is receiver]
+        identity = self._groups[index].identity
+        for other in self._groups.values():  # the same key and address under another McGroupID
+            if other.identity == identity:
+                last = other.receiver.last_fcnt
+                other.receiver.last_fcnt = frame.fcnt if last is None else max(last, frame.fcnt)
         return index, frame
+
+    def store_counters(self) -> list[Action]:
+        """Return what has to be stored before a frame that was opened is used."""
+        actions: list[Action] = []
+        for index, group in self._groups.items():
+            last = group.receiver.last_fcnt
+            if last is None or (group.stored is not None and last <= group.stored):
+                continue
+            group.stored = min(last + self.limits.fcnt_stretch - 1, MAX_FCNT)
+            actions.append(Store(f"fcnt/{index}", f"{group.identity} {group.stored}"))
+        return actions
 
     def execute(
         self, command: Command, *, now: float, mc_group_id: int | None = None, max_payload: int
@@ -134,24 +161,26 @@ class McDevice:
 
         Args:
             command: A downlink of this package.
-            now: GPS seconds, by the device's clock.
+            now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
             max_payload: Octets the answer may have, identifier included.
         """
-        if mc_group_id is not None:
-            return [Dropped(DropReason.UNICAST_ONLY, type(command).__name__)]
+        name = type(command).__name__
+        if mc_group_id is not None and self.profile.unicast_only_enforced:
+            return [Dropped(DropReason.UNICAST_ONLY, name)]
         if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, type(command).__name__)]
+            return [Dropped(DropReason.PACKAGE, name)]
         match command:
             case v1.McGroupStatusReq(req_group_mask=mask):
+                if not self.profile.status_known:
+                    return [Dropped(DropReason.UNSUPPORTED, name)]
                 return [Answer(self._status(mask, max_payload))]
             case v1.McGroupSetupReq():
                 return self._setup(command)
             case v1.McGroupDeleteReq(mc_group_id=index):
-                stopped = self._stop(index)
-                undefined = self._groups.pop(index, None) is None
-                answer = v1.McGroupDeleteAns(mc_group_id=index, mc_group_undefined=undefined)
-                return [Answer(answer), *stopped]
+                return self._delete(index)
+            case v1.McClassBSessionReq() if not self.profile.knows_class_b:
+                return [Dropped(DropReason.UNSUPPORTED, name)]
             case v1.McClassCSessionReq() | v1.McClassBSessionReq():
                 return self._session(command, now)
             case PackageVersionReq():
@@ -164,39 +193,73 @@ class McDevice:
                     )
                 ]
             case _:
-                return [Dropped(DropReason.DIRECTION, type(command).__name__)]
+                return [Dropped(DropReason.DIRECTION, name)]
 
     @property
     def next_deadline(self) -> float | None:
-        """When a window ends: :meth:`tick` forgets it then."""
-        windows = (group.window for group in self._groups.values())
-        return min((window.end for window in windows if window is not None), default=None)
+        """When a window opens or closes, in the owner's seconds: :meth:`tick` does it then."""
+        return self._windows.next_deadline
 
-    def tick(self, *, now: float) -> list[Answer | Action]:
-        """Forget the windows that are over; the owner knew their end and is told once more."""
-        over = [
-            index
-            for index, group in self._groups.items()
-            if group.window is not None and group.window.end <= now
-        ]
-        return [action for index in over for action in self._stop(index)]
+    def tick(self, *, now: float, useless: frozenset[int] = frozenset()) -> list[Answer | Action]:
+        """Open and close what is due.  Harmless when called too early or too often.
+
+        Args:
+            now: The owner's seconds.
+            useless: Groups that have nothing to tell any more; their windows do not open.
+        """
+        return [*self._follow(now, useless)]
 
     def leave(self, mc_group_id: int) -> list[Action]:
         """End a session early, for instance because the block is complete."""
-        return self._stop(mc_group_id)
+        return self._end(mc_group_id)
 
-    # The commands
+    def export(self) -> SavedState:
+        """Return everything that has to survive a reset; there is no secret in it."""
+        state: SavedState = {}
+        for index, group in self._groups.items():
+            state[f"group/{index}"] = group.setup.encode().hex()
+            if group.receiver.last_fcnt is not None:
+                state[f"fcnt/{index}"] = f"{group.identity} {group.receiver.last_fcnt}"
+        for index, (identity, last) in self._former.items():
+            state[f"former/{index}"] = f"{identity} {last}"
+        for index in self._windows.groups:
+            req = self._windows.request_of(index)
+            assert req is not None  # there is a window
+            state[f"window/{index}"] = req.encode().hex()
+        return state
 
-    def _stop(self, mc_group_id: int) -> list[Action]:
-        group = self._groups.get(mc_group_id)
-        if group is None or group.window is None:
-            return []
-        group.window = None
-        return [StopListening(mc_group_id)]
+    def restore(self, state: Mapping[str, object], *, now: float) -> None:
+        """Take over, at the start, what was stored before a reset.
+
+        Raises:
+            FieldError: An entry cannot be read.
+        """
+        for index in range(self.limits.max_groups):
+            former = saved_mark(state, f"former/{index}", MAX_FCNT)
+            if former is not None:
+                self._former[index] = former
+            setup = saved_command(state, f"group/{index}", v1.McGroupSetupReq)
+            if setup is None:
+                continue
+            if setup.mc_group_id != index or setup.min_mc_fcnt > setup.max_mc_fcnt:
+                raise FieldError("saved state", f"group/{index}", setup, f"a set-up of {index}")
+            group = self._groups[index] = self._new_group(setup)
+            mark = saved_mark(state, f"fcnt/{index}", MAX_FCNT)
+            if mark is not None and mark[0] == group.identity:
+                group.receiver.last_fcnt = group.stored = mark[1]
+            name = f"window/{index}"
+            req = saved_command(state, name, *_SESSION_REQS)
+            if req is not None and req.mc_group_id != index:
+                raise FieldError("saved state", f"window/{index}", req, f"a window of {index}")
+            if req is not None:
+                self._windows.schedule(req, now=now)
+
+    # Groups
 
     def _status(self, mask: int, max_payload: int) -> v1.McGroupStatusAns:
         listed = [index for index in sorted(self._groups) if mask >> index & 1]
-        room = max(max_payload - 2, 0) // 5  # identifier and status; then 5 octets a group
+        octets = min(max_payload, self.profile.status_octets)
+        room = max(octets - 2, 0) // 5  # identifier and status; then 5 octets a group
         groups = tuple(
             v1.McGroup(mc_group_id=index, mc_addr=self._groups[index].receiver.mc_addr)
             for index in listed[:room]
@@ -211,9 +274,22 @@ class McDevice:
         index = req.mc_group_id
         refused = index >= self.limits.max_groups or req.min_mc_fcnt > req.max_mc_fcnt
         answer = Answer(v1.McGroupSetupAns(mc_group_id=index, id_error=refused))
-        if refused:
+        present = self._groups.get(index)
+        kept = self.profile.keeps_group_while_running and index in self._windows.running
+        if refused or kept or (present is not None and present.setup == req):
             return [answer]
-        stopped = self._stop(index)
+        group = self._new_group(req)
+        group.receiver.last_fcnt = group.stored = self._last_fcnt(group.identity)
+        actions = self._end(index)
+        if present is None or present.identity != group.identity:
+            actions += self._remember(index)
+        self._groups[index] = group
+        actions.append(Store(f"group/{index}", req.encode().hex()))
+        if group.stored is not None:
+            actions.append(Store(f"fcnt/{index}", f"{group.identity} {group.stored}"))
+        return [*actions, answer]
+
+    def _new_group(self, req: v1.McGroupSetupReq) -> _Group:
         receiver = McReceiver.from_mc_key(
             unwrap_mc_key(self._mc_ke_key, req.mc_key_encrypted),
             req.mc_addr,
@@ -221,195 +297,87 @@ class McDevice:
             max_mc_fcnt=req.max_mc_fcnt,
             max_inclusive=self.profile.max_inclusive,
         )
-        self._groups[index] = _Group(receiver)
-        return [answer, *stopped]
+        octets = req.mc_addr.to_bytes(4, "little") + req.mc_key_encrypted
+        return _Group(req, receiver, hashlib.sha256(octets).hexdigest()[:16])
+
+    def _last_fcnt(self, identity: str) -> int | None:
+        """Return the last counter accepted with a key and address, now or formerly."""
+        seen = [last for one, last in self._former.values() if one == identity]
+        seen += [
+            group.receiver.last_fcnt
+            for group in self._groups.values()
+            if group.identity == identity and group.receiver.last_fcnt is not None
+        ]
+        return max(seen, default=None)
+
+    def _remember(self, index: int) -> list[Action]:
+        """Keep the last counter of a group that goes, without its key."""
+        group = self._groups.get(index)
+        if group is None or group.receiver.last_fcnt is None:
+            return []
+        self._former[index] = group.identity, group.receiver.last_fcnt
+        return [Store(f"former/{index}", f"{group.identity} {group.receiver.last_fcnt}")]
+
+    def _delete(self, index: int) -> list[Answer | Action]:
+        undefined = index not in self._groups
+        answer = v1.McGroupDeleteAns(mc_group_id=index, mc_group_undefined=undefined)
+        if undefined:
+            return [Answer(answer)]
+        actions = [*self._end(index), *self._remember(index)]
+        del self._groups[index]
+        return [*actions, Store(f"group/{index}", None), Answer(answer)]
+
+    # Windows
+
+    def _end(self, index: int) -> list[Action]:
+        if index not in self._windows.groups:
+            return []
+        return [*self._windows.cancel(index), Store(f"window/{index}", None)]
+
+    def _follow(self, now: float, useless: frozenset[int] = frozenset()) -> list[Action]:
+        """Let windows open and close, and forget those that are over."""
+        before = set(self._windows.groups)
+        actions = self._windows.tick(now=now, useless=useless)
+        for action in actions:
+            if self.profile.forgets_counter:
+                self._forget_counter(action)
+        gone = sorted(before - set(self._windows.groups))
+        return [*actions, *(Store(f"window/{index}", None) for index in gone)]
 
     def _session(self, req: SessionReq, now: float) -> list[Answer | Action]:
-        window = session_window(req, near=now)
-        errors = self._session_errors(req, window, now)
+        if self.profile.low_dr_bits:
+            req = dataclasses.replace(req, dr=req.dr & 15)
+        listen, gps = self._windows.find(req, now=now), self._windows.gps(now)
+        defined, delay = req.mc_group_id in self._groups, self.profile.answer_delay_seconds
+        errors = session_errors(
+            req, self.profile, self.limits, defined=defined, listen=listen, gps=gps
+        )
         if errors:
-            return [Answer(self._session_ans(req, errors, None))]
-        group = self._groups[req.mc_group_id]
-        stopped = self._stop(req.mc_group_id) if group.window != window else []
-        group.window = window
-        seconds = min(max(int(window.start - now), 0), CLOCK_UNKNOWN)
-        return [Answer(self._session_ans(req, errors, seconds)), *stopped, window]
+            ended = self._end(req.mc_group_id) if self.profile.refusal_cancels else []
+            return [*ended, Answer(refusal_ans(req, self.profile, errors), delay)]
+        others = [at for at in self._windows.groups if at != req.mc_group_id]
+        ended = [one for at in others if self.profile.one_window for one in self._end(at)]
+        known = self._windows.request_of(req.mc_group_id)
+        actions = [*ended, *self._windows.schedule(req, now=now)]
+        if known != req:
+            actions.append(Store(f"window/{req.mc_group_id}", req.encode().hex()))
+        answer = acceptance_ans(req, self.profile, listen=listen, gps=gps)
+        return [*actions, Answer(answer, delay), *self._follow(now)]
 
-    def _session_errors(
-        self, req: SessionReq, window: ListenClassB | ListenClassC, now: float
-    ) -> v2.SessionError:
-        """Return every bit that applies (TS005, session answers)."""
-        errors, limits = v2.SessionError(0), self.limits
-        hopping = req.dl_freq_hz == 0 and isinstance(req, v1.McClassBSessionReq) and limits.hops
-        if not hopping and req.dl_freq_hz not in limits.frequencies_hz:
-            errors |= v2.SessionError.FREQ_ERROR
-        if req.dr not in limits.drs:
-            errors |= v2.SessionError.DR_ERROR
-        if req.mc_group_id not in self._groups:
-            errors |= v2.SessionError.MC_GROUP_UNDEFINED
-        if self.profile.has_start_missed:
-            if from_wire(req.session_time, near=now) <= now:
-                errors |= v2.SessionError.START_MISSED
-        elif window.end <= now:  # version 1 has no bit for it; LoRaMac-node uses this one
-            errors |= v2.SessionError.MC_GROUP_UNDEFINED
-        return errors
+    # Counters of stacks that do it wrong
 
-    def _session_ans(
-        self, req: SessionReq, errors: v2.SessionError, seconds: int | None
-    ) -> SessionAns:
-        class_b = isinstance(req, v1.McClassBSessionReq)
-        if self.profile.has_start_missed:
-            second = v2.McClassBSessionAns if class_b else v2.McClassCSessionAns
-            return second(mc_group_id=req.mc_group_id, errors=errors, time_to_start=seconds)
-        first = v1.McClassBSessionAns if class_b else v1.McClassCSessionAns
-        return first(
-            mc_group_id=req.mc_group_id, errors=v1.SessionError(errors), time_to_start=seconds
-        )
+    def _take_wire_counters(self) -> None:
+        """Have the first frame's 16 bits taken for the whole counter, for the time of one call."""
+        for group in self._groups.values():
+            receiver = group.receiver
+            if receiver.last_fcnt is None:
+                receiver.max_mc_fcnt = min(receiver.max_mc_fcnt, 0xFFFF)
 
+    def _restore_limits(self) -> None:
+        if self.profile.wire_counter_at_start:
+            for group in self._groups.values():
+                group.receiver.max_mc_fcnt = group.setup.max_mc_fcnt
 
-def choose_time_out(seconds: float, *, unit_seconds: int) -> int:
-    """Return the smallest TimeOut whose window lasts that long: ``unit * 2**TimeOut`` seconds.
-
-    Args:
-        seconds: What has to fit in.
-        unit_seconds: 1 for class C, 128 (a beacon period) for class B.
-
-    Raises:
-        FieldError: Not even TimeOut 15 is enough; what is to be sent has to be split.
-    """
-    time_out = max(math.ceil(seconds / unit_seconds) - 1, 0).bit_length()
-    if time_out > 15:
-        expected = f"at most {unit_seconds << 15}; split what is to be sent"
-        raise FieldError("choose_time_out", "seconds", seconds, expected)
-    return time_out
-
-
-def session_window(req: SessionReq, *, near: float) -> ListenClassB | ListenClassC:
-    """Return when a requested session starts and ends (TS005, SessionTime and TimeOut).
-
-    A class B session starts at a beacon: the next one, if SessionTime is none.
-
-    Args:
-        req: The request.
-        near: GPS seconds, to tell which wrap of 2**32 SessionTime belongs to.
-    """
-    start = float(from_wire(req.session_time, near=near))
-    if isinstance(req, v1.McClassCSessionReq):
-        end = start + (1 << req.time_out)
-        return ListenClassC(req.mc_group_id, start, end, req.dl_freq_hz, req.dr)
-    start = -(-start // BEACON_PERIOD_SECONDS) * BEACON_PERIOD_SECONDS  # at a beacon
-    end = start + (BEACON_PERIOD_SECONDS << req.time_out)
-    return ListenClassB(req.mc_group_id, start, end, req.periodicity, req.dl_freq_hz, req.dr)
-
-
-@final
-class McGroupServer:
-    """The server's side of one multicast group: its keys, its counter, its messages.
-
-    Everything here is the same for all members but McKey_encrypted, which each device gets under
-    its own McKEKey.
-    """
-
-    def __init__(
-        self,
-        *,
-        mc_addr: DevAddr,
-        mc_key: McKey,
-        max_mc_fcnt: int,
-        next_fcnt: int = 0,
-    ) -> None:
-        """Describe the group.
-
-        Args:
-            mc_addr: Its address.
-            mc_key: Its key; :meth:`McKey.generate` in production, never the same for two groups.
-            max_mc_fcnt: End of its life; that counter is never sent.
-            next_fcnt: The counter of the next frame, as stored before the last was sent.
-
-        Raises:
-            FieldError: A counter is out of range.
-        """
-        self._mc_key = mc_key
-        self.sender = McSender.from_mc_key(
-            mc_key, mc_addr, next_fcnt=next_fcnt, max_mc_fcnt=max_mc_fcnt
-        )
-
-    def setup_req(self, root_key: GenAppKey | AppKey, *, mc_group_id: int) -> v1.McGroupSetupReq:
-        """Return the message that makes one device a member from the next frame on.
-
-        Args:
-            root_key: That device's GenAppKey (LoRaWAN 1.0.x) or AppKey (1.1).
-            mc_group_id: The group's number on that device, 0 to 3.
-
-        Raises:
-            FieldError: *mc_group_id* is out of range.
-        """
-        mc_ke_key = derive_mc_ke_key(derive_mc_root_key(root_key))
-        return v1.McGroupSetupReq(
-            mc_group_id=mc_group_id,
-            mc_addr=self.sender.mc_addr,
-            mc_key_encrypted=wrap_mc_key(mc_ke_key, self._mc_key),
-            min_mc_fcnt=self.sender.next_fcnt,
-            max_mc_fcnt=self.sender.max_mc_fcnt,
-        )
-
-    @staticmethod
-    def class_c_session_req(
-        *, mc_group_id: int, start: float, seconds: float, dl_freq_hz: int, dr: int
-    ) -> v1.McClassCSessionReq:
-        """Return the message that opens a class C window of at least that many seconds.
-
-        Args:
-            mc_group_id: The group's number on that device, 0 to 3.
-            start: GPS seconds; whole ones.
-            seconds: What has to fit in; the window is the next power of two, at most 32768.
-            dl_freq_hz: Frequency in Hz, a multiple of 100.
-            dr: Data rate index of the region.
-
-        Raises:
-            FieldError: A number is out of range, or the window would be too long.
-        """
-        time_out = choose_time_out(seconds, unit_seconds=1)
-        return v1.McClassCSessionReq(
-            mc_group_id=mc_group_id,
-            session_time=to_wire(start),
-            time_out=time_out,
-            dl_freq_hz=dl_freq_hz,
-            dr=dr,
-        )
-
-    @staticmethod
-    def refusal(
-        answer: SessionAns,
-        req: SessionReq,
-        *,
-        received: float,
-        tolerance_seconds: float | None = None,
-    ) -> str | None:
-        """Say why a device will not be listening in time, or None when all is well.
-
-        Args:
-            answer: The device's answer.
-            req: The request it answers.
-            received: GPS time at which the answer arrived.
-            tolerance_seconds: By how much the two ends may disagree about the start; None for 3
-                in class C and 60 in class B, where devices announce it roughly.
-        """
-        if answer.mc_group_id != req.mc_group_id:
-            return f"the answer is about McGroupID {answer.mc_group_id}"
-        if answer.time_to_start is None:
-            names = [str(bit.name) for bit in type(answer.errors) if answer.errors & bit]
-            return ", ".join(names) or f"error bits 0x{int(answer.errors):02X}"
-        if answer.time_to_start == CLOCK_UNKNOWN:
-            return "the device's clock is out of sync"
-        window = session_window(req, near=received)
-        if window.end <= received:
-            return "the window is over"
-        if answer.time_to_start == 0 and window.start <= received:
-            return None  # joined late
-        if tolerance_seconds is None:
-            tolerance_seconds = 3.0 if isinstance(window, ListenClassC) else 60.0
-        off = received + answer.time_to_start - window.start
-        if abs(off) > tolerance_seconds:
-            return f"the device's clock is off by {-off:+.0f} s"
-        return None
+    def _forget_counter(self, action: Action) -> None:
+        if isinstance(action, ListenClassB | ListenClassC):
+            self._groups[action.mc_group_id].receiver.last_fcnt = None

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from lorafuota.cli import main
+from lorafuota.cli.simulate import duration
 
 SAMPLE = pathlib.Path(__file__).parents[2] / "data" / "firmware" / "app-1.0.0.signed.bin"
 
@@ -20,6 +21,7 @@ def test_the_sample_reaches_the_fleet(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[1].split() == ["SHA-256", hashlib.sha256(SAMPLE.read_bytes()).hexdigest()]
     assert lines[-1] == "3 of 3 devices rebuilt the image"
     assert sum("equal    MIC ok" in line for line in lines) == 3
+    assert "outcome  3 integrity ok" in lines
 
 
 def test_json_holds_every_device_and_nothing_else_is_printed(
@@ -29,18 +31,61 @@ def test_json_holds_every_device_and_nothing_else_is_printed(
     assert main(["simulate", str(SAMPLE), *arguments]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["success"] is True
-    assert report["parity_variant"] == "v1"
+    assert report["kinds"] == {"v1": 2}
+    assert report["outcomes"] == {"transport complete": 2}
     assert [one["sha256"] for one in report["results"]] == [report["image_sha256"]] * 2
     assert report["kernels"]
 
 
-def test_a_device_that_stays_incomplete_ends_with_status_1(
+def test_the_open_loop_leaves_devices_incomplete_and_ends_with_status_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["simulate", str(SAMPLE), "--loss", "0.4", "--redundancy", "0.2"]) == 1
+    arguments = ["--loss", "0.4", "--redundancy", "0.2", "--rounds", "0"]
+    assert main(["simulate", str(SAMPLE), *arguments]) == 1
     shown = capsys.readouterr().out
     assert "not enough fragments" in shown
     assert shown.splitlines()[-1] == "0 of 1 device rebuilt the image"
+    assert main(["simulate", str(SAMPLE), *arguments[:-2]]) == 0
+    assert "repair round" in capsys.readouterr().out
+
+
+def test_a_mixed_fleet_shows_kinds_and_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--devices", "4", "--version", "mixed", "--lorawan", "mixed"]
+    assert main(["simulate", str(SAMPLE), *arguments]) == 0
+    shown = capsys.readouterr().out
+    assert "fleet    4 devices (2 v1, 2 v2)" in shown
+    assert "group v1 2 devices" in shown
+    assert "outcome  2 transport complete, 2 integrity ok" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--profile", "renesas", "--profile", "Zephyr 2025=2", "--devices", "3"],
+        ["--unicast", "0.5", "--devices", "2"],
+        ["--class", "B", "--periodicity", "1"],
+        ["--uplink-every", "600", "--uplink-loss", "0.1"],
+        ["--clock-error", "120", "--delay", "2", "--repeat", "0.1"],
+        ["--late", "0.5", "--reboot", "0.5", "--devices", "4"],
+        ["--confirm", "0x01020000"],
+        ["--shared-radio", "--devices", "3"],
+    ],
+)
+def test_fleets_of_every_sort_are_served(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", str(SAMPLE), *arguments]) == 0
+    assert "rebuilt the image" in capsys.readouterr().out
+
+
+def test_what_the_campaign_thinks_is_shown_where_it_is_less_than_the_truth(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--devices", "4", "--vanish", "0.5", "--seed", "2"]
+    assert main(["simulate", str(SAMPLE), *arguments]) in (0, 1)
+    shown = capsys.readouterr().out
+    assert "1 no answer" in shown
+    assert "vanished; no answer" in shown or "MIC ok; no answer" in shown
 
 
 def test_only_the_worst_devices_are_shown_unless_all_are_asked_for(
@@ -63,36 +108,30 @@ def test_a_block_of_one_fragment_is_repeated(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("seconds", "text"),
     [
-        (["missing.bin"], "missing.bin: No such file or directory"),
-        (["."], "Is a directory"),
-        (["empty.bin"], "empty.bin is empty"),
-        (["huge.bin"], "no block holds more than 4177665"),
-        (["big.bin", "--dr", "0"], "expected 1..786384 octets (16383 fragments of 48)"),
-        (["fine.bin", "--dr", "0", "--frag-size", "49"], "expected 1..48 octets at EU868 DR0"),
-        (["fine.bin", "--dr", "12"], "a rate for multicast in EU868"),
-        (["fine.bin", "--loss", "1.5"], "loss = 1.5"),
-        (["fine.bin", "--loss", "much"], "invalid float value"),
-        (["fine.bin", "--devices", "0"], "devices = 0"),
-        (["fine.bin", "--version", "3"], "invalid choice"),
-        (["fine.bin", "--region", "MARS"], "invalid choice"),
-        (["fine.bin", "--redundancy", "1e9"], "redundancy = 1000000000.0"),
+        (1.24, "1.2 s"),
+        (59.6, "1 min 00 s"),
+        (3599.4, "59 min 59 s"),
+        (3600.0, "1 h 00 min"),
+        (90_000.0, "1 d 01 h"),
     ],
 )
-def test_bad_input_is_one_sentence_and_status_2(
-    arguments: list[str],
-    sentence: str,
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_the_sample_output_in_the_readme_is_what_it_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, size in (("empty", 0), ("fine", 1000), ("big", 800_000), ("huge", 5_000_001)):
-        (tmp_path / f"{name}.bin").write_bytes(bytes(size))
-    assert main(["simulate", *arguments]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.count("\n") == 1
-    assert shown.err.startswith("lorafuota simulate: ")
-    assert sentence in shown.err
+    """Lines left out there are a line of dots."""
+    root = pathlib.Path(__file__).parents[3]
+    monkeypatch.chdir(root)
+    readme = (root / "README.md").read_text("utf-8")
+    sample = readme[readme.index("```text\nimage ") :].split("```")[1].splitlines()[1:]
+    image = "tests/data/firmware/app-1.0.0.signed.bin"
+    assert main(["simulate", image, "--devices", "20", "--loss", "0.2"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    dots = sample.index("...")
+    assert printed[:dots] == sample[:dots]
+    assert printed[dots - len(sample) + 1 :] == sample[dots + 1 :]

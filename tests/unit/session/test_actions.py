@@ -18,25 +18,31 @@ from lorafuota.session.actions import (
     Answer,
     BlockFailed,
     BlockReceived,
+    DeleteImage,
     Dropped,
     DropReason,
     ListenClassB,
     ListenClassC,
+    Reboot,
     Rejected,
     Send,
     StopListening,
+    Store,
     StoreSessionCnt,
 )
 
 CHECK = CheckResult(checked=2, disagreeing=(), conflicting=())
 EACH: list[Action] = [
     Send(201, b"\x01", 12.5),
+    Store("window/1", "0400"),
     StoreSessionCnt(frag_index=1, session_cnt=7),
     BlockReceived(1, b"desc", b"data", True, CHECK),
     BlockFailed(1, b"desc", "why", CHECK),
     ListenClassB(0, 128.0, 256.0, 3, 0, 3),
     ListenClassC(0, 1.0, 2.0, 869_525_000, 0),
     StopListening(2),
+    Reboot(None),
+    DeleteImage(0x17011973),
     Rejected(200, b"\x02", TruncatedError("McGroupSetupReq", 1, "ends early")),
     Dropped(DropReason.COMPLETE, "fragment 5"),
 ]

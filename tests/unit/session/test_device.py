@@ -36,6 +36,7 @@ from lorafuota.session.actions import (
     Rejected,
     Send,
     StopListening,
+    Store,
     StoreSessionCnt,
 )
 from lorafuota.session.device import FuotaDevice
@@ -86,7 +87,12 @@ def server(version: int, block: DataBlock = BLOCK, **options: Any) -> FragServer
 
 def tell(one: FuotaDevice, fport: int, *commands: Command, **options: Any) -> list[Action]:
     payload = b"".join(command.encode() for command in commands)
-    return one.receive(fport, payload, **{"now": NOW, **options})
+    return said(one.receive(fport, payload, **{"now": NOW, **options}))
+
+
+def said(actions: list[Action]) -> list[Action]:
+    """Without what has to be stored of groups and set-ups; that has tests of its own."""
+    return [action for action in actions if not isinstance(action, Store)]
 
 
 def running(version: int) -> tuple[FuotaDevice, McGroupServer, FragServer]:
@@ -492,11 +498,12 @@ def test_a_window_is_told_and_ends(version: int) -> None:
     one = device(version)
     tell(one, MULTICAST, group().setup_req(ROOT, mc_group_id=0))
     req = window_req()
-    [window, answer] = tell(one, MULTICAST, req)
-    assert window == ListenClassC(0, NOW + 600, NOW + 856, 869_525_000, 3)
+    [answer] = tell(one, MULTICAST, req)
     assert answer == Send(MULTICAST, bytes.fromhex("0400580200"), NOW)
+    assert one.next_deadline == NOW + 600
+    assert one.tick(now=NOW + 600) == [ListenClassC(0, NOW + 600, NOW + 856, 869_525_000, 3)]
     assert one.next_deadline == NOW + 856
-    assert one.tick(now=NOW + 856) == [StopListening(0)]
+    assert said(one.tick(now=NOW + 856)) == [StopListening(0)]
     assert one.next_deadline is None
 
 
@@ -550,7 +557,7 @@ def test_a_frame_of_a_group_reaches_the_session_and_others_do_not(version: int) 
     one, members, sender = running(version)
     twin = group()
     phy = members.sender.seal(fragment(sender, 2).encode(), fport=FRAGMENTATION)
-    assert one.receive_frame(phy, now=NOW) == []
+    assert said(one.receive_frame(phy, now=NOW)) == []
     assert one.fragmentation.decoder(1).missing == 6
     before = plain(one)
     damaged = bytearray(phy)
@@ -576,7 +583,8 @@ def test_a_frame_of_a_group_outside_the_mask_uses_its_counter_and_nothing_else(
     other = McGroupServer(mc_addr=DevAddr(5), mc_key=McKey(bytes(16)), max_mc_fcnt=99)
     phy = other.sender.seal(fragment(sender, 2).encode(), fport=FRAGMENTATION)
     before = plain(one.fragmentation)
-    assert one.receive_frame(phy, now=NOW) == [Dropped(DropReason.NOT_IN_MASK, "fragment 2")]
+    actions = said(one.receive_frame(phy, now=NOW))
+    assert actions == [Dropped(DropReason.NOT_IN_MASK, "fragment 2")]
     assert plain(one.fragmentation) == before
 
 
@@ -638,7 +646,8 @@ def test_a_long_answer_leaves_in_pieces(version: int) -> None:
 @both
 def test_actions_of_a_set_are_told_and_a_full_buffer_ends_it(version: int) -> None:
     one, _, _ = running(version)
-    [stop, answer] = one.receive(SETS, bytes.fromhex("82030100"), now=NOW)
+    one.tick(now=NOW + 600)
+    [stop, answer] = said(one.receive(SETS, bytes.fromhex("82030100"), now=NOW))
     assert (stop, answer) == (StopListening(1), Send(SETS, bytes.fromhex("82030100"), NOW))
     many = bytes.fromhex("83" + "00" * 60 + "01")
     [answer] = one.receive(SETS, many, now=NOW)
@@ -698,7 +707,7 @@ def check_actions(actions: list[Action], one: FuotaDevice) -> None:
             assert action.verified is one.fragmentation.profile.has_mic
 
 
-LIMIT = 1 << 16
+LIMIT = 1 << 18
 
 
 @given(data=st.data(), version=st.sampled_from([1, 2]))
@@ -737,7 +746,7 @@ def held(one: FuotaDevice) -> int:
         except StateError:
             continue
         blocks += len(decoder._block) + sum(map(len, decoder._coded.values()))
-    return blocks + len(one._buffer.ans) + 100 * len(one.multicast.groups)
+    return blocks + len(one._sets.buffer.ans) + 100 * len(one.multicast.groups)
 
 
 @pytest.mark.parametrize("now", [0.0, 1.5, NOW - 1e6, 2.0**32 - 0.5, 2.0**33, -5.0])
@@ -748,7 +757,7 @@ def test_clocks_that_jump_do_no_harm(version: int, now: float) -> None:
     tell(one, MULTICAST, window_req(), now=now)
     tell(one, MULTICAST, window_req(), now=NOW)
     phy = members.sender.seal(fragment(sender, 2).encode(), fport=FRAGMENTATION)
-    assert one.receive_frame(phy, now=now) == []
+    assert said(one.receive_frame(phy, now=now)) == []
     one.tick(now=NOW)
     tell(one, FRAGMENTATION, FragSessionStatusReq(participants=True, frag_index=1), now=now)
 
@@ -806,4 +815,4 @@ def test_server_and_device_understand_each_other(version: int, root: GenAppKey |
         "session_does_not_exist": False,
     }
     actions = tell(one, 200, McGroupDeleteReq(mc_group_id=0))
-    assert actions == [StopListening(0), Send(200, b"\x03\x00", NOW)]
+    assert actions == [Send(200, b"\x03\x00", NOW)]

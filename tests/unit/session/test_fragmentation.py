@@ -28,6 +28,7 @@ from lorafuota.session.actions import (
     BlockReceived,
     Dropped,
     DropReason,
+    Store,
     StoreSessionCnt,
 )
 from lorafuota.session.fragmentation import (
@@ -37,6 +38,7 @@ from lorafuota.session.fragmentation import (
     FragState,
     SetupReq,
 )
+from lorafuota.session.fragsession import FragSession
 from lorafuota.session.profile import frag_profile
 from lorafuota.types import AppKey, GenAppKey
 from lorafuota.wire import Command
@@ -53,6 +55,12 @@ Result = list[Answer | Action]
 
 def device(version: int, *, seed: int = 1, **options: Any) -> FragDevice:
     return FragDevice(frag_profile(version), rng=random.Random(seed), root_key=ROOT, **options)
+
+
+def execute(receiver: FragDevice, command: Command, **options: Any) -> Result:
+    """What a command causes, without what has to be stored; that has tests of its own."""
+    results = receiver.execute(command, **options)
+    return [one for one in results if not isinstance(one, Store)]
 
 
 def server(version: int, block: DataBlock = BLOCK, **options: Any) -> FragServer:
@@ -79,7 +87,7 @@ def started(
     """A device with a session that has not seen a fragment."""
     limits = options.pop("limits", None)
     pair = device(version, limits=limits), server(version, block, **options)
-    assert pair[0].execute(pair[1].setup_req, now=NOW) == accepted(version)
+    assert execute(pair[0], pair[1].setup_req, now=NOW) == accepted(version)
     return pair
 
 
@@ -93,7 +101,7 @@ def fragment(sender: FragServer, n: int, *, damage: int = 0) -> DataFragment:
 def feed(receiver: FragDevice, sender: FragServer, *numbers: int, **options: Any) -> Result:
     results: Result = []
     for n in numbers:
-        results += receiver.execute(fragment(sender, n), now=NOW, **options)
+        results += execute(receiver, fragment(sender, n), now=NOW, **options)
     return results
 
 
@@ -134,6 +142,10 @@ def status_req(*, participants: bool = True, frag_index: int = 1) -> v1.FragSess
     return v1.FragSessionStatusReq(participants=participants, frag_index=frag_index)
 
 
+def saved(session: FragSession) -> object:
+    return None if session.decoder is None else session.decoder.save()
+
+
 def plain(receiver: FragDevice) -> Any:
     """Everything a device knows about its sessions, as plain data."""
     return copy.deepcopy(
@@ -141,7 +153,7 @@ def plain(receiver: FragDevice) -> Any:
             receiver.session_cnt_prev,
             receiver._rng.getstate(),
             [
-                (at, one.setup, one.state, one.reports_left, one.next_report, one.decoder.save())
+                (at, one.setup, one.state, one.reports_left, one.next_report, saved(one))
                 for at, one in sorted(receiver._sessions.items())
             ],
         )
@@ -190,7 +202,7 @@ def test_after_the_end_everything_is_dropped_until_the_next_set_up(version: int)
     ]
     assert plain(receiver) == before
     again = server(version, session_cnt=1)
-    assert receiver.execute(again.setup_req, now=NOW) == accepted(version)
+    assert execute(receiver, again.setup_req, now=NOW) == accepted(version)
     assert receiver.state(1) is FragState.READY
     assert feed(receiver, again, *range(1, 11)) == [*store(again), received(again)]
 
@@ -204,7 +216,7 @@ def test_four_sessions_run_beside_each_other(version: int) -> None:
     ]
     for sender in senders:
         index = sender.setup_req.frag_index
-        assert receiver.execute(sender.setup_req, now=NOW) == accepted(version, index)
+        assert execute(receiver, sender.setup_req, now=NOW) == accepted(version, index)
     results = [
         one
         for n in range(1, 10)
@@ -218,7 +230,7 @@ def test_four_sessions_run_beside_each_other(version: int) -> None:
 
 @both
 def test_the_version_is_told(version: int) -> None:
-    [answer] = device(version).execute(v1.PackageVersionReq(), now=NOW)
+    [answer] = execute(device(version), v1.PackageVersionReq(), now=NOW)
     assert answer == Answer(v1.PackageVersionAns(package_identifier=3, package_version=version))
 
 
@@ -268,7 +280,7 @@ def test_every_combination_of_mistakes_is_answered_with_exactly_its_bits(
         )
         if not expected:
             continue
-        results = receiver.execute(change(good, **changes), now=NOW)
+        results = execute(receiver, change(good, **changes), now=NOW)
         assert results == [set_up_answer(version, index, expected)]
         assert plain(receiver) == before
         refused += 1
@@ -283,9 +295,9 @@ def test_a_block_that_needs_one_octet_too_many_is_refused_before_it_is_allocated
     need = memory_bound(nb_frag=BLOCK.nb_frag, frag_size=BLOCK.frag_size)
     sender = server(version)
     enough = device(version, limits=FragLimits(max_memory=need))
-    assert enough.execute(sender.setup_req, now=NOW) == accepted(version)
+    assert execute(enough, sender.setup_req, now=NOW) == accepted(version)
     short = device(version, limits=FragLimits(max_memory=need - 1))
-    assert short.execute(sender.setup_req, now=NOW) == [set_up_answer(version, 1, 2)]
+    assert execute(short, sender.setup_req, now=NOW) == [set_up_answer(version, 1, 2)]
     assert short.state(1) is None
 
 
@@ -320,7 +332,7 @@ def test_the_same_set_up_again_gets_the_same_answer_while_no_fragment_came(versi
     receiver, sender = started(version)
     before = plain(receiver)
     for _ in range(3):
-        assert receiver.execute(sender.setup_req, now=NOW) == accepted(version)
+        assert execute(receiver, sender.setup_req, now=NOW) == accepted(version)
         assert plain(receiver) == before
 
 
@@ -328,7 +340,7 @@ def test_in_version_2_the_same_set_up_is_a_replay_once_a_fragment_came() -> None
     receiver, sender = started(2)
     assert feed(receiver, sender, 4) == [StoreSessionCnt(1, 0)]
     before = plain(receiver)
-    assert receiver.execute(sender.setup_req, now=NOW) == [set_up_answer(2, 1, 16)]
+    assert execute(receiver, sender.setup_req, now=NOW) == [set_up_answer(2, 1, 16)]
     assert plain(receiver) == before
     assert feed(receiver, sender, 1, 2, 3, *range(5, 11)) == [received(sender)]
 
@@ -336,7 +348,7 @@ def test_in_version_2_the_same_set_up_is_a_replay_once_a_fragment_came() -> None
 def test_in_version_1_the_same_set_up_starts_over_because_it_may_be_another_block() -> None:
     receiver, sender = started(1)
     feed(receiver, sender, *range(1, 10))
-    assert receiver.execute(sender.setup_req, now=NOW) == accepted(1)
+    assert execute(receiver, sender.setup_req, now=NOW) == accepted(1)
     assert (receiver.state(1), receiver.decoder(1).missing) == (FragState.READY, 10)
     assert feed(receiver, sender, 10) == []
 
@@ -346,7 +358,7 @@ def test_another_set_up_replaces_the_session_completely(version: int) -> None:
     receiver, old = started(version)
     feed(receiver, old, 1, 2, 3)
     new = server(version, DataBlock(IMAGE[::-1], 10, b"next"), session_cnt=1)
-    assert receiver.execute(new.setup_req, now=NOW) == accepted(version)
+    assert execute(receiver, new.setup_req, now=NOW) == accepted(version)
     assert feed(receiver, new, *range(4, 11)) == store(new)
     assert receiver.decoder(1).missing == 3
     assert feed(receiver, new, 1, 2, 3) == [received(new)]
@@ -357,29 +369,29 @@ def test_no_used_session_counter_is_ever_accepted_again() -> None:
     recorded = [server(2, session_cnt=count).setup_req for count in (0, 3, 4, 65535)]
     for count in (0, 3, 4, 65535):
         sender = server(2, session_cnt=count)
-        assert receiver.execute(sender.setup_req, now=NOW) == accepted(2)
+        assert execute(receiver, sender.setup_req, now=NOW) == accepted(2)
         assert feed(receiver, sender, 1) == [StoreSessionCnt(1, count)]
         for old in recorded:
             if isinstance(old, v2.FragSessionSetupReq) and old.session_cnt <= count:
-                assert receiver.execute(old, now=NOW) == [set_up_answer(2, 1, 16)]
+                assert execute(receiver, old, now=NOW) == [set_up_answer(2, 1, 16)]
     reset = device(2, session_cnt_prev=receiver.session_cnt_prev)
     for count in (0, 1, 32767, 32768, 65535):  # used up for ever: no wrap
         req = server(2, session_cnt=count).setup_req
-        assert receiver.execute(req, now=NOW) == [set_up_answer(2, 1, 16)]
-        assert reset.execute(req, now=NOW) == [set_up_answer(2, 1, 16)]
+        assert execute(receiver, req, now=NOW) == [set_up_answer(2, 1, 16)]
+        assert execute(reset, req, now=NOW) == [set_up_answer(2, 1, 16)]
     other = server(2, frag_index=0)
-    assert reset.execute(other.setup_req, now=NOW) == accepted(2, 0)
+    assert execute(reset, other.setup_req, now=NOW) == accepted(2, 0)
 
 
 def test_only_a_fragment_that_counts_uses_the_session_counter_up() -> None:
     receiver, sender = started(2, mc_group_bit_mask=0b0010)
     short = DataFragment(n=1, frag_index=1, payload=b"short")
-    assert receiver.execute(short, now=NOW) == [Dropped(DropReason.LENGTH, "fragment 1")]
+    assert execute(receiver, short, now=NOW) == [Dropped(DropReason.LENGTH, "fragment 1")]
     assert feed(receiver, sender, 1, mc_group_id=0) == [
         Dropped(DropReason.NOT_IN_MASK, "fragment 1")
     ]
     assert receiver.session_cnt_prev == {}
-    assert receiver.execute(sender.setup_req, now=NOW) == accepted(2)
+    assert execute(receiver, sender.setup_req, now=NOW) == accepted(2)
     assert feed(receiver, sender, 1, mc_group_id=1) == [StoreSessionCnt(1, 0)]
     assert receiver.session_cnt_prev == {1: 0}
 
@@ -393,7 +405,7 @@ def test_the_callers_counters_are_copied() -> None:
     stored = {1: 4}
     receiver = device(2, session_cnt_prev=stored)
     sender = server(2, session_cnt=5)
-    receiver.execute(sender.setup_req, now=NOW)
+    execute(receiver, sender.setup_req, now=NOW)
     feed(receiver, sender, 1)
     assert (stored, receiver.session_cnt_prev) == ({1: 4}, {1: 5})
 
@@ -405,7 +417,7 @@ def test_deleting_forgets_the_fragments_but_not_the_counter(version: int) -> Non
     counters = dict(receiver.session_cnt_prev)
     delete = v1.FragSessionDeleteReq(frag_index=1)
     for gone in (False, True, True):
-        assert receiver.execute(delete, now=NOW) == [
+        assert execute(receiver, delete, now=NOW) == [
             Answer(v1.FragSessionDeleteAns(frag_index=1, session_does_not_exist=gone))
         ]
     assert receiver.session_cnt_prev == counters
@@ -413,9 +425,9 @@ def test_deleting_forgets_the_fragments_but_not_the_counter(version: int) -> Non
     with pytest.raises(StateError):
         receiver.decoder(1)
     if version == 2:
-        assert receiver.execute(sender.setup_req, now=NOW) == [set_up_answer(2, 1, 16)]
+        assert execute(receiver, sender.setup_req, now=NOW) == [set_up_answer(2, 1, 16)]
         sender = server(2, session_cnt=1)
-    assert receiver.execute(sender.setup_req, now=NOW) == accepted(version)
+    assert execute(receiver, sender.setup_req, now=NOW) == accepted(version)
     assert receiver.decoder(1).missing == 10
 
 
@@ -446,10 +458,10 @@ def test_a_fragment_of_another_length_or_index_changes_nothing(version: int) -> 
     before = plain(receiver)
     for length in (*range(10), *range(11, 40), 239):
         wrong = DataFragment(n=3, frag_index=1, payload=bytes(length))
-        assert receiver.execute(wrong, now=NOW) == [Dropped(DropReason.LENGTH, "fragment 3")]
+        assert execute(receiver, wrong, now=NOW) == [Dropped(DropReason.LENGTH, "fragment 3")]
     for index in (0, 2, 3):
         wrong = DataFragment(n=3, frag_index=index, payload=bytes(10))
-        assert receiver.execute(wrong, now=NOW) == [Dropped(DropReason.NO_SESSION, "fragment 3")]
+        assert execute(receiver, wrong, now=NOW) == [Dropped(DropReason.NO_SESSION, "fragment 3")]
     assert plain(receiver) == before
 
 
@@ -470,7 +482,7 @@ def test_uplinks_and_commands_of_others_are_dropped(version: int) -> None:
         ),
         (McGroupDeleteReq(mc_group_id=1), package),
     ):
-        assert receiver.execute(command, now=NOW) == [Dropped(reason, type(command).__name__)]
+        assert execute(receiver, command, now=NOW) == [Dropped(reason, type(command).__name__)]
     assert plain(receiver) == before
 
 
@@ -479,7 +491,7 @@ def test_a_set_up_of_the_other_version_makes_no_session(version: int) -> None:
     receiver = device(version)
     before = plain(receiver)
     req = server(3 - version).setup_req
-    assert receiver.execute(req, now=NOW) == [Dropped(DropReason.PACKAGE, "FragSessionSetupReq")]
+    assert execute(receiver, req, now=NOW) == [Dropped(DropReason.PACKAGE, "FragSessionSetupReq")]
     assert plain(receiver) == before
 
 
@@ -501,7 +513,7 @@ def test_more_losses_than_the_matrix_holds_end_the_session(version: int) -> None
     ]
     assert plain(receiver) == before
     for participants in (False, True):
-        assert receiver.execute(status_req(participants=participants), now=NOW) == [
+        assert execute(receiver, status_req(participants=participants), now=NOW) == [
             Answer(status_ans(version, 8, 3, memory=True))
         ]
     assert receiver.next_deadline is None
@@ -536,12 +548,12 @@ def test_every_flipped_bit_of_what_the_mic_covers_gives_no_block() -> None:
     for changes in wrong:
         req = dataclasses.replace(good, **changes)
         receiver, index = device(2), req.frag_index
-        assert receiver.execute(req, now=NOW) == accepted(2, index)
+        assert execute(receiver, req, now=NOW) == accepted(2, index)
         results: Result = []
         for n in range(1, 11):
             payload = fragment(sender, n).payload
             one = DataFragment(n=n, frag_index=index, payload=payload)
-            results += receiver.execute(one, now=NOW)
+            results += execute(receiver, one, now=NOW)
         assert results == [
             StoreSessionCnt(index, req.session_cnt),
             BlockFailed(index, req.descriptor, "data block: the MIC does not fit", AGREED),
@@ -561,7 +573,7 @@ def test_a_damaged_fragment_gives_no_block_in_version_2(numbers: tuple[int, ...]
             results: Result = []
             for n in numbers:
                 one = fragment(sender, n, damage=1 << bit if n == damaged else 0)
-                results += receiver.execute(one, now=NOW)
+                results += execute(receiver, one, now=NOW)
             blocks = [one for one in results if isinstance(one, BlockReceived | BlockFailed)]
             assert len(blocks) == 1
             if isinstance(blocks[0], BlockReceived):  # damage in the padding, or spare
@@ -575,10 +587,10 @@ def test_a_damaged_fragment_gives_no_block_in_version_2(numbers: tuple[int, ...]
 def test_a_failed_block_says_so_and_counts_as_missing_something() -> None:
     receiver, sender = started(2)
     feed(receiver, sender, *range(1, 10))
-    [failed] = receiver.execute(fragment(sender, 10, damage=1 << 79), now=NOW)
+    [failed] = execute(receiver, fragment(sender, 10, damage=1 << 79), now=NOW)
     assert isinstance(failed, BlockFailed)
     for participants in (False, True):
-        assert receiver.execute(status_req(participants=participants), now=NOW) == [
+        assert execute(receiver, status_req(participants=participants), now=NOW) == [
             Answer(status_ans(2, 10, 0, mic=True))
         ]
     assert feed(receiver, sender, 10) == [Dropped(DropReason.COMPLETE, "fragment 10")]
@@ -587,7 +599,7 @@ def test_a_failed_block_says_so_and_counts_as_missing_something() -> None:
 def test_a_block_of_version_1_is_never_called_verified_and_the_check_speaks() -> None:
     receiver, sender = started(1)
     for n in range(1, 10):
-        receiver.execute(fragment(sender, n, damage=n == 3), now=NOW)
+        execute(receiver, fragment(sender, n, damage=n == 3), now=NOW)
     assert feed(receiver, sender, 11) == []  # line 11 is columns 3 and 6: nothing new, a check
     [block] = feed(receiver, sender, 10)
     assert isinstance(block, BlockReceived)
@@ -605,7 +617,7 @@ def test_a_block_of_version_1_is_never_called_verified_and_the_check_speaks() ->
 def test_the_same_number_with_other_octets_is_a_conflict_that_is_told(version: int) -> None:
     receiver, sender = started(version)
     feed(receiver, sender, 1, 2, 3)
-    assert receiver.execute(fragment(sender, 3, damage=1), now=NOW) == []
+    assert execute(receiver, fragment(sender, 3, damage=1), now=NOW) == []
     [block] = feed(receiver, sender, *range(4, 11))
     check = CheckResult(checked=0, disagreeing=(), conflicting=(3,))
     assert block == received(sender, check)  # the first copy was right: the MIC vouches for it
@@ -616,7 +628,7 @@ def test_a_block_with_another_matrix_is_refused_by_the_mic() -> None:
     sender = server(2)
     annex = dataclasses.replace(frag_profile(2), parity=ParityVariant.V2_ANNEX)
     receiver = FragDevice(annex, rng=random.Random(1), root_key=ROOT)
-    receiver.execute(sender.setup_req, now=NOW)
+    execute(receiver, sender.setup_req, now=NOW)
     results = feed(receiver, sender, *range(3, 11), *range(11, 40))
     [failed] = [one for one in results if isinstance(one, BlockFailed | BlockReceived)]
     assert isinstance(failed, BlockFailed)
@@ -625,7 +637,7 @@ def test_a_block_with_another_matrix_is_refused_by_the_mic() -> None:
 @pytest.mark.parametrize("root", [GenAppKey(bytes(15) + b"x"), AppKey(bytes(16))], ids=repr)
 def test_a_block_signed_for_another_device_is_refused(root: GenAppKey | AppKey) -> None:
     receiver, sender = device(2), FragServer(frag_profile(2), BLOCK, frag_index=1, root_key=root)
-    assert receiver.execute(sender.setup_req, now=NOW) == accepted(2)
+    assert execute(receiver, sender.setup_req, now=NOW) == accepted(2)
     assert isinstance(feed(receiver, sender, *range(1, 11))[-1], BlockFailed)
 
 
@@ -638,17 +650,17 @@ def test_a_status_request_by_unicast_is_answered_at_once(version: int) -> None:
     for got in range(10):
         expected = [Answer(status_ans(version, got, 10 - got))]
         for participants in (False, True):
-            assert receiver.execute(status_req(participants=participants), now=NOW) == expected
+            assert execute(receiver, status_req(participants=participants), now=NOW) == expected
         feed(receiver, sender, got + 1)
-    assert receiver.execute(status_req(), now=NOW) == [Answer(status_ans(version, 10, 0))]
-    assert receiver.execute(status_req(participants=False), now=NOW) == []
+    assert execute(receiver, status_req(), now=NOW) == [Answer(status_ans(version, 10, 0))]
+    assert execute(receiver, status_req(participants=False), now=NOW) == []
 
 
 def test_without_a_session_version_1_is_silent_and_version_2_says_so() -> None:
     for participants in (False, True):
         req = status_req(participants=participants)
-        assert device(1).execute(req, now=NOW) == []
-        [answer] = device(2).execute(req, now=NOW)
+        assert execute(device(1), req, now=NOW) == []
+        [answer] = execute(device(2), req, now=NOW)
         assert isinstance(answer, Answer)
         assert (answer.command.encode().hex(), answer.delay_seconds) == ("0104", 0.0)
 
@@ -657,16 +669,16 @@ def test_without_a_session_version_1_is_silent_and_version_2_says_so() -> None:
 def test_fragments_are_counted_with_repeats_and_spare_ones_until_the_end(version: int) -> None:
     receiver, sender = started(version)
     feed(receiver, sender, 1, 1, 2, 2, 2)
-    assert receiver.execute(status_req(), now=NOW) == [Answer(status_ans(version, 5, 8))]
+    assert execute(receiver, status_req(), now=NOW) == [Answer(status_ans(version, 5, 8))]
     feed(receiver, sender, *range(3, 11), 1, 2, 11)
-    assert receiver.execute(status_req(), now=NOW) == [Answer(status_ans(version, 13, 0))]
+    assert execute(receiver, status_req(), now=NOW) == [Answer(status_ans(version, 13, 0))]
 
 
 @both
 @pytest.mark.parametrize(("nb_frag", "shown"), [(254, 254), (255, 255), (256, 255), (600, 255)])
 def test_missing_fragments_are_told_up_to_255(version: int, nb_frag: int, shown: int) -> None:
     receiver, _ = started(version, DataBlock(bytes(nb_frag), 1))
-    assert receiver.execute(status_req(), now=NOW) == [Answer(status_ans(version, 0, shown))]
+    assert execute(receiver, status_req(), now=NOW) == [Answer(status_ans(version, 0, shown))]
 
 
 @both
@@ -677,7 +689,7 @@ def test_answers_to_a_multicast_request_are_spread_evenly(
     receiver, _ = started(version, block_ack_delay=block_ack_delay)
     window, draws, bins = 2 ** (block_ack_delay + 4), 20_000 if LONG else 1000, [0] * 20
     for _ in range(draws):
-        [answer] = receiver.execute(status_req(), now=NOW, mc_group_id=3)
+        [answer] = execute(receiver, status_req(), now=NOW, mc_group_id=3)
         assert isinstance(answer, Answer)
         assert answer.command == status_ans(version, 0, 10)
         assert 0 <= answer.delay_seconds < window
@@ -693,8 +705,8 @@ def test_a_complete_device_is_silent_on_multicast_unless_all_participants_are_as
 ) -> None:
     receiver, sender = started(version)
     feed(receiver, sender, *range(1, 11))
-    assert receiver.execute(status_req(participants=False), now=NOW, mc_group_id=0) == []
-    [answer] = receiver.execute(status_req(), now=NOW, mc_group_id=0)
+    assert execute(receiver, status_req(participants=False), now=NOW, mc_group_id=0) == []
+    [answer] = execute(receiver, status_req(), now=NOW, mc_group_id=0)
     assert isinstance(answer, Answer)
     assert answer.command == status_ans(version, 10, 0)
 
@@ -705,7 +717,7 @@ def test_a_complete_device_is_silent_on_multicast_unless_all_participants_are_as
 def finished(*, damage: int = 0, **options: Any) -> FragDevice:
     receiver, sender = started(2, ack_reception=True, **options)
     feed(receiver, sender, *range(1, 10))
-    receiver.execute(fragment(sender, 10, damage=damage), now=NOW)
+    execute(receiver, fragment(sender, 10, damage=damage), now=NOW)
     return receiver
 
 
@@ -717,7 +729,7 @@ def test_the_end_is_reported_three_times_while_nobody_answers(damage: int) -> No
         assert times[-1] <= deadline < times[-1] + 16
         before = plain(receiver)
         assert receiver.tick(now=deadline - 0.001) == []
-        assert receiver.tick(now=0.0) == []
+        assert receiver.tick(now=deadline - 15) == []
         assert plain(receiver) == before
         assert receiver.tick(now=deadline) == [report]
         times.append(deadline)
@@ -739,27 +751,27 @@ def test_an_answer_ends_the_reports_and_one_for_another_session_does_not() -> No
     receiver.tick(now=deadline)
     for index in (0, 2, 3):
         wrong = v2.FragDataBlockReceivedAns(frag_index=index)
-        assert receiver.execute(wrong, now=deadline) == []
+        assert execute(receiver, wrong, now=deadline) == []
     assert receiver.next_deadline is not None
     for _ in range(2):
         right = v2.FragDataBlockReceivedAns(frag_index=1)
-        assert receiver.execute(right, now=deadline) == []
+        assert execute(receiver, right, now=deadline) == []
         assert receiver.next_deadline is None
     assert receiver.tick(now=NOW + 1e9) == []
 
 
 def test_an_answer_nobody_waits_for_does_not_silence_the_report() -> None:
     receiver = finished()
-    assert receiver.execute(v2.FragDataBlockReceivedAns(frag_index=1), now=NOW) == []
+    assert execute(receiver, v2.FragDataBlockReceivedAns(frag_index=1), now=NOW) == []
     assert len(receiver.tick(now=NOW + 16)) == 1
 
 
 def test_deleting_or_replacing_a_session_ends_its_reports() -> None:
     receiver = finished()
-    receiver.execute(v1.FragSessionDeleteReq(frag_index=1), now=NOW)
+    execute(receiver, v1.FragSessionDeleteReq(frag_index=1), now=NOW)
     assert (receiver.next_deadline, receiver.tick(now=NOW + 100)) == (None, [])
     receiver = finished()
-    receiver.execute(server(2, session_cnt=1).setup_req, now=NOW)
+    execute(receiver, server(2, session_cnt=1).setup_req, now=NOW)
     assert (receiver.next_deadline, receiver.tick(now=NOW + 100)) == (None, [])
 
 
@@ -786,7 +798,7 @@ def test_a_session_survives_copying_in_the_middle(version: int) -> None:
 def test_a_session_without_a_key_survives_pickling() -> None:
     receiver = FragDevice(frag_profile(1), rng=random.Random(1))
     sender = server(1)
-    receiver.execute(sender.setup_req, now=NOW)
+    execute(receiver, sender.setup_req, now=NOW)
     feed(receiver, sender, *range(1, 10))
     twin = pickle.loads(pickle.dumps(receiver))
     assert feed(twin, sender, 10) == [received(sender)]
@@ -804,9 +816,9 @@ def test_sessions_never_mix_and_deliver_once(data: st.DataObject, version: int) 
         if step == 0 or current is None:
             current = server(version, data.draw(st.sampled_from(blocks)), session_cnt=count)
             count, delivered = count + 1, 0
-            assert receiver.execute(current.setup_req, now=NOW) == accepted(version)
+            assert execute(receiver, current.setup_req, now=NOW) == accepted(version)
         elif step == 1:
-            receiver.execute(v1.FragSessionDeleteReq(frag_index=1), now=NOW)
+            execute(receiver, v1.FragSessionDeleteReq(frag_index=1), now=NOW)
             current = None
         else:
             for result in feed(receiver, current, data.draw(st.integers(1, 12))):

@@ -1,0 +1,313 @@
+"""What a campaign is told: the block, the devices, the multicast groups, and how patient to be.
+
+All of this is the operator's and does not change while the campaign runs; what changes is in
+:mod:`lorafuota.campaign.state`.  Keys are here and only here, so a stored campaign holds none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from ..catalogue import PackageMap
+from ..datablock import DataBlock
+from ..errors import FieldError, require_int
+from ..fec.variant import ParityVariant
+from ..link import MAX_FRM_PAYLOAD
+from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
+from ..session.profile import FRAG_PROFILES, MC_PROFILES
+from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
+
+__all__ = [
+    "CampaignConfig",
+    "FirmwareStep",
+    "GroupConfig",
+    "Member",
+    "RetryPolicy",
+    "StatusQuirk",
+    "WindowClass",
+]
+
+_HIGHEST: Final = 0xFFFFFFFF
+_FRAGMENT_HEAD: Final = 3
+"""Octets of a DataFragment before its payload."""
+
+
+def _require_seconds(message: str, field: str, seconds: float, *, above_zero: bool = False) -> None:
+    """Check a duration; infinity is none."""
+    if not 0 <= seconds < math.inf or (above_zero and seconds == 0):
+        raise FieldError(message, field, seconds, "above 0" if above_zero else "0 or more")
+
+
+class StatusQuirk(enum.Flag):
+    """How a device's status answers differ from the text (TS004 reference, section 9.3; TS006)."""
+
+    NONE = 0
+    MISSING_ONE_WHEN_COMPLETE = enum.auto()
+    """LoRa Basics Modem up to 4.8: MissingFrag 1 after a transfer without losses."""
+    MISSING_NEVER_FALLS = enum.auto()
+    """LoRaMac-node, ST: MissingFrag counts what was lost, repaired or not: an upper bound.  No
+    answer tells that such a device has everything, so its best outcome is a likely one, unless the
+    firmware step asks for the image."""
+    VERSION_1_LAYOUT = enum.auto()
+    """ST middleware in version 2 mode: fields in the order of version 1."""
+    STICKY_MEMORY_ERROR = enum.auto()
+    """LoRaMac-node (its issue 1629): the memory bit may be left from an earlier session."""
+    NEXT_VERSION_ZERO = enum.auto()
+    """ST, Actility (TS006): a valid image is reported with version 0."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One device of a campaign.
+
+    Attributes:
+        dev_eui: Its identity; whatever the caller's network server calls it by.
+        root_key: GenAppKey (LoRaWAN 1.0.x) or AppKey (1.1).
+        multicast: False for a device that gets every fragment by unicast.
+        frag_version: Version of TS004, or None to ask the device.
+        mc_version: Version of TS005, or None to ask the device.
+        parity: The matrix its decoder uses, or None for what its version says.
+        frag_index: FragIndex to begin with, 0 to 3, if served by unicast; others are tried if it is
+            refused.
+        mc_group_id: McGroupID to begin with, 0 to 3; others are tried if it is refused.
+        session_cnt: First SessionCnt of version 2 that was never used with this device and index.
+        quirks: What to make of its status answers.
+        fports: FPort by package name, where it is not the document's.
+    """
+
+    dev_eui: DevEUI
+    root_key: GenAppKey | AppKey
+    multicast: bool = True
+    frag_version: int | None = None
+    mc_version: int | None = None
+    parity: ParityVariant | None = None
+    frag_index: int = 0
+    mc_group_id: int = 0
+    session_cnt: int = 0
+    quirks: StatusQuirk = StatusQuirk.NONE
+    fports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            FieldError: One is out of range, or a version or port cannot be.
+        """
+        for name, versions in (("frag_version", FRAG_PROFILES), ("mc_version", MC_PROFILES)):
+            version = getattr(self, name)
+            if version is not None and version not in versions:
+                raise FieldError("Member", name, version, "1, 2 or None")
+        require_int("Member", "frag_index", self.frag_index, 0, 3)
+        require_int("Member", "mc_group_id", self.mc_group_id, 0, 3)
+        require_int("Member", "session_cnt", self.session_cnt, 0, 0xFFFF)
+        PackageMap(fports=self.fports)
+
+
+_SECONDS: Final = (
+    "setup_seconds",
+    "lead_seconds",
+    "unicast_seconds",
+    "unicast_frame_seconds",
+    "clock_threshold_seconds",
+)
+
+
+class WindowClass(enum.Enum):
+    """How the devices of a group listen."""
+
+    B = "B"
+    C = "C"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GroupConfig:
+    """One multicast group: all its members decode with the same matrix and hear the same frames.
+
+    Attributes:
+        name: For reports and the store.
+        mc_addr: Its address.
+        mc_key: Its key; fresh for every group.
+        parity: The matrix of its coded fragments: members with another one need another group.
+        dl_freq_hz: Frequency of its windows; 0 hops (class B).
+        dr: Data rate of its windows.
+        frame_seconds: Time on air of one full frame.
+        spacing_seconds: Between the starts of two frames; duty cycle and gateways are in here.
+        frag_index: FragIndex of the members' sessions; a multicast fragment carries one for all.
+        fport: Port the fragments go to.
+        window_class: How members listen.
+        periodicity: Class B: 2**(7 - periodicity) ping slots in a beacon period.
+        first_fcnt: The first counter never used with this key.
+        max_mc_fcnt: End of the counters; that one is never sent.  LoRaMac-node and LoRa Basics
+            Modem take the 16 bits of a first frame for the whole counter and go deaf above 65535
+            (TS005 reference, section 10), which is why more has to be asked for.
+    """
+
+    name: str
+    mc_addr: DevAddr
+    mc_key: McKey
+    parity: ParityVariant
+    dl_freq_hz: int
+    dr: int
+    frame_seconds: float
+    spacing_seconds: float
+    frag_index: int = 0
+    fport: int = 201
+    window_class: WindowClass = WindowClass.C
+    periodicity: int = 4
+    first_fcnt: int = 0
+    max_mc_fcnt: int = 65_535
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            FieldError: One is out of range.
+        """
+        require_int("GroupConfig", "frag_index", self.frag_index, 0, 3)
+        require_int("GroupConfig", "fport", self.fport, 1, 223)
+        require_int("GroupConfig", "periodicity", self.periodicity, 0, 7)
+        require_int("GroupConfig", "max_mc_fcnt", self.max_mc_fcnt, 1, _HIGHEST)
+        require_int("GroupConfig", "first_fcnt", self.first_fcnt, 0, self.max_mc_fcnt - 1)
+        if not 0 < self.frame_seconds <= self.spacing_seconds:
+            expected = f"frame_seconds = {self.frame_seconds} or more"
+            raise FieldError("GroupConfig", "spacing_seconds", self.spacing_seconds, expected)
+        _require_seconds("GroupConfig", "spacing_seconds", self.spacing_seconds)
+        common = {
+            "mc_group_id": 0,
+            "session_time": 0,
+            "time_out": 0,
+            "dl_freq_hz": self.dl_freq_hz,
+            "dr": self.dr,
+        }
+        if self.window_class is WindowClass.C:  # a message that cannot be sent raises now
+            McClassCSessionReq(**common)
+        else:
+            McClassBSessionReq(periodicity=self.periodicity, **common)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a request is sent, and how long its answer may take.
+
+    A class A device hears a request only after an uplink of its own, so the interval is at least
+    the time between two uplinks.
+    """
+
+    attempts: int = 5
+    interval_seconds: float = 900.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            FieldError: One is not positive.
+        """
+        require_int("RetryPolicy", "attempts", self.attempts, 1, 10_000)
+        _require_seconds("RetryPolicy", "interval_seconds", self.interval_seconds, above_zero=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareStep:
+    """What follows the transfer (TS006): check the image, reboot, confirm.
+
+    Attributes:
+        version: FW version that must run in the end, in the manufacturer's coding.
+        countdown_seconds: DevRebootCountdownReq; it is acknowledged, a reboot at once is not.
+        boot_seconds: How long a device takes to be back on the network.
+    """
+
+    version: int
+    countdown_seconds: int = 60
+    boot_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            FieldError: One is out of range.
+        """
+        require_int("FirmwareStep", "version", self.version, 0, _HIGHEST)
+        require_int("FirmwareStep", "countdown_seconds", self.countdown_seconds, 1, 0xFFFFFE)
+        _require_seconds("FirmwareStep", "boot_seconds", self.boot_seconds)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignConfig:
+    """Everything that is fixed before a campaign starts.
+
+    Attributes:
+        block: What to deliver.
+        members: To whom; more can be added later.
+        groups: Multicast groups, at most one for each parity variant that occurs.
+        redundancy: Coded fragments of the first pass, as a share of the plain ones.
+        completion: Share of the fleet that each repair round aims at, more than 0, less than 1.
+        max_rounds: Windows with coded fragments only, after the first pass.
+        max_windows: Windows the first pass may take.
+        airtime_budget_seconds: Frames of all groups and of unicast together; None for no limit.
+        ready_share: Share of a group that must be set up before a window is announced early.
+        setup_seconds: ... and how long to wait for the rest.
+        lead_seconds: From announcing a window to its start.
+        retry: For requests.
+        status_retry: For status requests.
+        max_in_flight: Devices that may owe an answer at the same time.
+        unicast_seconds: Between two fragments sent to one device by unicast.
+        unicast_frame_seconds: Time on air of one, for the budget.
+        block_ack_delay: Spread of answers to multicast requests, 0 to 7.
+        clock_threshold_seconds: AppTimeReq is answered above this error.
+        firmware: What follows the transfer, or None.
+    """
+
+    block: DataBlock
+    members: tuple[Member, ...]
+    groups: tuple[GroupConfig, ...] = ()
+    redundancy: float = 0.1
+    completion: float = 0.99
+    max_rounds: int = 8
+    max_windows: int = 1
+    airtime_budget_seconds: float | None = None
+    ready_share: float = 1.0
+    setup_seconds: float = 86_400.0
+    lead_seconds: float = 3_600.0
+    retry: RetryPolicy = RetryPolicy()
+    status_retry: RetryPolicy = RetryPolicy(attempts=4)
+    max_in_flight: int = 1_000
+    unicast_seconds: float = 60.0
+    unicast_frame_seconds: float = 0.0
+    block_ack_delay: int = 0
+    clock_threshold_seconds: float = 1.0
+    firmware: FirmwareStep | None = None
+
+    def __post_init__(self) -> None:
+        """Check how things go together.
+
+        Raises:
+            FieldError: A number is out of range, a name stands twice, or a fragment is too long for
+                any data rate.
+        """
+        where = "CampaignConfig"
+        if not 0 <= self.redundancy <= 16_383:
+            raise FieldError(where, "redundancy", self.redundancy, "0 or more")
+        for field in ("completion", "ready_share"):
+            share = getattr(self, field)
+            if not 0 < share <= 1 or (field == "completion" and share == 1):
+                raise FieldError(where, field, share, "more than 0, less than 1")
+        require_int(where, "max_rounds", self.max_rounds, 0, 1_000)
+        require_int(where, "max_windows", self.max_windows, 1, 1_000)
+        require_int(where, "max_in_flight", self.max_in_flight, 1, 1_000_000)
+        require_int(where, "block_ack_delay", self.block_ack_delay, 0, 7)
+        for field in _SECONDS:
+            _require_seconds(where, field, getattr(self, field))
+        if self.airtime_budget_seconds is not None:
+            _require_seconds(where, "airtime_budget_seconds", self.airtime_budget_seconds)
+        if self.block.frag_size > MAX_FRM_PAYLOAD - _FRAGMENT_HEAD:
+            expected = f"at most {MAX_FRM_PAYLOAD - _FRAGMENT_HEAD}"
+            raise FieldError(where, "block.frag_size", self.block.frag_size, expected)
+        if len({one.dev_eui for one in self.members}) != len(self.members):
+            raise FieldError(where, "members", "a device stands twice", "each once")
+        for field in ("name", "parity", "mc_addr"):
+            if len({getattr(group, field) for group in self.groups}) != len(self.groups):
+                raise FieldError(where, "groups", f"a {field} stands twice", "each once")

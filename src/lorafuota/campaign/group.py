@@ -1,0 +1,207 @@
+"""One multicast group at work: its windows, its frames, its counters; no devices.
+
+The record is what survives a crash.  Frame counters are taken from it :data:`_RESERVE` at a time:
+after a crash the group goes on behind the ones taken, so that none is used twice, and sends the
+fragments again that may not have left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, final
+
+from ..fec.encoder import FragEncoder
+from ..fragmentation.v1 import DataFragment
+from ..gpstime import to_wire
+from ..link import BEACON_PERIOD_SECONDS
+from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
+from ..session.groupserver import McGroupServer
+from ..session.windows import SessionReq
+from .actions import Multicast, WindowAnnounced
+from .config import GroupConfig, WindowClass
+from .state import GroupPhase, GroupRecord, Stage
+from .windows import LEAD_SECONDS, TAIL_SECONDS, frames_that_fit, next_frame_time, plan_window
+
+__all__ = ["MAX_N", "MAY_HEAR", "SETTING_UP", "Group"]
+
+MAX_N: Final = 16_383
+"""The highest fragment number."""
+
+SETTING_UP: Final = (Stage.NEGOTIATE, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION)
+"""Stages before a device can take part in a window."""
+
+MAY_HEAR: Final = (*SETTING_UP, Stage.READY, Stage.LISTENING, Stage.STATUS)
+"""Stages in which a device that has been set up may hear a frame."""
+
+_RESERVE: Final = 16
+"""Frame counters taken from the store at a time."""
+
+
+@final
+class Group:
+    """Plans and fills the windows of one group."""
+
+    def __init__(self, config: GroupConfig, record: GroupRecord, encoder: FragEncoder) -> None:
+        """Go on where *record* stands."""
+        self.config, self.record = config, record
+        self._encoder = encoder
+        self.server = McGroupServer(
+            mc_addr=config.mc_addr,
+            mc_key=config.mc_key,
+            max_mc_fcnt=config.max_mc_fcnt,
+            next_fcnt=record.next_fcnt,
+        )
+        self.stages: Counter[Stage] = Counter()
+        """How many members stand where; kept by the campaign."""
+
+    @property
+    def setting_up(self) -> int:
+        """Members that may still become ready."""
+        return sum(self.stages[stage] for stage in SETTING_UP)
+
+    @property
+    def pass_over(self) -> bool:
+        """Whether all fragments of the present pass have been sent."""
+        return self.record.next_n > self.record.until_n and not self.record.plain_n
+
+    @property
+    def window_over(self) -> bool:
+        """Whether no further frame ends inside the present window."""
+        return self.record.next_time > self._last_start
+
+    @property
+    def _last_start(self) -> float:
+        return self.record.end - TAIL_SECONDS - self.config.frame_seconds
+
+    def deadline(self, setup_seconds: float) -> float | None:
+        """Return when the group has something to do of its own accord, in GPS seconds."""
+        own = self.record
+        match own.phase:
+            case GroupPhase.GATHER if self.stages[Stage.READY]:
+                return own.since + setup_seconds
+            case GroupPhase.ANNOUNCE:
+                return own.start
+            case GroupPhase.SEND:
+                return own.next_time
+            case _:
+                return None
+
+    @property
+    def frames_left(self) -> int:
+        """How many frames the counters are still good for."""
+        return self.server.sender.frames_left
+
+    @property
+    def _frames(self) -> int:
+        """How many frames of the pass go into one window."""
+        own = self.record
+        return min(own.until_n - own.next_n + 1 + bool(own.plain_n), frames_that_fit(self.config))
+
+    def announce(self, earliest: float) -> WindowAnnounced:
+        """Plan the next window, for as much of the pass as fits."""
+        own = self.record
+        own.start, own.end = plan_window(self.config, earliest, self._frames)
+        own.window += 1
+        own.sent = 0
+        return self.announcement
+
+    @property
+    def announcement(self) -> WindowAnnounced:
+        """What the owner is told of the present window, once more after a restart."""
+        own, config = self.record, self.config
+        return WindowAnnounced(
+            group=config.name,
+            mc_addr=config.mc_addr,
+            start=own.start,
+            end=own.end,
+            dl_freq_hz=config.dl_freq_hz,
+            dr=config.dr,
+            frames=self._frames,
+        )
+
+    def session_req(self, mc_group_id: int) -> SessionReq | None:
+        """Return the request for the announced window, as one device gets it."""
+        own, config = self.record, self.config
+        if own.phase not in (GroupPhase.ANNOUNCE, GroupPhase.SEND):
+            return None
+        seconds = int(own.end - own.start)  # a power of two, times 128 in class B
+        if config.window_class is WindowClass.C:
+            return McClassCSessionReq(
+                mc_group_id=mc_group_id,
+                session_time=to_wire(own.start),
+                time_out=seconds.bit_length() - 1,
+                dl_freq_hz=config.dl_freq_hz,
+                dr=config.dr,
+            )
+        return McClassBSessionReq(
+            mc_group_id=mc_group_id,
+            session_time=to_wire(own.start),
+            time_out=(seconds // BEACON_PERIOD_SECONDS).bit_length() - 1,
+            periodicity=config.periodicity,
+            dl_freq_hz=config.dl_freq_hz,
+            dr=config.dr,
+        )
+
+    def open_window(self) -> None:
+        """Get ready for the first frame."""
+        self.record.next_time = next_frame_time(self.config, self.record.start + LEAD_SECONDS)
+
+    def frame_due(self, now: float) -> Multicast | None:
+        """Return the frame that is due, or None.
+
+        Nobody may have called in time.  Frames that were missed go out one spacing apart and not
+        in a burst.
+        """
+        own, config = self.record, self.config
+        if own.next_time < now - config.spacing_seconds:
+            own.next_time = next_frame_time(config, now)
+        if self.pass_over or self.window_over or own.next_time > now:
+            return None
+        if self.frames_left < 1:
+            self.end_pass()
+            return None
+        frame = self._frame()
+        own.next_time = next_frame_time(config, own.next_time + config.spacing_seconds)
+        return frame
+
+    @property
+    def reserved(self) -> bool:
+        """Whether the next counter has been taken from the store; see :meth:`reserve`."""
+        return self.server.sender.next_fcnt < self.record.next_fcnt
+
+    def reserve(self) -> None:
+        """Take the next counters; the record has to be committed before they go on air."""
+        upper = self.server.sender.next_fcnt + _RESERVE
+        self.record.next_fcnt = min(upper, self.config.max_mc_fcnt)
+
+    def _frame(self) -> Multicast:
+        own, config, sender = self.record, self.config, self.server.sender
+        n = own.plain_n or own.next_n
+        if self._encoder.nb_frag == 1:
+            n = 1  # coding says nothing of one fragment
+        fragment = DataFragment(
+            n=n, frag_index=config.frag_index, payload=self._encoder.fragment(n)
+        ).encode()
+        fcnt = sender.next_fcnt
+        phy = sender.seal(fragment, fport=config.fport)
+        own.next_n += not own.plain_n
+        own.plain_n = 0
+        own.sent += 1
+        own.airtime += config.frame_seconds
+        return Multicast(
+            group=config.name,
+            time=own.next_time,
+            fcnt=fcnt,
+            fport=config.fport,
+            payload=fragment,
+            phy=phy,
+        )
+
+    def end_pass(self) -> None:
+        """Send nothing more of the present pass."""
+        self.record.until_n, self.record.plain_n = self.record.next_n - 1, 0
+
+    def skip_to(self, n: int) -> None:
+        """Go on behind number *n*, which was the last one handed out; the pass is over."""
+        self.record.next_n = min(max(self.record.next_n, n + 1), MAX_N + 1)
+        self.end_pass()

@@ -1,0 +1,307 @@
+"""What a campaign remembers: a record for each device and each group, and one for itself.
+
+A record is a few plain values and becomes one JSON list in the store.  A device goes through
+stages; most have one request that is repeated until its answer comes::
+
+    NEGOTIATE -> GROUP -> DELETE (v1) -> FRAGMENTATION -> READY -> SESSION -> LISTENING -> STATUS
+                                              unicast: UNICAST ----------------------------^  |
+          READY (another round) or UNICAST (repair) <-- missing --------------------------- --+
+    STATUS -- nothing missing --> IMAGE -> REBOOT -> CONFIRM -> CLEANUP -> DONE
+    any -- refused, silent, given up --> CLEANUP -> FAILED
+
+A device advances on its own; only the windows are common to a group.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from ..errors import FieldError, require_int
+from ..wire import JSON
+
+__all__ = ["CampaignPhase", "DeviceRecord", "GroupPhase", "GroupRecord", "Outcome", "Stage"]
+
+
+class Stage(enum.Enum):
+    """Where one device stands."""
+
+    NEGOTIATE = "negotiate"
+    GROUP = "group"
+    DELETE = "delete"
+    FRAGMENTATION = "fragmentation"
+    READY = "ready"
+    SESSION = "session"
+    LISTENING = "listening"
+    UNICAST = "unicast"
+    STATUS = "status"
+    IMAGE = "image"
+    REBOOT = "reboot"
+    CONFIRM = "confirm"
+    CLEANUP = "cleanup"
+    DONE = "done"
+    FAILED = "failed"
+
+
+def _after(*stages: Stage) -> frozenset[Stage]:
+    """Return these stages and the two that follow on a refusal, a cancelling or a removal."""
+    return frozenset({*stages, Stage.CLEANUP, Stage.FAILED})
+
+
+TRANSITIONS: Final[Mapping[Stage, frozenset[Stage]]] = MappingProxyType(
+    {
+        Stage.NEGOTIATE: frozenset(
+            {Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.FAILED},
+        ),
+        Stage.GROUP: _after(Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.STATUS),
+        Stage.DELETE: _after(Stage.FRAGMENTATION),
+        Stage.FRAGMENTATION: _after(Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST),
+        Stage.READY: _after(Stage.SESSION, Stage.UNICAST, Stage.STATUS, Stage.IMAGE),
+        Stage.SESSION: _after(
+            Stage.GROUP, Stage.READY, Stage.SESSION, Stage.LISTENING, Stage.IMAGE
+        ),
+        Stage.LISTENING: _after(Stage.READY, Stage.STATUS, Stage.IMAGE),
+        Stage.UNICAST: _after(Stage.STATUS, Stage.IMAGE),
+        Stage.STATUS: _after(
+            Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST, Stage.IMAGE
+        ),
+        Stage.IMAGE: _after(Stage.REBOOT),
+        Stage.REBOOT: _after(Stage.CONFIRM),
+        Stage.CONFIRM: _after(),
+        Stage.CLEANUP: frozenset({Stage.DONE, Stage.FAILED}),
+        Stage.DONE: frozenset(),
+        Stage.FAILED: frozenset(),
+    }
+)
+"""Where each stage can lead; to itself where a refusal is answered with another number."""
+
+
+class Outcome(enum.Enum):
+    """How the update ended for a device, or how far it has come; the steps are kept apart."""
+
+    PENDING = "pending"
+    TRANSPORTED = "transport complete"
+    """All fragments are there, the device says; version 1 says no more."""
+    LIKELY = "transport likely complete"
+    """Enough was sent, but this device's answers cannot tell (MISSING_NEVER_FALLS)."""
+    VERIFIED = "integrity ok"
+    """The device's MIC over the block fits (version 2)."""
+    IMAGE_VALID = "signature ok"
+    """The device calls the image valid (TS006)."""
+    CONFIRMED = "installed and confirmed"
+    NO_ANSWER = "no answer"
+    NOT_SUPPORTED = "package not supported"
+    NO_GROUP = "no multicast group for its parity variant"
+    REFUSED = "refused"
+    NOT_ENOUGH_MEMORY = "not enough memory"
+    WRONG_DESCRIPTOR = "wrong descriptor"
+    FRAG_ALGO_UNSUPPORTED = "FragAlgo unsupported"
+    FRAG_INDEX_UNSUPPORTED = "FragIndex unsupported"
+    SESSION_CNT_REPLAY = "SessionCnt replay"
+    MISSING_FRAGMENTS = "fragments missing"
+    MEMORY_ERROR = "memory error"
+    MIC_ERROR = "MIC error"
+    BAD_IMAGE = "image corrupt or signature wrong"
+    WRONG_HARDWARE = "image for other hardware"
+    NOT_UPDATED = "old firmware after the reboot"
+    CANCELLED = "cancelled"
+
+    @property
+    def success(self) -> bool:
+        """Whether the block is known to have arrived, or more."""
+        return self in (
+            Outcome.TRANSPORTED,
+            Outcome.VERIFIED,
+            Outcome.IMAGE_VALID,
+            Outcome.CONFIRMED,
+        )
+
+
+def _row(record: Any) -> list[JSON]:
+    """Return the fields of a record as JSON, enumerations by value."""
+    values = _reader(type(record))(record)
+    return [value.value if isinstance(value, enum.Enum) else value for value in values]
+
+
+@functools.cache
+def _reader(cls: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what takes the fields of such a record; a campaign does it several times an uplink."""
+    return operator.attrgetter(*(field.name for field in dataclasses.fields(cls)))
+
+
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "float": (int, float),
+    "int": (int,),
+    "str": (str,),
+}
+
+
+def _fits(annotation: str, value: JSON) -> bool:
+    """Whether a stored value may stand in a field that is annotated like that."""
+    plain, _, none = annotation.partition(" | ")
+    if value is None:
+        return bool(none)
+    return isinstance(value, _PLAIN[plain]) and isinstance(value, bool) is (plain == "bool")
+
+
+def _fill(cls: type[Any], row: JSON, enums: dict[str, type[enum.Enum]]) -> Any:
+    """Undo :func:`_row`; raises FieldError when the row is not one."""
+    fields = dataclasses.fields(cls)
+    if not isinstance(row, list) or len(row) != len(fields):
+        raise FieldError(cls.__name__, "row", row, f"{len(fields)} values")
+    values: dict[str, Any] = {}
+    for field, value in zip(fields, row, strict=True):
+        kind = enums.get(field.name)
+        if kind is None:
+            if not _fits(str(field.type), value):
+                raise FieldError(cls.__name__, field.name, value, str(field.type))
+            values[field.name] = value
+            continue
+        try:
+            values[field.name] = kind(value)
+        except ValueError:
+            raise FieldError(cls.__name__, field.name, value, f"a {kind.__name__}") from None
+    return cls(**values)
+
+
+@dataclasses.dataclass(slots=True)
+class DeviceRecord:
+    """What is known of one device.  Times are GPS seconds."""
+
+    stage: Stage = Stage.NEGOTIATE
+    outcome: Outcome = Outcome.PENDING
+    detail: str = ""
+    attempts: int = 0
+    """How often the request of this stage was sent."""
+    due: float | None = None
+    """When it is sent (again), or the stage is given up."""
+    frag_version: int | None = None
+    mc_version: int | None = None
+    group: str | None = None
+    frag_index: int = 0
+    mc_group_id: int = 0
+    tries: int = 0
+    """Other values tried after a refusal, since it last got further."""
+    restarts: int = 0
+    """How often it had to be set up, or its clock set, again."""
+    session_cnt: int = 0
+    """SessionCnt of the present set-up, or of the next one as long as none was sent."""
+    cnt_used: bool = False
+    """A fragment may have reached the device since the set-up: the counter is used up."""
+    told: int = 0
+    """Number of the last window it was told of; for unicast, repair rounds so far."""
+    silent: int = 0
+    """Status requests in a row that brought no answer at all."""
+    missing: int | None = None
+    received: int | None = None
+    unicast_n: int = 0
+    """Last fragment number sent by unicast."""
+    unicast_left: int = 0
+    """Fragments still to be sent by unicast."""
+    plain_n: int = 0
+    """A plain fragment to be sent by unicast before these, 0 for none."""
+    sent: int = 0
+    """Fragments sent to where the device listens."""
+    cleaned: int = 0
+    """Answers to the clean-up that came, as bits."""
+    reboot_eta: float | None = None
+
+    def to_json(self) -> JSON:
+        """Return one JSON list."""
+        return _row(self)
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Self:
+        """Undo :meth:`to_json`.
+
+        Raises:
+            FieldError: *row* is not such a list.
+        """
+        record: Self = _fill(cls, row, {"stage": Stage, "outcome": Outcome})
+        for field in ("frag_index", "mc_group_id"):
+            require_int("DeviceRecord", field, getattr(record, field), 0, 3)
+        return record
+
+
+class GroupPhase(enum.Enum):
+    """Where one group stands."""
+
+    GATHER = "gather"
+    """Waiting for members to be set up."""
+    ANNOUNCE = "announce"
+    """Telling members when the next window starts."""
+    SEND = "send"
+    """In the window."""
+    POLL = "poll"
+    """Asking members what is missing."""
+    REST = "rest"
+    """Nothing to send."""
+
+
+GROUP_TRANSITIONS: Final[Mapping[GroupPhase, frozenset[GroupPhase]]] = MappingProxyType(
+    {
+        GroupPhase.GATHER: frozenset({GroupPhase.ANNOUNCE, GroupPhase.POLL, GroupPhase.REST}),
+        GroupPhase.ANNOUNCE: frozenset({GroupPhase.ANNOUNCE, GroupPhase.SEND, GroupPhase.REST}),
+        GroupPhase.SEND: frozenset({GroupPhase.ANNOUNCE, GroupPhase.POLL}),
+        GroupPhase.POLL: frozenset({GroupPhase.ANNOUNCE, GroupPhase.POLL, GroupPhase.REST}),
+        GroupPhase.REST: frozenset({GroupPhase.GATHER}),
+    }
+)
+"""Where each phase of a group can lead."""
+
+
+@dataclasses.dataclass(slots=True)
+class GroupRecord:
+    """What is known of one group.  Times are GPS seconds."""
+
+    phase: GroupPhase = GroupPhase.GATHER
+    since: float = 0.0
+    next_fcnt: int = 0
+    """Counters below it may have been used."""
+    next_n: int = 1
+    """Fragment numbers below it may have been sent."""
+    until_n: int = 0
+    """Last fragment number of the present pass."""
+    sent: int = 0
+    """Frames sent in the present window."""
+    window: int = 0
+    """Windows announced so far."""
+    rounds: int = 0
+    """Repair rounds so far."""
+    start: float = 0.0
+    end: float = 0.0
+    plain_n: int = 0
+    """A plain fragment to be sent before the coded ones of a repair, 0 for none."""
+    next_time: float = 0.0
+    """When the next frame of the window is due."""
+    airtime: float = 0.0
+
+    def to_json(self) -> JSON:
+        """Return one JSON list."""
+        return _row(self)
+
+    @classmethod
+    def from_json(cls, row: JSON) -> Self:
+        """Undo :meth:`to_json`.
+
+        Raises:
+            FieldError: *row* is not such a list.
+        """
+        record: Self = _fill(cls, row, {"phase": GroupPhase})
+        return record
+
+
+class CampaignPhase(enum.Enum):
+    """Where the campaign stands."""
+
+    NEW = "new"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    ENDED = "ended"

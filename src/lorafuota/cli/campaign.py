@@ -1,0 +1,275 @@
+"""``lorafuota campaign``: a campaign that is kept in a file, for the simulated fleet.
+
+Two files: STORE is the campaign's journal, as a network server would keep it, and STORE.air is
+what the simulated fleet needs to come back (:mod:`lorafuota.simulate.airlog`).  The journal holds
+the scenario too, so that only the first ``run`` is told about it.  Looking (status, report) works
+on copies, and so while another process runs the campaign.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import math
+import pathlib
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ..campaign import FileStore, FuotaCampaign
+from ..campaign.report import CampaignReport
+from ..campaign.state import CampaignPhase
+from ..errors import StateError
+from ..fec import kernels
+from ..simulate import START, Scenario, Simulation
+from ..simulate.airlog import AirLog
+from ..simulate.plan import Plan
+from ..simulate.simulation import SCENARIO
+from ..wire import JSON
+from .arguments import InputError, Parser, Status, Subparsers, subcommand
+from .output import strong, table, write_json
+from .progress import progress
+from .scenario import add_scenario, given, read_image, scenario_of
+from .simulate import count, duration, print_report, work
+
+__all__ = ["add"]
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the subcommand and its verbs."""
+    parser = subcommand(
+        subparsers,
+        "campaign",
+        _run,
+        summary="run a campaign that survives crashes, against a simulated fleet",
+        description=(
+            "Run, watch and steer a campaign that is kept in a journal. The fleet is simulated;\n"
+            "everything else is what a network server does. A process that is killed loses\n"
+            "nothing: run again, and the campaign goes on."
+        ),
+        example=(
+            "lorafuota campaign run update.journal firmware.bin --devices 20 --loss 0.2\n"
+            "lorafuota campaign status update.journal"
+        ),
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
+    run = _verb(verbs, "run", _run, "begin a campaign, or go on with one")
+    run.add_argument(
+        "image", nargs="?", type=pathlib.Path, metavar="IMAGE", help="the firmware file, to begin"
+    )
+    run.add_argument(
+        "--until", type=_span, metavar="TIME", help="stop at this virtual time: 90s, 30m, 6h, 2d"
+    )
+    run.add_argument("--steps", type=int, metavar="N", help="stop after so many events")
+    add_scenario(run)
+    _verb(verbs, "status", _status, "show how the campaign stands")
+    _verb(verbs, "pause", _pause, "send nothing more, until resume")
+    _verb(verbs, "resume", _resume, "let a paused campaign go on with the next run")
+    _verb(verbs, "cancel", _cancel, "give up; the next run has devices clean up")
+    report = _verb(verbs, "report", _report, "show what became of every device")
+    for one in (run, report):
+        one.add_argument("--all", action="store_true", help="show every device, not the worst 20")
+
+
+def _verb(
+    verbs: Subparsers, name: str, run: Callable[[argparse.Namespace], int], summary: str
+) -> Parser:
+    parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.add_argument("store", type=pathlib.Path, metavar="STORE", help="the journal")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+    return parser
+
+
+# The verbs
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.steps is not None and args.steps < 0:
+        raise InputError(f"--steps {args.steps}: expected 0 or more")
+    if args.image is None:
+        _must_exist(args.store)
+    else:
+        read_image(args.image)  # before a journal is begun for it
+    with FileStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
+        scenario, image = _stored_or_new(args, store)
+        simulation = Simulation(scenario, store=store, air=air)
+        if simulation.campaign.phase is CampaignPhase.PAUSED:
+            raise InputError(f"the campaign is paused: lorafuota campaign resume {args.store}")
+        stopped = _go(simulation, args)
+        simulation.stop()
+        report = simulation.report()
+    if args.json:
+        write_json({"image": image, "kernels": kernels.NAME, **report.to_json()})
+    elif stopped:
+        _print_status(simulation.campaign.report(), simulation.now - START)
+    else:
+        print_report(report, image, every=args.all)
+    return Status.GOOD if stopped or report.success else Status.NO
+
+
+def _go(simulation: Simulation, args: argparse.Namespace) -> bool:
+    """Run as far as wanted; return whether there is more to do."""
+    until = math.inf if args.until is None else START + args.until
+    left = math.inf if args.steps is None else args.steps
+    with progress("fragments", work(simulation), quiet=args.json) as bar:
+        while left > 0:
+            upcoming = simulation.next_time
+            if upcoming is None or upcoming > until or not simulation.step():
+                break
+            left -= 1
+            bar.advance(simulation.fleet.frames - bar.done)
+    return not simulation.ended
+
+
+def _status(args: argparse.Namespace) -> int:
+    with _copies(args.store) as path, FileStore(path, sync=False) as store:
+        scenario, image = _stored(store, args.store)
+        plan, saved = Plan(scenario), store.load()
+        saved.pop(SCENARIO)
+        with AirLog(_air(path)) as air:
+            elapsed = max((entry.now for entry in air.entries), default=float(START)) - START
+        members = {at for at in range(scenario.devices) if f"device/{plan.dev_eui(at)}" in saved}
+        campaign = FuotaCampaign(plan.config(members), saved=saved if "campaign" in saved else None)
+        report = campaign.report()
+    if args.json:
+        write_json({"image": image, "virtual_seconds": elapsed, **report.to_json()})
+    else:
+        _print_status(report, elapsed)
+    return Status.GOOD
+
+
+def _report(args: argparse.Namespace) -> int:
+    with (
+        _copies(args.store) as path,
+        FileStore(path, sync=False) as store,
+        AirLog(_air(path)) as air,
+    ):
+        scenario, image = _stored(store, args.store)
+        report = Simulation(scenario, store=store, air=air).report()
+    if args.json:
+        write_json({"image": image, "kernels": kernels.NAME, **report.to_json()})
+    else:
+        print_report(report, image, every=args.all)
+    return Status.GOOD if report.success else Status.NO
+
+
+def _pause(args: argparse.Namespace) -> int:
+    return _steer(args, Simulation.pause)
+
+
+def _resume(args: argparse.Namespace) -> int:
+    return _steer(args, Simulation.resume)
+
+
+def _cancel(args: argparse.Namespace) -> int:
+    return _steer(args, Simulation.cancel)
+
+
+def _steer(args: argparse.Namespace, wish: Callable[[Simulation], None]) -> int:
+    _must_exist(args.store)
+    with FileStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
+        scenario, image = _stored(store, args.store)
+        simulation = Simulation(scenario, store=store, air=air)
+        try:
+            wish(simulation)
+        except StateError as error:
+            raise InputError(f"{args.verb}: {error}") from error
+        simulation.stop()
+        report = simulation.campaign.report()
+    elapsed = simulation.now - START
+    if args.json:
+        write_json({"image": image, "virtual_seconds": elapsed, **report.to_json()})
+    else:
+        _print_status(report, elapsed)
+    return Status.GOOD
+
+
+# The files
+
+
+def _air(store: pathlib.Path) -> pathlib.Path:
+    return store.with_name(f"{store.name}.air")
+
+
+def _must_exist(store: pathlib.Path) -> None:
+    if not store.exists():
+        raise InputError(f"there is no campaign in {store}: begin with IMAGE")
+
+
+@contextlib.contextmanager
+def _copies(store: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Copy both files, the log first: the journal may be ahead of it, as after a crash."""
+    _must_exist(store)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / store.name
+        if _air(store).exists():
+            shutil.copyfile(_air(store), _air(copy))
+        shutil.copyfile(store, copy)
+        yield copy
+
+
+def _stored_or_new(args: argparse.Namespace, store: FileStore) -> tuple[Scenario, str]:
+    """Return the scenario of the journal, or put the one of the options into it."""
+    if SCENARIO not in store.load():
+        if args.image is None:
+            raise InputError(f"there is no campaign in {args.store}: begin with IMAGE")
+        image = read_image(args.image)
+        scenario = scenario_of(args, image)
+        Plan(scenario)  # refuses what makes no sense before anything is written
+        path = str(args.image.resolve())
+        digest = hashlib.sha256(image).hexdigest()
+        store.commit({SCENARIO: [scenario.to_json(), path, digest]})
+        return scenario, path
+    if given(args):
+        raise InputError(f"{args.store} has its scenario already: give --until and --steps only")
+    return _stored(store, args.store, args.image)
+
+
+def _stored(
+    store: FileStore, path: pathlib.Path, image: pathlib.Path | None = None
+) -> tuple[Scenario, str]:
+    entry: JSON = store.load().get(SCENARIO)
+    match entry:
+        case [fields, str(name), str(digest)]:
+            octets = read_image(pathlib.Path(name) if image is None else image)
+            if hashlib.sha256(octets).hexdigest() != digest:
+                raise InputError(f"{image or name} is not the image the campaign began with")
+            return Scenario.from_json(fields, image=octets), name
+        case _:
+            raise InputError(f"{path} is not the journal of a simulated campaign")
+
+
+def _span(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected 90s, 30m, 6h or 2d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _print_status(report: CampaignReport, elapsed: float) -> None:
+    ended = sum(one.stage.value in ("done", "failed") for one in report.devices)
+    total = count(len(report.devices), "device")
+    phase = strong(report.phase.value)
+    print(f"{phase}, {duration(elapsed)} after its start; {ended} of {total} ended")
+    groups = [
+        (
+            name,
+            str(sum(one.group == name for one in report.devices)),
+            str(report.fragments_sent[name]),
+            str(rounds),
+        )
+        for name, rounds in report.rounds.items()
+    ]
+    if groups:
+        head = ("group", "devices", "highest N sent", "repair rounds")
+        print(f"\n{table(head, groups, right=(1, 2, 3))}")
+    tally = Counter((one.stage.value, one.outcome.value) for one in report.devices)
+    stages = [(stage, outcome, str(number)) for (stage, outcome), number in tally.most_common()]
+    print(f"\n{table(('stage', 'outcome', 'devices'), stages, right=(2,))}")
