@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -124,14 +123,8 @@ class Outcome(enum.Enum):
 
 def _row(record: Any) -> list[JSON]:
     """Return the fields of a record as JSON, enumerations by value."""
-    values = _reader(type(record))(record)
+    values = _READERS[type(record)](record)
     return [value.value if isinstance(value, enum.Enum) else value for value in values]
-
-
-@functools.cache
-def _reader(cls: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what takes the fields of such a record; a campaign does it several times an uplink."""
-    return operator.attrgetter(*(field.name for field in dataclasses.fields(cls)))
 
 
 _PLAIN: dict[str, tuple[type, ...]] = {
@@ -295,6 +288,13 @@ class GroupRecord:
         """
         record: Self = _fill(cls, row, {"phase": GroupPhase})
         return record
+
+
+_READERS = {
+    cls: operator.attrgetter(*(field.name for field in dataclasses.fields(cls)))
+    for cls in (DeviceRecord, GroupRecord)
+}
+"""Take all fields of a record at once; a campaign does that several times an uplink."""
 
 
 class CampaignPhase(enum.Enum):

@@ -65,8 +65,7 @@ def kind(name: str) -> Kind:
         quirks |= StatusQuirk.MISSING_ONE_WHEN_COMPLETE
     if frag.status_as_v1:
         quirks |= StatusQuirk.VERSION_1_LAYOUT
-    if frag.sticky_memory_error:
-        quirks |= StatusQuirk.STICKY_MEMORY_ERROR
+    # STICKY_MEMORY_ERROR is about an earlier session, and devices here have had none
     if profile.firmware is not None and profile.firmware.ignores_versions:
         quirks |= StatusQuirk.NEXT_VERSION_ZERO
     return Kind(slug, profile, profile.frag_limits, quirks)

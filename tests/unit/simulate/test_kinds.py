@@ -20,7 +20,6 @@ def test_habits_of_stacks_are_told_to_the_campaign() -> None:
     assert StatusQuirk.MISSING_ONE_WHEN_COMPLETE in kind("LoRa Basics Modem 4.8").quirks
     assert StatusQuirk.VERSION_1_LAYOUT in kind("ST middleware v2").quirks
     assert StatusQuirk.NEXT_VERSION_ZERO in kind("ST middleware v2").quirks
-    assert StatusQuirk.STICKY_MEMORY_ERROR in kind("LoRaMac-node").quirks
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
