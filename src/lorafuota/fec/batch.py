@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from struct import iter_unpack
+from typing import cast
 
 from bitarray import bitarray
 
@@ -58,7 +59,8 @@ def decode(
     require_int("decode", "max_checks", max_checks, 0, MAX_N)
     require_variant("decode", variant)
     waiting = list(fragments)
-    block = _decode_quickly(waiting, nb_frag, frag_size, variant, max_checks)
+    at_once = getattr(kernels.ACTIVE, "decode", _in_steps)
+    block = cast(bytes | None, at_once(waiting, nb_frag, frag_size, variant.code, max_checks))
     if block is not None:
         return block
     decoder = FragDecoder(nb_frag=nb_frag, frag_size=frag_size, variant=variant)
@@ -66,14 +68,10 @@ def decode(
     return decoder.block()
 
 
-def _decode_quickly(
-    waiting: list[tuple[int, bytes]],
-    nb_frag: int,
-    frag_size: int,
-    variant: ParityVariant,
-    max_checks: int,
+def _in_steps(
+    waiting: list[tuple[int, bytes]], nb_frag: int, frag_size: int, variant: int, max_checks: int, /
 ) -> bytes | None:
-    """Return the block if the fragments are as usual, suffice, and do not contradict each other."""
+    """Return what ``decode`` of a set of kernels does, for a set that does not have it."""
     block, received = bytearray(nb_frag * frag_size), bitarray(nb_frag, endian="little")
     taken = kernels.take(block, received, frag_size, nb_frag, waiting, 0)
     lost = nb_frag - taken
@@ -86,7 +84,7 @@ def _decode_quickly(
         return None
     if len(numbers) < lost or not _usual(numbers, parts, nb_frag, frag_size):
         return None
-    lines = packed_lines(numbers, nb_frag, variant.code)
+    lines = packed_lines(numbers, nb_frag, variant)
     if lost:
         missing = (~received).tobytes()
         basis = bytearray(kernels.basis_octets(lost))

@@ -3,7 +3,9 @@
 The hot work of the code is five functions over numbers and buffers.  They exist up to three times
 under one signature: ``_reference`` (as plain as the standard; the definition), ``_pure`` (fast
 Python) and ``_speedups`` (C).  Everything above them is written once and keeps its state in plain
-buffers, so a session begun under one set goes on under another.
+buffers, so a session begun under one set goes on under another.  What a set may do in one call
+instead of many, ``take`` and ``decode``, is defined in ``_reference``, too; one that does not have
+it is helped out.
 
 Two environment variables choose when this module is first imported.  ``LORAFUOTA_KERNELS``:
 
