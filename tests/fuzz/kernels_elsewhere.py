@@ -84,8 +84,9 @@ def _decoding(it: Session) -> Iterator[bytes]:
     numbers, parts = [n for n, _ in coded], [part for _, part in coded]
     possible = all(m < n <= 16383 for n in numbers) and len(set(numbers)) == len(numbers)
     if possible and all(len(part) == size for part in parts):
-        buffers = [block, (~received).tobytes(), b"".join(parts)]
-        yield record(5, [size, m, it.variant, *numbers], buffers, _reference.decode(*it) or b"")
+        expected, _, needed = _reference.decode(*it) or (b"", b"", taken - 1)
+        buffers = [bytes(block), (~received).tobytes(), b"".join(parts)]
+        yield record(5, [size, m, it.variant, needed - taken + 1, *numbers], buffers, expected)
 
 
 def _pairs(octets: bytes) -> Iterator[tuple[int, int]]:

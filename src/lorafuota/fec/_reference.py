@@ -214,10 +214,13 @@ def decode(
     variant: int,
     max_checks: int,
     /,
-) -> bytes | None:
+) -> tuple[bytes, bytes, int] | None:
     """Return the block that plain fragments and, after them, coded ones make, each there once.
 
-    It is None if it takes a decoder to say what is wrong with them: they do not suffice, or
+    With it come a map of all fragments looked at (bit N - 1 for fragment N, of 16383) and how many
+    of them, from the first on, it takes.
+
+    The result is None if it takes a decoder to say what is wrong with them: they do not suffice, or
     disagree, or are not as they should be.
     """
     block, received = bytearray(nb_frag * frag_size), bitarray(nb_frag, endian="little")
@@ -241,4 +244,9 @@ def decode(
     for i, place in enumerate((~received).search(1)):
         part = found[i * frag_size : (i + 1) * frag_size]
         block[place * frag_size : (place + 1) * frag_size] = part
-    return bytes(block) if product(block, frag_size, nb_frag, drawn) == payloads else None
+    if product(block, frag_size, nb_frag, drawn) != payloads:
+        return None
+    raised = rank_add(bytearray(basis_octets(nb_frag - taken)), missing, nb_frag, drawn)
+    heard = received + bitarray(_MAX_N - nb_frag, endian="little")
+    heard[[n - 1 for n in coded]] = 1
+    return bytes(block), heard.tobytes(), taken + raised.rfind(1) + 1

@@ -417,7 +417,7 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
         PyErr_SetString(PyExc_TypeError, "fragments must be a list");
         return NULL;
     }
-    uint8_t map[(MAX_N + 7) / 8] = {0}, *block; /* what arrived, then what of it is missing */
+    uint8_t heard[(MAX_N + 7) / 8] = {0}, missing[sizeof heard], *block;
     const uint8_t *payload;
     PyObject *fragments = args[0], *bytes = result(nb_frag, frag_size, &block);
     if (!bytes)
@@ -425,7 +425,7 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
     Py_ssize_t given = PyList_Size(fragments), i = 0;
     for (; i < given; i++) {
         if (!is_fragment(PyList_GetItem(fragments, i), 1, nb_frag, frag_size, &n, &payload) ||
-            mark(map, n))
+            mark(heard, n))
             break;
         memcpy(block + (n - 1) * frag_size, payload, frag_size);
     }
@@ -433,8 +433,6 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
     size_t count = (size_t)(given - i), most = lost + max_checks;
     if (count > most)
         count = most;
-    if (lost == 0 && count == 0)
-        return bytes;
     scratch memory = {0};
     size_t numbers_at = reserve(&memory, count, sizeof(uint16_t));
     size_t payloads_at = reserve(&memory, count, frag_size);
@@ -445,7 +443,7 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
     uint8_t *payloads = memory.start + payloads_at;
     for (size_t k = 0; k < count && status > 0; k++) {
         PyObject *item = PyList_GetItem(fragments, i + (Py_ssize_t)k);
-        status = is_fragment(item, nb_frag + 1, MAX_N, frag_size, &n, &payload) && !mark(map, n);
+        status = is_fragment(item, nb_frag + 1, MAX_N, frag_size, &n, &payload) && !mark(heard, n);
         if (status) {
             numbers[k] = (uint16_t)n;
             memcpy(payloads + k * frag_size, payload, frag_size);
@@ -453,17 +451,19 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
     }
     if (status > 0) {
         for (size_t at = 0; 8 * at < nb_frag; at++)
-            map[at] = (uint8_t)~map[at];
+            missing[at] = (uint8_t)~heard[at];
         if (nb_frag % 8)
-            map[nb_frag / 8] &= (uint8_t)((1u << nb_frag % 8) - 1);
+            missing[nb_frag / 8] &= (uint8_t)((1u << nb_frag % 8) - 1);
         Py_BEGIN_ALLOW_THREADS
-        status = self->kernels->decode(block, map, frag_size, nb_frag, numbers, count, (int)variant,
+        status = self->kernels->decode(block, missing, frag_size, nb_frag, numbers, count, (int)variant,
                                        payloads, self->fast_extract);
         Py_END_ALLOW_THREADS
     }
     release(&memory);
-    if (status > 0)
-        return bytes;
+    if (status > 0) {
+        PyObject *map = PyBytes_FromStringAndSize((const char *)heard, sizeof heard);
+        return Py_BuildValue("(NNn)", bytes, map, i + status - 1);
+    }
     Py_DECREF(bytes);
     if (status < 0)
         return PyErr_NoMemory();

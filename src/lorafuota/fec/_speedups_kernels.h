@@ -888,11 +888,10 @@ static TARGET int NAME(rank_add)(uint8_t *basis, const uint8_t *missing, size_t 
    Lines come as octets or are drawn here, one after the other, so that those of a large block need
    not all be there at once. */
 
-/* Write the missing fragments in order.  Return the rank, or -1; `spare_left` tells whether
-   anything is left of rows that are not needed: then the payloads contradict each other. */
+/* Write the missing fragments in order; return the rank, or -1. */
 static TARGET int NAME(eliminate_missing)(uint8_t *out, const uint8_t *block,
                                           const uint8_t *missing, size_t frag_size, size_t nb_frag,
-                                          const equations *e, int fast_extract, int *spare_left)
+                                          const equations *e, int fast_extract, verdict *v)
 {
     size_t size = (nb_frag + 7) / 8, lost = count_ones(missing, size), count = e->count;
     size_t head = (lost + 511) / 512, tail = (frag_size + 63) / 64;
@@ -966,16 +965,17 @@ static TARGET int NAME(eliminate_missing)(uint8_t *out, const uint8_t *block,
     }
     NAME(product_into)(fragments, count, &f, m.indices, m.tables);
     size_t rank = NAME(eliminate)(&m, lost);
-    *spare_left = 0;
+    *v = (verdict){0, 0};
     for (size_t i = 0; i < count && rank == lost; i++) {
         uint8_t spare[255];
         if (m.place[i] & PIVOT) {
             take_row(out + (m.place[i] & ~PIVOT) * frag_size, fragments + 64 * i, count, frag_size);
+            v->needed = i + 1;
             continue;
         }
         take_row(spare, fragments + 64 * i, count, frag_size);
         for (size_t k = 0; k < frag_size; k++)
-            *spare_left |= spare[k];
+            v->contradiction |= spare[k];
     }
     release(&memory);
     return (int)rank;
@@ -986,13 +986,13 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
                               const uint8_t *payloads, int fast_extract)
 {
     equations e = {lines, NULL, 0, payloads, count};
-    int ignored;
+    verdict ignored;
     return NAME(eliminate_missing)(out, block, missing, frag_size, nb_frag, &e, fast_extract,
                                    &ignored);
 }
 
 /* A block, in which plain fragments are in place and the others are anything, from coded ones with
-   these numbers: 1 if they suffice and agree, 0 if not. */
+   these numbers.  Return 0 if they do not suffice or do not agree, else one more than are needed. */
 static TARGET int NAME(decode)(uint8_t *block, const uint8_t *missing, size_t frag_size,
                                size_t nb_frag, const uint16_t *numbers, size_t count, int variant,
                                const uint8_t *payloads, int fast_extract)
@@ -1010,9 +1010,9 @@ static TARGET int NAME(decode)(uint8_t *block, const uint8_t *missing, size_t fr
             memset(block + c * frag_size, 0, frag_size);
     }
     equations e = {NULL, numbers, variant, payloads, count};
-    int spare_left;
+    verdict v;
     int rank = NAME(eliminate_missing)(found, block, missing, frag_size, nb_frag, &e, fast_extract,
-                                       &spare_left);
+                                       &v);
     for (size_t c = 0; c < nb_frag && rank == (int)lost; c++) {
         if (missing[c / 8] >> (c % 8) & 1) {
             memcpy(block + c * frag_size, found, frag_size);
@@ -1020,7 +1020,7 @@ static TARGET int NAME(decode)(uint8_t *block, const uint8_t *missing, size_t fr
         }
     }
     release(&memory);
-    return rank < 0 ? -1 : rank == (int)lost && !spare_left;
+    return rank < 0 ? -1 : rank < (int)lost || v.contradiction ? 0 : (int)v.needed + 1;
 }
 
 /* 8. Fleets.

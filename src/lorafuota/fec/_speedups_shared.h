@@ -325,7 +325,15 @@ typedef struct {
     size_t count;
 } equations;
 
-/* What an instruction set offers.  Results: 0 or a rank; for `decode` 1 if there is a block; -1 no memory; -2 the basis is none. */
+/* What else a solution tells: how many of them it takes, and whether the payloads of others
+   contradict it. */
+
+typedef struct {
+    size_t needed;
+    int contradiction;
+} verdict;
+
+/* What an instruction set offers.  Results: 0 or a rank; `decode` has its own; -1 no memory; -2 the basis is none. */
 
 typedef struct {
     int (*lines)(uint8_t *out, const uint16_t *numbers, size_t count, size_t nb_frag, int variant);

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from struct import iter_unpack
-from typing import cast
 
 from bitarray import bitarray
 
@@ -59,8 +58,12 @@ def decode(
     require_int("decode", "max_checks", max_checks, 0, MAX_N)
     require_variant("decode", variant)
     waiting = list(fragments)
-    at_once = getattr(kernels.ACTIVE, "decode", _in_steps)
-    block = cast(bytes | None, at_once(waiting, nb_frag, frag_size, variant.code, max_checks))
+    arguments = waiting, nb_frag, frag_size, variant.code, max_checks
+    if kernels.decodes_at_once():
+        found = kernels.decode(*arguments)
+        block = found[0] if found else None
+    else:
+        block = _in_steps(*arguments)
     if block is not None:
         return block
     decoder = FragDecoder(nb_frag=nb_frag, frag_size=frag_size, variant=variant)
@@ -69,9 +72,9 @@ def decode(
 
 
 def _in_steps(
-    waiting: list[tuple[int, bytes]], nb_frag: int, frag_size: int, variant: int, max_checks: int, /
+    waiting: list[tuple[int, bytes]], nb_frag: int, frag_size: int, variant: int, max_checks: int
 ) -> bytes | None:
-    """Return what ``decode`` of a set of kernels does, for a set that does not have it."""
+    """Return the block that ``decode`` of a set of kernels finds, for sets that do not have it."""
     block, received = bytearray(nb_frag * frag_size), bitarray(nb_frag, endian="little")
     taken = kernels.take(block, received, frag_size, nb_frag, waiting, 0)
     lost = nb_frag - taken
