@@ -439,8 +439,8 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
     int status = count >= lost && count <= MAX_N - nb_frag; /* or some are missing, some repeated */
     if (status && allocate(&memory) < 0)
         status = -1;
-    uint16_t *numbers = (uint16_t *)(memory.start + numbers_at);
-    uint8_t *payloads = memory.start + payloads_at;
+    uint16_t *numbers = status > 0 ? (uint16_t *)(memory.start + numbers_at) : NULL;
+    uint8_t *payloads = status > 0 ? memory.start + payloads_at : NULL;
     for (size_t k = 0; k < count && status > 0; k++) {
         PyObject *item = PyList_GetItem(fragments, i + (Py_ssize_t)k);
         status = is_fragment(item, nb_frag + 1, MAX_N, frag_size, &n, &payload) && !mark(heard, n);
@@ -455,8 +455,8 @@ static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_s
         if (nb_frag % 8)
             missing[nb_frag / 8] &= (uint8_t)((1u << nb_frag % 8) - 1);
         Py_BEGIN_ALLOW_THREADS
-        status = self->kernels->decode(block, missing, frag_size, nb_frag, numbers, count, (int)variant,
-                                       payloads, self->fast_extract);
+        status = self->kernels->decode(block, missing, frag_size, nb_frag, numbers, count,
+                                       (int)variant, payloads, self->fast_extract);
         Py_END_ALLOW_THREADS
     }
     release(&memory);

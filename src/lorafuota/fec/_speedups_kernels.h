@@ -992,7 +992,7 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
 }
 
 /* A block, in which plain fragments are in place and the others are anything, from coded ones with
-   these numbers.  Return 0 if they do not suffice or do not agree, else one more than are needed. */
+   these numbers.  Return 0 if they do not suffice or do not agree, else one more than it takes. */
 static TARGET int NAME(decode)(uint8_t *block, const uint8_t *missing, size_t frag_size,
                                size_t nb_frag, const uint16_t *numbers, size_t count, int variant,
                                const uint8_t *payloads, int fast_extract)

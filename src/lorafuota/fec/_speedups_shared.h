@@ -333,7 +333,8 @@ typedef struct {
     int contradiction;
 } verdict;
 
-/* What an instruction set offers.  Results: 0 or a rank; `decode` has its own; -1 no memory; -2 the basis is none. */
+/* What an instruction set offers.  Results: 0 or a rank, `decode` has its own; -1 no memory; -2 the
+   basis is none. */
 
 typedef struct {
     int (*lines)(uint8_t *out, const uint16_t *numbers, size_t count, size_t nb_frag, int variant);

@@ -11,7 +11,8 @@ there.  The decoder keeps two things apart:
   are waiting that it would take too long at once.  Feeding is cheap until then.  The columns the
   rank is counted over are frozen when counting begins; a plain fragment that arrives later is one
   more line, with a single one.
-* **The solution** is computed once, when the block or a check is asked for.
+* **The solution** is computed once, when the block or a check is asked for, or the state to be
+  saved; or by :meth:`FragDecoder.feed_all` if it gets all that is needed at once.
 
 A fragment that adds no rank is not waste.  It must be the XOR of others that arrived, so it is
 kept as a check, and tells of a wrong variant and of damaged or forged fragments, which a decoder
@@ -29,7 +30,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from itertools import compress
 from struct import iter_unpack
-from typing import Final, Self, final
+from typing import Final, Self, cast, final
 
 from bitarray import bitarray
 
@@ -247,14 +248,34 @@ class FragDecoder:
         Raises:
             FieldError: As for :meth:`feed`.  Those before the wrong fragment are taken.
         """
-        waiting, fed = list(fragments), list[Fed]()
-        while len(fed) < len(waiting):
-            many = self._feed_plain(waiting, len(fed)) or self._feed_coded(waiting, len(fed))
+        waiting = list(fragments)
+        fed = self._feed_at_once(waiting)
+        while (start := len(fed)) < len(waiting):
+            many = self._feed_plain(waiting, start) or self._feed_coded(waiting, start)
             if many:
                 fed += [Fed.ACCEPTED] * many
             else:
-                fed.append(self.feed(*waiting[len(fed)]))
+                fed += self._feed_spare(waiting, start) or [self.feed(*waiting[start])]
         return fed
+
+    def _feed_at_once(self, waiting: list[tuple[int, bytes]]) -> list[Fed]:
+        """Rebuild the block from *waiting*, if nothing came before and that can be done in one go.
+
+        Whether it can does not show afterwards, other than in the time it takes.
+        """
+        begun = self._nb_frag_received or self._solved
+        if begun or self.max_lost is not None or len(waiting) < self.nb_frag:
+            return []
+        found = kernels.decode(waiting, self.nb_frag, self.frag_size, self._code, self.max_checks)
+        if found is None:
+            return []
+        block, heard, needed = found
+        self._block = cast(bytearray, block)  # it is never changed again
+        self._seen[1:] = unpack(heard, MAX_N)
+        self._received = self._seen[1 : self.nb_frag + 1]
+        self._lost = self._received.count(0)
+        self._nb_frag_received, self._solved = needed, True
+        return [Fed.ACCEPTED] * needed + [Fed.AGREES] * (self._seen.count() - needed)
 
     def _feed_plain(self, waiting: list[tuple[int, bytes]], start: int) -> int:
         """Take the plain fragments that come next, and are all new; return how many."""
@@ -287,6 +308,25 @@ class FragDecoder:
         self._pending += taken
         self._nb_frag_received = min(self._nb_frag_received + len(taken), MAX_N)
         return len(taken)
+
+    def _feed_spare(self, waiting: list[tuple[int, bytes]], start: int) -> list[Fed]:
+        """Compare the fragments that come next with the complete block, while they are new."""
+        if not self._solved:
+            return []
+        new: dict[int, bytes] = {}
+        for n, payload in waiting[start : start + self._lump]:
+            if type(n) is not int or type(payload) is not bytes or len(payload) != self.frag_size:
+                break
+            if not 1 <= n <= MAX_N or self._seen[n] or n in new:
+                break
+            new[n] = payload
+        if not new:
+            return []
+        expected = iter_unpack(f"{self.frag_size}s", self._product(new))
+        agree = [part == payload for payload, (part,) in zip(new.values(), expected, strict=True)]
+        for n, agrees in zip(new, agree, strict=True):
+            self._seen[n], self._disagreeing[n] = 1, not agrees
+        return [Fed.AGREES if agrees else Fed.DISAGREES for agrees in agree]
 
     def _plain(self, n: int) -> bytes:
         return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
@@ -537,8 +577,11 @@ class FragDecoder:
         """Return the whole state as data that JSON can hold; it may be restored anywhere.
 
         The size is that of the fragments received, a third more for base64, and a few hundred
-        octets.  Restoring it needs no other file, and not the same kernels.
+        octets.  Restoring it needs no other file, and not the same kernels.  What is complete is
+        rebuilt first.
         """
+        if self.complete:
+            self._solve()
         if self._solved:
             fragments = bytes(self._block)
         else:
