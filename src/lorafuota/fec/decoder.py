@@ -266,13 +266,21 @@ class FragDecoder:
         begun = self._nb_frag_received or self._solved
         if begun or self.max_lost is not None or len(waiting) < self.nb_frag:
             return []
-        found = kernels.decode(waiting, self.nb_frag, self.frag_size, self._code, self.max_checks)
+        if not kernels.decodes_at_once():
+            return []
+        m, size, found = self.nb_frag, self.frag_size, None
+        self._block = bytearray()  # nothing is in it, and it would be there twice
+        try:
+            found = kernels.decode(waiting, m, size, self._code, self.max_checks)
+        finally:
+            if found is None:
+                self._block = bytearray(m * size)
         if found is None:
             return []
         block, heard, needed = found
         self._block = cast(bytearray, block)  # it is never changed again
         self._seen[1:] = unpack(heard, MAX_N)
-        self._received = self._seen[1 : self.nb_frag + 1]
+        self._received = self._seen[1 : m + 1]
         self._lost = self._received.count(0)
         self._nb_frag_received, self._solved = needed, True
         return [Fed.ACCEPTED] * needed + [Fed.AGREES] * (self._seen.count() - needed)
