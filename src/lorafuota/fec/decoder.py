@@ -172,7 +172,7 @@ class FragDecoder:
 
         self._received = bitarray(nb_frag, endian="little")  # plain fragments that arrived
         self._lost = nb_frag  # ... and how many did not
-        self._block = bytearray(nb_frag * frag_size)  # zeros where a fragment is missing
+        self._block = bytearray()  # zeros where a fragment is missing; empty until it is needed
         self._coded: dict[int, bytes] = {}  # in order of arrival; empty once solved
         self._given_up = self._solved = False
 
@@ -224,7 +224,7 @@ class FragDecoder:
             end = n * size
             if self._received[n - 1]:
                 return self._again(n, self._block[end - size : end] == payload)
-            self._block[end - size : end] = payload
+            (self._block or self._begin())[end - size : end] = payload
             self._received[n - 1] = 1
             self._lost -= 1
             if self._basis is not None:
@@ -266,21 +266,13 @@ class FragDecoder:
         begun = self._nb_frag_received or self._solved
         if begun or self.max_lost is not None or len(waiting) < self.nb_frag:
             return []
-        if not kernels.decodes_at_once():
-            return []
-        m, size, found = self.nb_frag, self.frag_size, None
-        self._block = bytearray()  # nothing is in it, and it would be there twice
-        try:
-            found = kernels.decode(waiting, m, size, self._code, self.max_checks)
-        finally:
-            if found is None:
-                self._block = bytearray(m * size)
+        found = kernels.decode(waiting, self.nb_frag, self.frag_size, self._code, self.max_checks)
         if found is None:
             return []
         block, heard, needed = found
         self._block = cast(bytearray, block)  # it is never changed again
         self._seen[1:] = unpack(heard, MAX_N)
-        self._received = self._seen[1 : m + 1]
+        self._received = self._seen[1 : self.nb_frag + 1]
         self._lost = self._received.count(0)
         self._nb_frag_received, self._solved = needed, True
         return [Fed.ACCEPTED] * needed + [Fed.AGREES] * (self._seen.count() - needed)
@@ -289,9 +281,8 @@ class FragDecoder:
         """Take the plain fragments that come next, and are all new; return how many."""
         if self._coded or self._given_up or self._solved:
             return 0
-        taken = kernels.take(
-            self._block, self._received, self.frag_size, self.nb_frag, waiting, start
-        )
+        block = self._block or self._begin()
+        taken = kernels.take(block, self._received, self.frag_size, self.nb_frag, waiting, start)
         self._lost -= taken
         self._nb_frag_received = min(self._nb_frag_received + taken, MAX_N)
         return taken
@@ -335,6 +326,10 @@ class FragDecoder:
         for n, agrees in zip(new, agree, strict=True):
             self._seen[n], self._disagreeing[n] = 1, not agrees
         return [Fed.AGREES if agrees else Fed.DISAGREES for agrees in agree]
+
+    def _begin(self) -> bytearray:
+        self._block = bytearray(self.nb_frag * self.frag_size)
+        return self._block
 
     def _plain(self, n: int) -> bytes:
         return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
@@ -522,18 +517,19 @@ class FragDecoder:
 
     def _product(self, numbers: Iterable[int]) -> bytes:
         lines = packed_lines(list(numbers), self.nb_frag, self._code)
-        return kernels.ACTIVE.product(self._block, self.frag_size, self.nb_frag, lines)
+        block = self._block or self._begin()
+        return kernels.ACTIVE.product(block, self.frag_size, self.nb_frag, lines)
 
     def _solve(self) -> None:
         """Rebuild what was lost, compare what was spare, and forget the coded fragments."""
         if self._solved:
             return
-        size = self.frag_size
+        block, size = self._block or self._begin(), self.frag_size
         spare = self._spare()
         needed = [n for n in self._coded if n in self._independent]
         lost = self.lost
         found = kernels.ACTIVE.solve(
-            self._block,
+            block,
             self._missing_map(),
             size,
             self.nb_frag,
@@ -543,7 +539,7 @@ class FragDecoder:
         rebuilt = [
             (n, part) for n, (part,) in zip(lost, iter_unpack(f"{size}s", found), strict=True)
         ]
-        kernels.take(self._block, self._received.copy(), size, self.nb_frag, rebuilt, 0)
+        kernels.take(block, self._received.copy(), size, self.nb_frag, rebuilt, 0)
         expected = self._product(spare)
         for i, n in enumerate(spare):
             self._disagreeing[n] = self._coded[n] != expected[i * size : (i + 1) * size]
@@ -652,8 +648,9 @@ class FragDecoder:
         size = self.frag_size
         stored = range(1, self.nb_frag + 1) if self._solved else _numbers(self._received, 1)
         octets = saved.octets("fragments", len(stored) * size)
+        block = self._begin() if octets else self._block
         for i, n in enumerate(stored):
-            self._block[(n - 1) * size : n * size] = octets[i * size : (i + 1) * size]
+            block[(n - 1) * size : n * size] = octets[i * size : (i + 1) * size]
         most_coded = min(most_coded, self.nb_frag + self.max_checks)
         coded = saved.coded(self.nb_frag + 1, most_coded)
         octets = saved.octets("payloads", len(coded) * size)
