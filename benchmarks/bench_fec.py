@@ -21,9 +21,10 @@ def cases(once: bool) -> list[Case]:
     for name in kernel_sets():
         found += [_encode(W1, name), _decode(W2, name), _one_by_one(W2, name)]
         found += [_encode(W3, name), _decode(W3, name), _one_by_one(W3, name)]
+        found += [_at_once(W2, name), _at_once(W3, name)]
         found += [_kernels_only(W2, name), _kernels_only(W3, name)]
         if not once or name.startswith("c-"):
-            found += [_encode(W4, name), _decode(W4, name)]
+            found += [_encode(W4, name), _decode(W4, name), _at_once(W4, name)]
         if name != "reference":
             found += _versions(name)
     return found
@@ -58,6 +59,11 @@ def _decode(load: Workload, name: str, title: str = "decode") -> Case:
 def _one_by_one(load: Workload, name: str) -> Case:
     case = _decode(load, name, "decode, one by one")
     return dataclasses.replace(case, run=load.decode_one_by_one)
+
+
+def _at_once(load: Workload, name: str) -> Case:
+    case = _decode(load, name, "decode, fec.batch")
+    return dataclasses.replace(case, run=load.decode_at_once)
 
 
 def _kernels_only(load: Workload, name: str) -> Case:

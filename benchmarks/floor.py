@@ -176,15 +176,18 @@ def _timed(loads: Sequence[Workload]) -> Iterator[tuple[Workload, Case]]:
     for load in loads:
         for name in [name for name in kernel_sets() if name.startswith("c-")]:
             if not load.loss:
-                case = Case("encode", name, load.encode, check=load.check_coded)
+                whole = [Case("encode", name, load.encode, check=load.check_coded)]
                 run, check = load.encode_with_kernels, load.check_joined
                 alone = Case("encode, kernels only", name, run, check=check)
             else:
                 _ = load.received
-                case = Case("decode", name, load.decode, check=load.check_block)
+                whole = [
+                    Case("decode", name, load.decode, check=load.check_block),
+                    Case("decode, fec.batch", name, load.decode_at_once, check=load.check_block),
+                ]
                 run, check = load.decode_with_kernels, load.check_missing
                 alone = Case("decode, kernels only", name, run, check=check)
-            for one in (case, alone):
+            for one in (*whole, alone):
                 group = f"{load.name} {one.group}"
                 yield load, dataclasses.replace(one, group=group, prepare=cold(name))
 

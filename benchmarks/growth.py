@@ -14,7 +14,14 @@ import pathlib
 import statistics
 from collections.abc import Iterator
 
-from benchmarks.harness import Case, MissingExtra, Table, measure, optional, show_table
+from benchmarks.harness import (
+    Case,
+    MissingExtra,
+    Table,
+    measure,
+    optional,
+    show_table,
+)
 from benchmarks.workloads import CORNER, GROWTH, Workload, cold, kernel_sets, kernels_kept
 
 _LONG = 4000  # from here on the reference takes seconds: it gets a single round

@@ -327,4 +327,4 @@ def _m4ri(once: bool) -> Iterator[Case]:
     yield from _ours("W2, rank only, M4RI", given.rank, given.check_rank)
     group = "W2, all of ours, product and solution of M4RI"
     yield Case(group, "m4ri", multiply_and_solve, prepare=prepare, check=check)
-    yield from _ours(group, W2.decode, W2.check_block)
+    yield from _ours(group, W2.decode_at_once, W2.check_block)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
+import os
 import pathlib
 import platform
 import subprocess
@@ -60,12 +62,29 @@ def commit() -> str:
     return done.stdout.strip()
 
 
+def stamp(commit: str) -> str:
+    """Where, when and in what company a part ran."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
+    return f"{time.strftime('%Y-%m-%d')}, commit {commit}, load average {load:.1f} at the start."
+
+
+def replace(page: pathlib.Path, part: str, text: str) -> None:
+    """Put *text* where a page has room for the tables of *part*: between two comments."""
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    before, found, rest = page.read_text().partition(begin)
+    if found:
+        after = rest.partition(end)[2]
+        page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--once", action="store_true", help="one round, to see that they run")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--markdown", action="store_true", help="tables for the documentation")
+    parser.add_argument(
+        "--page", type=pathlib.Path, metavar="FILE", help="put the tables into this page, too"
+    )
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     args = parser.parse_args()
     unknown = set(args.parts) - PARTS.keys()
@@ -81,21 +100,25 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d"),
     }
     print(", ".join(f"{name} {value}" for name, value in about.items()))
-    show_all, show_one = (markdown, markdown_table) if args.markdown else (show, show_table)
     figures, tables = [], []
     rounds = 1 if args.once else args.rounds
     for name in args.parts or PARTS:
         part = PARTS[name]
         print(f"\n{name}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
+        texts = [stamp(about["commit"])]
         with kernels_kept():
             found = measure(part.cases(args.once), rounds=rounds, warm=not args.once)
             if found:
-                print(show_all(found), flush=True)
+                print(show(found), flush=True)
+                texts.append(markdown(found))
             figures += found
             if hasattr(part, "tables"):
                 for table in part.tables(args.once, rounds):
-                    print(f"\n{show_one(table)}", flush=True)
+                    print(f"\n{show_table(table)}", flush=True)
+                    texts.append(markdown_table(table))
                     tables.append(table)
+        if args.page:
+            replace(args.page, name, "\n\n".join(texts))
     if args.json:
         document = {
             **about,

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from bitarray import bitarray
 
-from lorafuota.fec import kernels, matrix
+from lorafuota.fec import batch, kernels, matrix
 from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
@@ -111,6 +111,11 @@ class Workload:
         heard = {n for n, _ in self.needed}
         lost = [n for n in range(1, self.nb_frag + 1) if n not in heard]
         assert result == b"".join([self.block[(n - 1) * size : n * size] for n in lost])
+
+    def decode_at_once(self) -> bytes:
+        """Rebuild the block from what is needed, without a decoder that could be asked."""
+        size = self.frag_size
+        return batch.decode(self.needed, nb_frag=self.nb_frag, frag_size=size, variant=self.variant)
 
     def decode_one_by_one(self) -> bytes:
         """Rebuild the block as a receiver does, who asks after every fragment whether to stop."""

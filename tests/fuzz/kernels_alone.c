@@ -78,6 +78,20 @@ static int run(const kernels *k, uint32_t kernel, const uint32_t *n, uint32_t co
                           b[3].octets, fast_extract);
     } else if (kernel == 4) {
         status = k->completions(out.octets, n[0], n[1], b[0].octets, b[1].octets, out.size / 2);
+    } else if (kernel == 5) {
+        uint16_t *numbers = malloc(count * sizeof *numbers);
+        for (uint32_t i = 4; numbers && i < count; i++)
+            numbers[i - 4] = (uint16_t)n[i];
+        drop(basis);
+        basis = make(b[0].size);
+        memcpy(basis.octets, b[0].octets, b[0].size);
+        status = numbers ? k->decode(basis.octets, b[1].octets, n[0], n[1], numbers, count - 4,
+                                     (int)n[2], b[2].octets, fast_extract)
+                         : -1;
+        free(numbers);
+        if (status >= 0 && status != (int)n[3])
+            status = -3;
+        memcpy(out.octets, basis.octets, out.size);
     }
     int same = status >= 0 && !memcmp(out.octets, expected.octets, out.size);
     drop(out);

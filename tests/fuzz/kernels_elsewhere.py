@@ -25,9 +25,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
+from bitarray import bitarray
+
 import lorafuota.fec
 from lorafuota.fec import _reference
-from tests.laws.test_kernel_laws import cases, random_lines
+from tests.laws.test_kernel_laws import Session, cases, random_lines, session
 
 HERE = pathlib.Path(__file__).parent
 FEC = pathlib.Path(lorafuota.fec.__file__).parent
@@ -68,6 +70,23 @@ def records(seed: int, count: int) -> Iterator[bytes]:
         )
         answers = _reference.completions(m, coded, lines, heard)
         yield record(4, [m, coded], [lines, heard], answers)
+        yield from _decoding(session(chance))
+
+
+def _decoding(it: Session) -> Iterator[bytes]:
+    """The case for ``decode``, unless what Python sees to before is wrong with it."""
+    m, size = it.nb_frag, it.frag_size
+    block, received = bytearray(b"?" * m * size), bitarray(m, endian="little")
+    taken = _reference.take(block, received, size, m, it.fragments, 0)
+    coded = it.fragments[taken : m + it.max_checks]
+    if any(type(one) is not tuple or list(map(type, one)) != [int, bytes] for one in coded):
+        return
+    numbers, parts = [n for n, _ in coded], [part for _, part in coded]
+    possible = all(m < n <= 16383 for n in numbers) and len(set(numbers)) == len(numbers)
+    if possible and all(len(part) == size for part in parts):
+        expected, _, needed = _reference.decode(*it) or (b"", b"", taken - 1)
+        buffers = [bytes(block), (~received).tobytes(), b"".join(parts)]
+        yield record(5, [size, m, it.variant, needed - taken + 1, *numbers], buffers, expected)
 
 
 def _pairs(octets: bytes) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import sys
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -193,6 +194,85 @@ def test_fragments_are_taken_as_the_reference_takes_them(kernels: Any) -> None:
         assert results[0] == results[1]
 
 
+class Session(NamedTuple):
+    """What ``decode`` takes."""
+
+    fragments: list[Any]
+    nb_frag: int
+    frag_size: int
+    variant: int
+    max_checks: int
+
+
+def session(chance: random.Random) -> Session:
+    """Plain fragments, then coded ones; often something is wrong with one of them."""
+    m = chance.choice([*SIZES, *[chance.randint(1, 300) for _ in range(20)]])
+    size, variant = chance.choice([1, 7, 8, 48, 63, 64, 65, 255]), chance.choice(VARIANTS)
+    loss = chance.choice([0.0, 0.02, 0.1, 0.5, 1.0])
+    plain = [n for n in range(1, m + 1) if chance.random() >= loss]
+    lost = m - len(plain)
+    count = max(lost + chance.choice([-1, 0, 0, 1, 3, 10, 40]), 0)
+    first = chance.choice([m + 1, m + 1, 8375 + m, 16384 - count])
+    coded = list(range(first, min(first + count, 16384)))
+    if chance.random() < 0.3:
+        chance.shuffle(plain)
+        chance.shuffle(coded)
+    numbers = plain + coded
+    payloads = _reference.product(
+        chance.randbytes(m * size), size, m, _reference.lines(m, numbers, variant)
+    )
+    parts = [payloads[i * size : (i + 1) * size] for i in range(len(numbers))]
+    fragments: list[Any] = list(zip(numbers, parts, strict=True))
+    if fragments and chance.random() < 0.5:
+        at = chance.choice([chance.randrange(len(fragments)), -1])
+        n, part = fragments[at]
+        odd: list[Any] = [(n, bytes([part[0] ^ 1]) + part[1:]), (n, part[:-1]), [n, part], None]
+        odd += [(n, bytearray(part)), (n, memoryview(part)), (n, part, part), (n,), fragments[0]]
+        odd += [
+            (str(n), part),
+            (chance.randint(-1, 16385), part),
+            (float(n), part),
+            (True, part),
+            (2**70, part),
+        ]
+        fragments[at] = chance.choice(odd)
+        if chance.random() < 0.2:
+            fragments.append((n, part))
+    return Session(fragments, m, size, variant, chance.choice([0, 1, 8, 16383]))
+
+
+@every_c
+def test_blocks_are_decoded_as_the_reference_decodes_them(kernels: Any) -> None:
+    chance, blocks = random.Random(12), 0
+    for i in range(4 * SESSIONS):
+        it = session(chance)
+        block = _reference.decode(*it)
+        assert kernels.decode(*it) == block, i
+        blocks += block is not None
+    assert SESSIONS < blocks < 3 * SESSIONS
+
+
+@every_c
+def test_a_list_may_change_while_it_is_decoded(kernels: Any) -> None:
+    m, size, numbers = 1000, 255, [*range(1, 501), *range(1001, 1520)]
+    payloads = kernels.product(bytes(range(250)) * 4 * 255, size, m, kernels.lines(m, numbers, 1))
+    fragments = [(n, payloads[i * size : (i + 1) * size]) for i, n in enumerate(numbers)]
+    block, waiting, stop = kernels.decode(fragments, m, size, 1, 8), list[Any](), threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            waiting.clear()
+            waiting.extend((n, bytes(bytearray(part))) for n, part in fragments)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        assert {kernels.decode(waiting, m, size, 1, 8) for _ in range(100)} <= {None, block}
+    finally:
+        stop.set()
+        thread.join()
+
+
 # Arguments that cannot be
 
 HOSTILE: list[tuple[str, tuple[Any, ...], type[Exception]]] = [
@@ -249,6 +329,21 @@ HOSTILE: list[tuple[str, tuple[Any, ...], type[Exception]]] = [
     ("take", (bytearray(7), bytearray(1), 1, 8, [], 0), ValueError),
     ("take", (bytearray(8), bytearray(2), 1, 8, [], 0), ValueError),
     ("take", (bytes(8), bytearray(1), 1, 8, [], 0), BufferError),
+    ("decode", ([], 8, 1, 0), TypeError),
+    ("decode", ((), 8, 1, 0, 8), TypeError),
+    ("decode", (iter([]), 8, 1, 0, 8), TypeError),
+    ("decode", (None, 8, 1, 0, 8), TypeError),
+    ("decode", ([], 8.0, 1, 0, 8), TypeError),
+    ("decode", ([], 0, 1, 0, 8), ValueError),
+    ("decode", ([], 16384, 1, 0, 8), ValueError),
+    ("decode", ([], 2**64, 1, 0, 8), ValueError),
+    ("decode", ([], 8, 0, 0, 8), ValueError),
+    ("decode", ([], 8, 256, 0, 8), ValueError),
+    ("decode", ([], 8, 1, -1, 8), ValueError),
+    ("decode", ([], 8, 1, 4, 8), ValueError),
+    ("decode", ([], 8, 1, 0, -1), ValueError),
+    ("decode", ([], 8, 1, 0, 16384), ValueError),
+    ("decode", ([], 8, 1, 0, "8"), TypeError),
 ]
 
 
@@ -312,6 +407,9 @@ def test_nothing_is_kept_after_a_call(kernels: Any) -> None:
     block, basis, missing = bytes(range(40)), bytearray(basis_octets(4)), b"\x0f\0"
     lines = _reference.lines(10, list(range(11, 41)), 1)
     payloads = kernels.product(block, 4, 10, lines)
+    fragments = [(n, block[4 * n - 4 : 4 * n]) for n in range(5, 11)]
+    fragments += [(n, payloads[4 * n - 44 : 4 * n - 40]) for n in range(11, 26)]
+    assert kernels.decode(fragments, 10, 4, 1, 8)[0] == block
 
     def work(count: int) -> None:
         for _ in range(count):
@@ -320,13 +418,16 @@ def test_nothing_is_kept_after_a_call(kernels: Any) -> None:
             kernels.product(block, 4, 10, lines)
             kernels.solve(bytes(16) + block[16:], missing, 4, 10, lines, payloads)
             kernels.completions(10, 30, lines, b"\xf0\xff\xff\xff\xff")
+            for some in (fragments, fragments[1:], [*fragments[:-1], (30, b"four")], [None]):
+                kernels.decode(some, 10, 4, 1, 8)
             with contextlib.suppress(ValueError):
                 kernels.lines(10, [0], 0)
             with contextlib.suppress(ValueError):
                 kernels.product(b"", 1, 1, b"")
 
     work(100)
-    counts = [sys.getrefcount(one) for one in (block, basis, missing, lines, payloads)]
+    kept: list[object] = [block, basis, missing, lines, payloads, *fragments, fragments[0][1]]
+    counts = [sys.getrefcount(one) for one in kept]
     tracemalloc.start()
     try:
         work(10)
@@ -336,4 +437,4 @@ def test_nothing_is_kept_after_a_call(kernels: Any) -> None:
     finally:
         tracemalloc.stop()
     assert abs(after - before) < 2000
-    assert [sys.getrefcount(one) for one in (block, basis, missing, lines, payloads)] == counts
+    assert [sys.getrefcount(one) for one in kept] == counts

@@ -40,6 +40,8 @@ from itertools import compress
 
 from bitarray import bitarray
 
+_MAX_N = 16383
+
 
 def prbs23(x: int) -> int:
     """Return the state of the generator after *x*."""
@@ -203,3 +205,48 @@ def take(
         received[n - 1] = 1
         taken += 1
     return taken
+
+
+def decode(
+    fragments: list[tuple[int, bytes]],
+    nb_frag: int,
+    frag_size: int,
+    variant: int,
+    max_checks: int,
+    /,
+) -> tuple[bytes, bytes, int] | None:
+    """Return the block that plain fragments and, after them, coded ones make, each there once.
+
+    With it come a map of all fragments looked at (bit N - 1 for fragment N, of 16383) and how many
+    of them, from the first on, it takes.
+
+    The result is None if it takes a decoder to say what is wrong with them: they do not suffice, or
+    disagree, or are not as they should be.
+    """
+    block, received = bytearray(nb_frag * frag_size), bitarray(nb_frag, endian="little")
+    taken = take(block, received, frag_size, nb_frag, fragments, 0)
+    coded: dict[int, bytes] = {}
+    for fragment in fragments[taken : nb_frag + max_checks]:  # as many as are lost, and some
+        if type(fragment) is not tuple or len(fragment) != 2:
+            return None
+        n, payload = fragment
+        if type(n) is not int or not nb_frag < n <= _MAX_N or n in coded:
+            return None
+        if type(payload) is not bytes or len(payload) != frag_size:
+            return None
+        coded[n] = payload
+    drawn, payloads = lines(nb_frag, list(coded), variant), b"".join(coded.values())
+    missing = (~received).tobytes()
+    try:
+        found = solve(block, missing, frag_size, nb_frag, drawn, payloads)
+    except ValueError:
+        return None
+    for i, place in enumerate((~received).search(1)):
+        part = found[i * frag_size : (i + 1) * frag_size]
+        block[place * frag_size : (place + 1) * frag_size] = part
+    if product(block, frag_size, nb_frag, drawn) != payloads:
+        return None
+    raised = rank_add(bytearray(basis_octets(nb_frag - taken)), missing, nb_frag, drawn)
+    heard = received + bitarray(_MAX_N - nb_frag, endian="little")
+    heard[[n - 1 for n in coded]] = 1
+    return bytes(block), heard.tobytes(), taken + raised.rfind(1) + 1

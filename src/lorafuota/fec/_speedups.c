@@ -340,6 +340,34 @@ static PyObject *kernels_completions(KernelsObject *self, PyObject *const *args,
     return finish(bytes, &h, status);
 }
 
+/* Whether `item` is a tuple of an int in lowest..highest and of `frag_size` octets of bytes. */
+static int is_fragment(PyObject *item, size_t lowest, size_t highest, size_t frag_size,
+                       size_t *number, const uint8_t **octets)
+{
+    if (!PyTuple_CheckExact(item) || PyTuple_Size(item) != 2)
+        return 0;
+    PyObject *first = PyTuple_GetItem(item, 0), *payload = PyTuple_GetItem(item, 1);
+    if (!PyLong_CheckExact(first) || !PyBytes_CheckExact(payload) ||
+        PyBytes_Size(payload) != (Py_ssize_t)frag_size)
+        return 0;
+    int overflow;
+    long n = PyLong_AsLongAndOverflow(first, &overflow);
+    if (overflow || n < (long)lowest || n > (long)highest)
+        return 0;
+    *number = (size_t)n;
+    *octets = (const uint8_t *)PyBytes_AsString(payload);
+    return 1;
+}
+
+/* Mark bit n - 1; return whether it was marked before. */
+static int mark(uint8_t *map, size_t n)
+{
+    uint8_t *octet = map + (n - 1) / 8, bit = (uint8_t)(1u << ((n - 1) % 8));
+    int before = *octet & bit;
+    *octet |= bit;
+    return before;
+}
+
 /* Not arithmetic, but what feeding costs: see lorafuota.fec.kernels.take. */
 static PyObject *kernels_take(KernelsObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -365,24 +393,81 @@ static PyObject *kernels_take(KernelsObject *self, PyObject *const *args, Py_ssi
     /* nothing below runs any code of Python, so the list stays as it is */
     Py_ssize_t count = PyList_Size(args[4]), i = (Py_ssize_t)start;
     for (; i < count; i++) {
-        PyObject *item = PyList_GetItem(args[4], i);
-        if (!PyTuple_CheckExact(item) || PyTuple_Size(item) != 2)
+        const uint8_t *payload;
+        size_t n;
+        if (!is_fragment(PyList_GetItem(args[4], i), 1, nb_frag, frag_size, &n, &payload) ||
+            mark(received, n))
             break;
-        PyObject *number = PyTuple_GetItem(item, 0), *payload = PyTuple_GetItem(item, 1);
-        if (!PyLong_CheckExact(number) || !PyBytes_CheckExact(payload) ||
-            PyBytes_Size(payload) != (Py_ssize_t)frag_size)
-            break;
-        int overflow;
-        long n = PyLong_AsLongAndOverflow(number, &overflow);
-        if (overflow || n < 1 || (size_t)n > nb_frag)
-            break;
-        uint8_t *octet = received + (n - 1) / 8, bit = (uint8_t)(1u << ((n - 1) % 8));
-        if (*octet & bit)
-            break;
-        *octet |= bit;
-        memcpy(block + (size_t)(n - 1) * frag_size, PyBytes_AsString(payload), frag_size);
+        memcpy(block + (n - 1) * frag_size, payload, frag_size);
     }
     return finish(PyLong_FromSsize_t(i < (Py_ssize_t)start ? 0 : i - (Py_ssize_t)start), &h, 0);
+}
+
+/* All of decoding in one call: see lorafuota.fec.batch.  What came is copied while the lock is
+   held, and nothing of that runs any code of Python. */
+static PyObject *kernels_decode(KernelsObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    size_t nb_frag, frag_size, variant, max_checks, n, lost;
+    if (arity("decode", nargs, 5) < 0 || whole(args[1], "nb_frag", 1, MAX_N, &nb_frag) < 0 ||
+        whole(args[2], "frag_size", 1, 255, &frag_size) < 0 ||
+        whole(args[3], "variant", 0, 3, &variant) < 0 ||
+        whole(args[4], "max_checks", 0, MAX_N, &max_checks) < 0)
+        return NULL;
+    if (!PyList_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "fragments must be a list");
+        return NULL;
+    }
+    uint8_t heard[(MAX_N + 7) / 8] = {0}, missing[sizeof heard], *block;
+    const uint8_t *payload;
+    PyObject *fragments = args[0], *bytes = result(nb_frag, frag_size, &block);
+    if (!bytes)
+        return NULL;
+    Py_ssize_t given = PyList_Size(fragments), i = 0;
+    for (; i < given; i++) {
+        if (!is_fragment(PyList_GetItem(fragments, i), 1, nb_frag, frag_size, &n, &payload) ||
+            mark(heard, n))
+            break;
+        memcpy(block + (n - 1) * frag_size, payload, frag_size);
+    }
+    lost = nb_frag - (size_t)i;
+    size_t count = (size_t)(given - i), most = lost + max_checks;
+    if (count > most)
+        count = most;
+    scratch memory = {0};
+    size_t numbers_at = reserve(&memory, count, sizeof(uint16_t));
+    size_t payloads_at = reserve(&memory, count, frag_size);
+    int status = count >= lost && count <= MAX_N - nb_frag; /* or some are missing, some repeated */
+    if (status && allocate(&memory) < 0)
+        status = -1;
+    uint16_t *numbers = status > 0 ? (uint16_t *)(memory.start + numbers_at) : NULL;
+    uint8_t *payloads = status > 0 ? memory.start + payloads_at : NULL;
+    for (size_t k = 0; k < count && status > 0; k++) {
+        PyObject *item = PyList_GetItem(fragments, i + (Py_ssize_t)k);
+        status = is_fragment(item, nb_frag + 1, MAX_N, frag_size, &n, &payload) && !mark(heard, n);
+        if (status) {
+            numbers[k] = (uint16_t)n;
+            memcpy(payloads + k * frag_size, payload, frag_size);
+        }
+    }
+    if (status > 0) {
+        for (size_t at = 0; 8 * at < nb_frag; at++)
+            missing[at] = (uint8_t)~heard[at];
+        if (nb_frag % 8)
+            missing[nb_frag / 8] &= (uint8_t)((1u << nb_frag % 8) - 1);
+        Py_BEGIN_ALLOW_THREADS
+        status = self->kernels->decode(block, missing, frag_size, nb_frag, numbers, count,
+                                       (int)variant, payloads, self->fast_extract);
+        Py_END_ALLOW_THREADS
+    }
+    release(&memory);
+    if (status > 0) {
+        PyObject *map = PyBytes_FromStringAndSize((const char *)heard, sizeof heard);
+        return Py_BuildValue("(NNn)", bytes, map, i + status - 1);
+    }
+    Py_DECREF(bytes);
+    if (status < 0)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
 }
 
 static PyObject *kernels_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
@@ -437,6 +522,7 @@ static PyObject *kernels_simd(PyObject *self, void *closure)
 
 static PyMethodDef kernels_methods[] = {METHOD(lines),       METHOD(product), METHOD(rank_add),
                                         METHOD(solve),       METHOD(completions), METHOD(take),
+                                        METHOD(decode),
                                         {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef kernels_members[] = {

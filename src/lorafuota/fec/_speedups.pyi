@@ -42,3 +42,12 @@ class Kernels:
         start: int,
         /,
     ) -> int: ...
+    def decode(
+        self,
+        fragments: list[tuple[int, bytes]],
+        nb_frag: int,
+        frag_size: int,
+        variant: int,
+        max_checks: int,
+        /,
+    ) -> tuple[bytes, bytes, int] | None: ...

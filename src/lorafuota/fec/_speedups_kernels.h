@@ -342,19 +342,25 @@ static TARGET void NAME(scatter)(uint32_t x, const modulus *m, int distinct, uin
     map[nb_frag] = 0;
 }
 
+/* Draw line n, of a coded fragment. */
+static TARGET void NAME(draw)(uint8_t *line, uint32_t n, pencil *p)
+{
+    uint32_t seed = 1 + 1001 * (p->variant & 2 ? n : n - p->m.nb_frag);
+    NAME(scatter)(seed, &p->m, p->variant & 1, p->map, &p->string);
+    NAME(pack)(p->map, p->m.nb_frag, line);
+}
+
 static TARGET int NAME(lines)(uint8_t *out, const uint16_t *numbers, size_t count, size_t nb_frag,
                               int variant)
 {
-    size_t size = (nb_frag + 7) / 8, map_size = (nb_frag + 64) / 64 * 64;
-    size_t room = nb_frag * 3 / 4 / 64 + 4; /* for nearly every line; more is made in the same place */
-    modulus m = modulus_of((uint32_t)nb_frag);
+    size_t size = (nb_frag + 7) / 8;
     scratch memory = {0};
-    size_t map_at = reserve(&memory, map_size + 64, 1), words_at = reserve(&memory, room, 8);
+    size_t map_at = reserve_map(&memory, nb_frag);
+    size_t words_at = reserve(&memory, string_room(nb_frag), 8);
     if (allocate(&memory) < 0)
         return -1;
-    uint8_t *map = memory.start + map_at;
-    bit_string string = {(uint64_t *)(memory.start + words_at), room, 0, 0};
-    memset(map, 0, map_size + 64);
+    pencil p;
+    sharpen(&p, nb_frag, variant, memory.start + map_at, memory.start + words_at);
     for (size_t i = 0; i < count; i++, out += size) {
         uint32_t n = numbers[i];
         if (n <= nb_frag) {
@@ -362,9 +368,7 @@ static TARGET int NAME(lines)(uint8_t *out, const uint16_t *numbers, size_t coun
             out[(n - 1) / 8] = (uint8_t)(1u << ((n - 1) % 8));
             continue;
         }
-        uint32_t seed = 1 + 1001 * (variant & 2 ? n : n - (uint32_t)nb_frag);
-        NAME(scatter)(seed, &m, variant & 1, map, &string);
-        NAME(pack)(map, nb_frag, out);
+        NAME(draw)(out, n, &p);
     }
     release(&memory);
     return 0;
@@ -879,12 +883,17 @@ static TARGET int NAME(rank_add)(uint8_t *basis, const uint8_t *missing, size_t 
     return result < 0 ? -2 : 0;
 }
 
-/* 7. Solution.  Returns the rank, or -1. */
-static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t *missing,
-                              size_t frag_size, size_t nb_frag, const uint8_t *lines, size_t count,
-                              const uint8_t *payloads, int fast_extract)
+/* 7. Solution.
+
+   Lines come as octets or are drawn here, one after the other, so that those of a large block need
+   not all be there at once. */
+
+/* Write the missing fragments in order; return the rank, or -1. */
+static TARGET int NAME(eliminate_missing)(uint8_t *out, const uint8_t *block,
+                                          const uint8_t *missing, size_t frag_size, size_t nb_frag,
+                                          const equations *e, int fast_extract, verdict *v)
 {
-    size_t size = (nb_frag + 7) / 8, lost = count_ones(missing, size);
+    size_t size = (nb_frag + 7) / 8, lost = count_ones(missing, size), count = e->count;
     size_t head = (lost + 511) / 512, tail = (frag_size + 63) / 64;
     /* Where much is lost it pays to cut lines for the product, too: to what is not lost. */
     size_t known = nb_frag - lost, short_size = (known + 63) / 64 * 8;
@@ -895,6 +904,9 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
     size_t map_at = reserve(&memory, 2 * ((nb_frag + 63) / 64), sizeof(column_word));
     size_t row_at = reserve(&memory, head, 64);
     size_t short_at = reserve(&memory, shorten ? count : 0, short_size);
+    size_t drawn_at = reserve(&memory, e->lines ? 0 : shorten ? 1 : count, size);
+    size_t pencil_at = reserve_map(&memory, e->lines ? 0 : nb_frag);
+    size_t words_at = reserve(&memory, string_room(e->lines ? 0 : nb_frag), 8);
     size_t which_at = reserve(&memory, shorten ? known + 1 : 0, 4);
     size_t arrived_at = reserve(&memory, size, 1);
     size_t strips_at = reserve(&memory, count, 64 * (head + tail));
@@ -916,7 +928,11 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
     m.columns = lost;
     m.keep = 1;
     uint8_t *fragments = m.strips + 64 * head * count, *short_lines = memory.start + short_at;
-    factors f = {lines, size, nb_frag, NULL, block, nb_frag, frag_size};
+    uint8_t *drawn = memory.start + drawn_at;
+    factors f = {e->lines ? e->lines : drawn, size, nb_frag, NULL, block, nb_frag, frag_size};
+    pencil p;
+    if (!e->lines)
+        sharpen(&p, nb_frag, e->variant, memory.start + pencil_at, memory.start + words_at);
     if (shorten) {
         uint8_t *arrived = memory.start + arrived_at;
         uint32_t *which = (uint32_t *)(memory.start + which_at);
@@ -935,21 +951,76 @@ static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t 
                       block, nb_frag, frag_size};
     }
     for (size_t i = 0; i < count; i++) {
+        const uint8_t *line = e->lines ? e->lines + i * size : drawn;
         m.place[i] = (uint32_t)i;
+        if (!e->lines) {
+            NAME(draw)(drawn, e->numbers[i], &p);
+            drawn += shorten ? 0 : size;
+        }
         if (shorten)
-            NAME(cut)(short_lines + i * short_size, short_size, lines + i * size, &others);
-        NAME(cut)(row, 64 * head, lines + i * size, &columns);
+            NAME(cut)(short_lines + i * short_size, short_size, line, &others);
+        NAME(cut)(row, 64 * head, line, &columns);
         put_row(m.strips + 64 * i, count, row, 64 * head);
-        put_row(fragments + 64 * i, count, payloads + i * frag_size, frag_size);
+        put_row(fragments + 64 * i, count, e->payloads + i * frag_size, frag_size);
     }
     NAME(product_into)(fragments, count, &f, m.indices, m.tables);
     size_t rank = NAME(eliminate)(&m, lost);
+    *v = (verdict){0, 0};
     for (size_t i = 0; i < count && rank == lost; i++) {
-        if (m.place[i] & PIVOT)
+        uint8_t spare[255];
+        if (m.place[i] & PIVOT) {
             take_row(out + (m.place[i] & ~PIVOT) * frag_size, fragments + 64 * i, count, frag_size);
+            v->needed = i + 1;
+            continue;
+        }
+        take_row(spare, fragments + 64 * i, count, frag_size);
+        for (size_t k = 0; k < frag_size; k++)
+            v->contradiction |= spare[k];
     }
     release(&memory);
     return (int)rank;
+}
+
+static TARGET int NAME(solve)(uint8_t *out, const uint8_t *block, const uint8_t *missing,
+                              size_t frag_size, size_t nb_frag, const uint8_t *lines, size_t count,
+                              const uint8_t *payloads, int fast_extract)
+{
+    equations e = {lines, NULL, 0, payloads, count};
+    verdict ignored;
+    return NAME(eliminate_missing)(out, block, missing, frag_size, nb_frag, &e, fast_extract,
+                                   &ignored);
+}
+
+/* A block, in which plain fragments are in place and the others are anything, from coded ones with
+   these numbers.  Return 0 if they do not suffice or do not agree, else one more than it takes. */
+static TARGET int NAME(decode)(uint8_t *block, const uint8_t *missing, size_t frag_size,
+                               size_t nb_frag, const uint16_t *numbers, size_t count, int variant,
+                               const uint8_t *payloads, int fast_extract)
+{
+    size_t lost = count_ones(missing, (nb_frag + 7) / 8);
+    scratch memory = {0};
+    size_t found_at = reserve(&memory, lost, frag_size);
+    if (count < lost)
+        return 0;
+    if (allocate(&memory) < 0)
+        return -1;
+    uint8_t *found = memory.start + found_at;
+    for (size_t c = 0; c < nb_frag; c++) {
+        if (missing[c / 8] >> (c % 8) & 1)
+            memset(block + c * frag_size, 0, frag_size);
+    }
+    equations e = {NULL, numbers, variant, payloads, count};
+    verdict v;
+    int rank = NAME(eliminate_missing)(found, block, missing, frag_size, nb_frag, &e, fast_extract,
+                                       &v);
+    for (size_t c = 0; c < nb_frag && rank == (int)lost; c++) {
+        if (missing[c / 8] >> (c % 8) & 1) {
+            memcpy(block + c * frag_size, found, frag_size);
+            found += frag_size;
+        }
+    }
+    release(&memory);
+    return rank < 0 ? -1 : rank < (int)lost || v.contradiction ? 0 : (int)v.needed + 1;
 }
 
 /* 8. Fleets.
@@ -1034,4 +1105,4 @@ static TARGET int NAME(completions)(uint8_t *out, size_t nb_frag, size_t nb_code
 }
 
 static const kernels NAME(kernels) = {NAME(lines), NAME(product), NAME(rank_add), NAME(solve),
-                                      NAME(completions)};
+                                      NAME(completions), NAME(decode)};

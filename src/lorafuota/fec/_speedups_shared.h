@@ -203,6 +203,35 @@ static inline size_t string_supply(bit_string *s, size_t groups)
     return groups;
 }
 
+/* What lines are drawn with: memory for one of them. */
+
+typedef struct {
+    modulus m;
+    int variant;
+    uint8_t *map; /* an octet for each column, all zero */
+    bit_string string;
+} pencil;
+
+static inline size_t reserve_map(scratch *s, size_t nb_frag)
+{
+    return reserve(s, (nb_frag + 64) / 64 * 64 + 64, 1);
+}
+
+/* Words for nearly every line; more are made in the same place. */
+static inline size_t string_room(size_t nb_frag)
+{
+    return nb_frag * 3 / 4 / 64 + 4;
+}
+
+static inline void sharpen(pencil *p, size_t nb_frag, int variant, uint8_t *map, uint8_t *words)
+{
+    p->m = modulus_of((uint32_t)nb_frag);
+    p->variant = variant;
+    p->map = map;
+    p->string = (bit_string){(uint64_t *)words, string_room(nb_frag), 0, 0};
+    memset(map, 0, (nb_frag + 64) / 64 * 64 + 64);
+}
+
 /* Which bits of a line count, word by word, and how to push them together: the bits move right by
    1, 2, 4, ... places if their way is odd, then if half of it is, and so on. */
 
@@ -286,7 +315,26 @@ typedef struct {
     size_t nb_frag, frag_size;
 } factors;
 
-/* What an instruction set offers.  Results: 0 or a rank; -1 no memory; -2 the basis is none. */
+/* Coded fragments, to solve for others. */
+
+typedef struct {
+    const uint8_t *lines;    /* or null, to draw them from numbers */
+    const uint16_t *numbers; /* all above M */
+    int variant;
+    const uint8_t *payloads;
+    size_t count;
+} equations;
+
+/* What else a solution tells: how many of them it takes, and whether the payloads of others
+   contradict it. */
+
+typedef struct {
+    size_t needed;
+    int contradiction;
+} verdict;
+
+/* What an instruction set offers.  Results: 0 or a rank, `decode` has its own; -1 no memory; -2 the
+   basis is none. */
 
 typedef struct {
     int (*lines)(uint8_t *out, const uint16_t *numbers, size_t count, size_t nb_frag, int variant);
@@ -299,6 +347,9 @@ typedef struct {
                  int fast_extract);
     int (*completions)(uint8_t *out, size_t nb_frag, size_t nb_coded, const uint8_t *lines,
                        const uint8_t *heard, size_t devices);
+    int (*decode)(uint8_t *block, const uint8_t *missing, size_t frag_size, size_t nb_frag,
+                  const uint16_t *numbers, size_t count, int variant, const uint8_t *payloads,
+                  int fast_extract);
 } kernels;
 
 #define CONCATENATE(a, b) a##_##b

@@ -58,7 +58,12 @@ def decode(
     require_int("decode", "max_checks", max_checks, 0, MAX_N)
     require_variant("decode", variant)
     waiting = list(fragments)
-    block = _decode_quickly(waiting, nb_frag, frag_size, variant, max_checks)
+    arguments = waiting, nb_frag, frag_size, variant.code, max_checks
+    if kernels.decodes_at_once():
+        found = kernels.decode(*arguments)
+        block = found[0] if found else None
+    else:
+        block = _in_steps(*arguments)
     if block is not None:
         return block
     decoder = FragDecoder(nb_frag=nb_frag, frag_size=frag_size, variant=variant)
@@ -66,14 +71,10 @@ def decode(
     return decoder.block()
 
 
-def _decode_quickly(
-    waiting: list[tuple[int, bytes]],
-    nb_frag: int,
-    frag_size: int,
-    variant: ParityVariant,
-    max_checks: int,
+def _in_steps(
+    waiting: list[tuple[int, bytes]], nb_frag: int, frag_size: int, variant: int, max_checks: int
 ) -> bytes | None:
-    """Return the block if the fragments are as usual, suffice, and do not contradict each other."""
+    """Return the block that ``decode`` of a set of kernels finds, for sets that do not have it."""
     block, received = bytearray(nb_frag * frag_size), bitarray(nb_frag, endian="little")
     taken = kernels.take(block, received, frag_size, nb_frag, waiting, 0)
     lost = nb_frag - taken
@@ -86,7 +87,7 @@ def _decode_quickly(
         return None
     if len(numbers) < lost or not _usual(numbers, parts, nb_frag, frag_size):
         return None
-    lines = packed_lines(numbers, nb_frag, variant.code)
+    lines = packed_lines(numbers, nb_frag, variant)
     if lost:
         missing = (~received).tobytes()
         basis = bytearray(kernels.basis_octets(lost))

@@ -11,7 +11,8 @@ there.  The decoder keeps two things apart:
   are waiting that it would take too long at once.  Feeding is cheap until then.  The columns the
   rank is counted over are frozen when counting begins; a plain fragment that arrives later is one
   more line, with a single one.
-* **The solution** is computed once, when the block or a check is asked for.
+* **The solution** is computed once, when the block or a check is asked for, or the state to be
+  saved; or by :meth:`FragDecoder.feed_all` if it gets all that is needed at once.
 
 A fragment that adds no rank is not waste.  It must be the XOR of others that arrived, so it is
 kept as a check, and tells of a wrong variant and of damaged or forged fragments, which a decoder
@@ -29,7 +30,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from itertools import compress
 from struct import iter_unpack
-from typing import Final, Self, final
+from typing import Final, Self, cast, final
 
 from bitarray import bitarray
 
@@ -171,7 +172,7 @@ class FragDecoder:
 
         self._received = bitarray(nb_frag, endian="little")  # plain fragments that arrived
         self._lost = nb_frag  # ... and how many did not
-        self._block = bytearray(nb_frag * frag_size)  # zeros where a fragment is missing
+        self._block = bytearray()  # zeros where a fragment is missing; empty until it is needed
         self._coded: dict[int, bytes] = {}  # in order of arrival; empty once solved
         self._given_up = self._solved = False
 
@@ -223,7 +224,7 @@ class FragDecoder:
             end = n * size
             if self._received[n - 1]:
                 return self._again(n, self._block[end - size : end] == payload)
-            self._block[end - size : end] = payload
+            (self._block or self._begin())[end - size : end] = payload
             self._received[n - 1] = 1
             self._lost -= 1
             if self._basis is not None:
@@ -247,22 +248,41 @@ class FragDecoder:
         Raises:
             FieldError: As for :meth:`feed`.  Those before the wrong fragment are taken.
         """
-        waiting, fed = list(fragments), list[Fed]()
-        while len(fed) < len(waiting):
-            many = self._feed_plain(waiting, len(fed)) or self._feed_coded(waiting, len(fed))
+        waiting = list(fragments)
+        fed = self._feed_at_once(waiting)
+        while (start := len(fed)) < len(waiting):
+            many = self._feed_plain(waiting, start) or self._feed_coded(waiting, start)
             if many:
                 fed += [Fed.ACCEPTED] * many
             else:
-                fed.append(self.feed(*waiting[len(fed)]))
+                fed += self._feed_spare(waiting, start) or [self.feed(*waiting[start])]
         return fed
+
+    def _feed_at_once(self, waiting: list[tuple[int, bytes]]) -> list[Fed]:
+        """Rebuild the block from *waiting*, if nothing came before and that can be done in one go.
+
+        Whether it can does not show afterwards, other than in the time it takes.
+        """
+        begun = self._nb_frag_received or self._solved
+        if begun or self.max_lost is not None or len(waiting) < self.nb_frag:
+            return []
+        found = kernels.decode(waiting, self.nb_frag, self.frag_size, self._code, self.max_checks)
+        if found is None:
+            return []
+        block, heard, needed = found
+        self._block = cast(bytearray, block)  # it is never changed again
+        self._seen[1:] = unpack(heard, MAX_N)
+        self._received = self._seen[1 : self.nb_frag + 1]
+        self._lost = self._received.count(0)
+        self._nb_frag_received, self._solved = needed, True
+        return [Fed.ACCEPTED] * needed + [Fed.AGREES] * (self._seen.count() - needed)
 
     def _feed_plain(self, waiting: list[tuple[int, bytes]], start: int) -> int:
         """Take the plain fragments that come next, and are all new; return how many."""
         if self._coded or self._given_up or self._solved:
             return 0
-        taken = kernels.take(
-            self._block, self._received, self.frag_size, self.nb_frag, waiting, start
-        )
+        block = self._block or self._begin()
+        taken = kernels.take(block, self._received, self.frag_size, self.nb_frag, waiting, start)
         self._lost -= taken
         self._nb_frag_received = min(self._nb_frag_received + taken, MAX_N)
         return taken
@@ -287,6 +307,29 @@ class FragDecoder:
         self._pending += taken
         self._nb_frag_received = min(self._nb_frag_received + len(taken), MAX_N)
         return len(taken)
+
+    def _feed_spare(self, waiting: list[tuple[int, bytes]], start: int) -> list[Fed]:
+        """Compare the fragments that come next with the complete block, while they are new."""
+        if not self._solved:
+            return []
+        new: dict[int, bytes] = {}
+        for n, payload in waiting[start : start + self._lump]:
+            if type(n) is not int or type(payload) is not bytes or len(payload) != self.frag_size:
+                break
+            if not 1 <= n <= MAX_N or self._seen[n] or n in new:
+                break
+            new[n] = payload
+        if not new:
+            return []
+        expected = iter_unpack(f"{self.frag_size}s", self._product(new))
+        agree = [part == payload for payload, (part,) in zip(new.values(), expected, strict=True)]
+        for n, agrees in zip(new, agree, strict=True):
+            self._seen[n], self._disagreeing[n] = 1, not agrees
+        return [Fed.AGREES if agrees else Fed.DISAGREES for agrees in agree]
+
+    def _begin(self) -> bytearray:
+        self._block = bytearray(self.nb_frag * self.frag_size)
+        return self._block
 
     def _plain(self, n: int) -> bytes:
         return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
@@ -474,18 +517,19 @@ class FragDecoder:
 
     def _product(self, numbers: Iterable[int]) -> bytes:
         lines = packed_lines(list(numbers), self.nb_frag, self._code)
-        return kernels.ACTIVE.product(self._block, self.frag_size, self.nb_frag, lines)
+        block = self._block or self._begin()
+        return kernels.ACTIVE.product(block, self.frag_size, self.nb_frag, lines)
 
     def _solve(self) -> None:
         """Rebuild what was lost, compare what was spare, and forget the coded fragments."""
         if self._solved:
             return
-        size = self.frag_size
+        block, size = self._block or self._begin(), self.frag_size
         spare = self._spare()
         needed = [n for n in self._coded if n in self._independent]
         lost = self.lost
         found = kernels.ACTIVE.solve(
-            self._block,
+            block,
             self._missing_map(),
             size,
             self.nb_frag,
@@ -495,7 +539,7 @@ class FragDecoder:
         rebuilt = [
             (n, part) for n, (part,) in zip(lost, iter_unpack(f"{size}s", found), strict=True)
         ]
-        kernels.take(self._block, self._received.copy(), size, self.nb_frag, rebuilt, 0)
+        kernels.take(block, self._received.copy(), size, self.nb_frag, rebuilt, 0)
         expected = self._product(spare)
         for i, n in enumerate(spare):
             self._disagreeing[n] = self._coded[n] != expected[i * size : (i + 1) * size]
@@ -537,8 +581,11 @@ class FragDecoder:
         """Return the whole state as data that JSON can hold; it may be restored anywhere.
 
         The size is that of the fragments received, a third more for base64, and a few hundred
-        octets.  Restoring it needs no other file, and not the same kernels.
+        octets.  Restoring it needs no other file, and not the same kernels.  What is complete is
+        rebuilt first.
         """
+        if self.complete:
+            self._solve()
         if self._solved:
             fragments = bytes(self._block)
         else:
@@ -601,8 +648,9 @@ class FragDecoder:
         size = self.frag_size
         stored = range(1, self.nb_frag + 1) if self._solved else _numbers(self._received, 1)
         octets = saved.octets("fragments", len(stored) * size)
+        block = self._begin() if octets else self._block
         for i, n in enumerate(stored):
-            self._block[(n - 1) * size : n * size] = octets[i * size : (i + 1) * size]
+            block[(n - 1) * size : n * size] = octets[i * size : (i + 1) * size]
         most_coded = min(most_coded, self.nb_frag + self.max_checks)
         coded = saved.coded(self.nb_frag + 1, most_coded)
         octets = saved.octets("payloads", len(coded) * size)

@@ -3,7 +3,9 @@
 The hot work of the code is five functions over numbers and buffers.  They exist up to three times
 under one signature: ``_reference`` (as plain as the standard; the definition), ``_pure`` (fast
 Python) and ``_speedups`` (C).  Everything above them is written once and keeps its state in plain
-buffers, so a session begun under one set goes on under another.
+buffers, so a session begun under one set goes on under another.  What a set may do in one call
+instead of many, ``take`` and ``decode``, is defined in ``_reference``, too; one that does not have
+it is helped out.
 
 Two environment variables choose when this module is first imported.  ``LORAFUOTA_KERNELS``:
 
@@ -33,7 +35,17 @@ from bitarray import bitarray
 from ..errors import FieldError
 from . import _reference
 
-__all__ = ["ACTIVE", "NAME", "SIMD", "Kernels", "available", "basis_octets", "take"]
+__all__ = [
+    "ACTIVE",
+    "NAME",
+    "SIMD",
+    "Kernels",
+    "available",
+    "basis_octets",
+    "decode",
+    "decodes_at_once",
+    "take",
+]
 
 basis_octets = _reference.basis_octets
 
@@ -179,6 +191,31 @@ def take(
     """
     function = getattr(ACTIVE, "take", _reference.take)
     return cast(int, function(block, received, frag_size, nb_frag, fragments, start))
+
+
+def decodes_at_once() -> bool:
+    """Whether there is a :func:`decode` in the set of kernels in use."""
+    return hasattr(ACTIVE, "decode")
+
+
+def decode(
+    fragments: list[tuple[int, bytes]], nb_frag: int, frag_size: int, variant: int, max_checks: int
+) -> tuple[bytes, bytes, int] | None:
+    """Rebuild a block in one call from fragments that are as usual, suffice, and agree.
+
+    As usual means: plain ones first, each number once, each a tuple of an int and of bytes.  As
+    many coded ones are looked at as plain ones are lost, and *max_checks* more.
+
+    Returns:
+        The block; a map of the fragments looked at, bit N - 1 for fragment N; how many of them,
+        from the first on, it takes.  None if they are not like this, or if the set of kernels in
+        use has no such function: then a decoder has to look at them.
+    """
+    function = getattr(ACTIVE, "decode", None)
+    if function is None:
+        return None
+    found = function(fragments, nb_frag, frag_size, variant, max_checks)
+    return cast(tuple[bytes, bytes, int] | None, found)
 
 
 NAME, ACTIVE = _choose(

@@ -85,3 +85,9 @@ def test_any_bytes_like_octets_and_any_pair_are_taken() -> None:
 def test_parameters_that_cannot_be_are_refused(parameters: dict[str, Any]) -> None:
     with pytest.raises(FieldError):
         decode([], **{"nb_frag": 1, "frag_size": 1, "variant": V1, **parameters})
+
+
+def test_what_is_not_a_pair_is_an_error() -> None:
+    odd: Any = [(1, b"a"), (2, b"b"), (4,)]
+    with pytest.raises((TypeError, ValueError)):
+        decode(odd, nb_frag=3, frag_size=1, variant=V1)

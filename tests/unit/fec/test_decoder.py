@@ -168,6 +168,57 @@ def test_many_at_once_are_as_many_one_by_one() -> None:
         assert (many.save(), many.missing) == (single.save(), single.missing)
 
 
+def test_all_there_is_at_once_is_as_one_by_one() -> None:
+    for seed in range(120):
+        chance = random.Random(seed)
+        m, size = chance.choice([1, 2, 5, 16, 40, 70]), chance.choice([1, 4, 9])
+        parameters: dict[str, Any] = {
+            "nb_frag": m,
+            "frag_size": size,
+            "variant": chance.choice(list(ParityVariant)),
+            "max_lost": chance.choice([None, None, None, 3]),
+            "max_checks": chance.choice([0, 1, 8, 64]),
+        }
+        encoder = FragEncoder(
+            chance.randbytes(m * size), frag_size=size, variant=parameters["variant"]
+        )
+        loss = chance.choice([0.0, 0.1, 0.5, 1.0])
+        numbers = [n for n in range(1, m + 1) if chance.random() >= loss]
+        numbers += chance.sample(range(m + 1, 3 * m + 90), chance.randint(0, 2 * m + 80))
+        fragments = [(n, encoder.fragment(n)) for n in numbers]
+        if fragments and chance.random() < 0.6:  # one that lies, or comes twice
+            at, (n, payload) = chance.randrange(len(fragments)), chance.choice(fragments)
+            fragments.insert(
+                at, (n, chance.choice([payload, bytes([payload[0] ^ 1]) + payload[1:]]))
+            )
+        single, many = FragDecoder(**parameters), FragDecoder(**parameters)
+        fed = [single.feed(n, payload) for n, payload in fragments]
+        assert many.feed_all(fragments) == fed, seed
+        assert (many.rank, many.checks, many.complete) == (
+            single.rank,
+            single.checks,
+            single.complete,
+        )
+        more = [(n, encoder.fragment(n)) for n in chance.sample(range(1, 3 * m + 90), 9)]
+        again, both = copy.deepcopy(many), (many.save(), many.check())
+        assert both == (single.save(), single.check()), seed
+        fed = [single.feed(n, payload) for n, payload in more]
+        assert many.feed_all(more) == fed, seed
+        assert again.feed_all(more) == fed, seed
+        assert many.save() == again.save() == single.save(), seed
+
+
+def test_spare_fragments_that_cannot_be_are_refused_among_many() -> None:
+    _, encoder, decoder = pair(10)
+    decoder.feed_all([(n, encoder.fragment(n)) for n in range(1, 20)])
+    spare = [(n, encoder.fragment(n)) for n in range(20, 30)]
+    for odd in [(0, spare[0][1]), (16384, spare[0][1]), (30, b""), (True, spare[0][1])]:
+        other = copy.deepcopy(decoder)
+        with pytest.raises(FieldError):
+            other.feed_all([*spare, odd])
+        assert other.checks == decoder.checks + len(spare)
+
+
 def test_many_at_once_are_taken_up_to_the_first_that_cannot_be() -> None:
     _, encoder, decoder = pair(10)
     good = [(n, encoder.fragment(n)) for n in (1, 2, 12, 13)]
