@@ -1,8 +1,9 @@
 """One multicast group at work: its windows, its frames, its counters; no devices.
 
-The record is what survives a crash.  Frame counters are taken from it :data:`_RESERVE` at a time:
-after a crash the group goes on behind the ones taken, so that none is used twice, and sends the
-fragments again that may not have left.
+The record is what survives a crash.  Frame counters are taken from it several at a time: after a
+crash the group goes on behind the ones taken, so that none is used twice, and sends the fragments
+again that may not have left.  The first is taken alone, then 2, 4 and up to 16, so that a process
+that dies again and again gets on all the same.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ SETTING_UP: Final = (Stage.NEGOTIATE, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTA
 MAY_HEAR: Final = (*SETTING_UP, Stage.READY, Stage.LISTENING, Stage.STATUS)
 """Stages in which a device that has been set up may hear a frame."""
 
-_RESERVE: Final = 16
-"""Frame counters taken from the store at a time."""
+_MOST_RESERVED: Final = 16
+"""Frame counters taken from the store at a time, at most."""
 
 
 @final
@@ -45,6 +46,7 @@ class Group:
         """Go on where *record* stands."""
         self.config, self.record = config, record
         self._encoder = encoder
+        self._stretch = 1
         self.server = McGroupServer(
             mc_addr=config.mc_addr,
             mc_key=config.mc_key,
@@ -171,7 +173,8 @@ class Group:
 
     def reserve(self) -> None:
         """Take the next counters; the record has to be committed before they go on air."""
-        upper = self.server.sender.next_fcnt + _RESERVE
+        upper = self.server.sender.next_fcnt + self._stretch
+        self._stretch = min(2 * self._stretch, _MOST_RESERVED)
         self.record.next_fcnt = min(upper, self.config.max_mc_fcnt)
 
     def _frame(self) -> Multicast:

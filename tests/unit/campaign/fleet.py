@@ -34,7 +34,7 @@ from lorafuota.campaign.actions import (
     UplinkRejected,
     WindowAnnounced,
 )
-from lorafuota.campaign.state import CampaignPhase, Outcome
+from lorafuota.campaign.state import CampaignPhase, DeviceRecord, GroupRecord, Outcome
 from lorafuota.clocksync import v1 as clocksync
 from lorafuota.datablock import DataBlock
 from lorafuota.fec.variant import ParityVariant
@@ -291,11 +291,10 @@ class Referee:
         if action.fport != {"fragmentation": 201, **one.fports}["fragmentation"]:
             return
         eui = one.dev_eui
-        row: Any = stored.get(f"device/{eui}")
         if action.payload[0] == frag_v2.FragSessionSetupReq.CID and len(action.payload) == 17:
             setup = frag_v2.FragSessionSetupReq.decode(action.payload)
-            names = [field.name for field in dataclasses.fields(_record_type())]
-            assert row[names.index("session_cnt")] == setup.session_cnt, "set-up before its commit"
+            record = DeviceRecord.from_json(stored[f"device/{eui}"])
+            assert record.session_cnt == setup.session_cnt, "set-up before its commit"
             assert (eui, setup.frag_index, setup.session_cnt) not in self.used, "SessionCnt reused"
             self.set_up[eui, setup.frag_index] = setup.session_cnt, setup.mc_group_bit_mask
         elif action.payload[0] == frag_v1.DataFragment.CID:
@@ -303,26 +302,16 @@ class Referee:
             if (eui, index) in self.set_up:
                 self.used.add((eui, index, self.set_up[eui, index][0]))
 
-    def multicast(self, action: Multicast, mc_addr: DevAddr, next_fcnt: int) -> None:
-        assert action.fcnt < next_fcnt, "counter before its commit"
+    def multicast(self, action: Multicast, mc_addr: DevAddr, stored: Mapping[str, JSON]) -> None:
+        group = GroupRecord.from_json(stored[f"group/{action.group}"])
+        assert action.fcnt < group.next_fcnt, "counter before its commit"
         key = mc_addr, action.fcnt
         assert self.frames.setdefault(key, action.phy) == action.phy, "counter used twice"
         index = frag_v1.DataFragment.decode(action.payload).frag_index
         for (eui, at), (session_cnt, mask) in self.set_up.items():
-            if at == index and mask:
+            member_of = DeviceRecord.from_json(stored[f"device/{eui}"]).group
+            if at == index and mask and member_of == action.group:
                 self.used.add((eui, at, session_cnt))
-
-
-def _record_type() -> Any:
-    from lorafuota.campaign.state import DeviceRecord
-
-    return DeviceRecord
-
-
-def _next_fcnt(stored: Mapping[str, JSON], name: str) -> int:
-    from lorafuota.campaign.state import GroupRecord
-
-    return GroupRecord.from_json(stored[f"group/{name}"]).next_fcnt
 
 
 class Fleet:
@@ -390,7 +379,7 @@ class Fleet:
 
     def _multicast(self, action: Multicast) -> None:
         [of] = [one for one in self.config.groups if one.name == action.group]
-        self.referee.multicast(action, of.mc_addr, _next_fcnt(self.stored, of.name))
+        self.referee.multicast(action, of.mc_addr, self.stored)
         for unit in self.units.values():
             if unit.deaf:
                 continue

@@ -1163,3 +1163,58 @@ def test_a_set_up_sent_into_an_open_window_may_be_used_up_by_the_next_frame() ->
     assert second.session_cnt == first.session_cnt + 1
     late.rewrite = None
     assert set(done.run().outcomes.values()) == {Outcome.VERIFIED}
+
+
+def test_a_group_goes_on_at_once_when_the_last_one_it_waits_for_is_removed() -> None:
+    done = fleet((1, 1)).start()
+    silent, short = done.units[DevEUI(1)], done.units[DevEUI(2)]
+    done.run(until=in_phase(GroupPhase.SEND, "v1"))
+    silent.rewrite = lambda fport, payload: ()
+    short.receive_frame = lambda phy, now: []  # type: ignore[method-assign]
+    done.run(until=in_stage(Stage.READY, 2))
+    before = len(done.log)
+    done.act(done.campaign.remove_device(DevEUI(1), now=done.now))
+    assert in_stage(Stage.UNICAST, 2)(done) or any(
+        isinstance(action, WindowAnnounced) for action in done.log[before:]
+    )
+
+
+def test_the_frames_of_a_window_that_was_cut_short_are_in_the_last_commit() -> None:
+    done = fleet((2,)).start()
+    done.run(until=lambda of: len(multicasts(of)) == 5)
+    done.cancel()
+    done.run()
+    report = done.campaign.report()
+    assert report.airtime_seconds == pytest.approx(0.5)
+    done.restart()
+    assert done.campaign.report() == report
+
+
+def test_a_session_under_another_counter_begins_with_nothing() -> None:
+    done = fleet((2, 2), channel=Channel(random.Random(3), 0.3)).start()
+    done.run(until=lambda of: bool(of.campaign.record(DevEUI(1)).missing))
+    record = done.campaign.record(DevEUI(1))
+    done.units[DevEUI(1)].switch_on()
+    assert record.cnt_used
+    done.run(until=in_stage(Stage.FRAGMENTATION))
+    assert (record.missing, record.received, record.sent, record.session_cnt) == (None, None, 0, 1)
+    assert set(done.run().outcomes.values()) == {Outcome.VERIFIED}
+
+
+def test_a_device_whose_group_is_set_up_again_may_hear_the_window_all_the_same() -> None:
+    """It has a session since before; under the same counter it would be refused."""
+    done = fleet((2, 2)).start()
+    unit = done.units[DevEUI(1)]
+    done.run(until=in_phase(GroupPhase.ANNOUNCE))
+    undefined = mc_v1.McClassCSessionAns(
+        mc_group_id=0, errors=mc_v1.SessionError(4), time_to_start=None
+    )
+    unit.rewrite = lambda fport, payload: ()
+    done.uplink(unit, 200, undefined.encode())
+    assert in_stage(Stage.GROUP)(done)
+    record = done.campaign.record(DevEUI(1))
+    record.due = START + 700.0  # asked again in the window, not given up before it
+    done.campaign._wake(DevEUI(1), record.due)
+    done.run(until=in_phase(GroupPhase.SEND))
+    assert in_stage(Stage.GROUP)(done)
+    assert record.cnt_used

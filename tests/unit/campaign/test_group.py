@@ -109,28 +109,32 @@ def test_a_frame_that_would_end_behind_the_window_is_not_sent() -> None:
     assert not of.pass_over
 
 
-def test_counters_are_taken_from_the_record_before_they_are_used() -> None:
+def test_counters_are_taken_from_the_record_before_they_are_used_one_then_more() -> None:
     of = made()
     window = open_window(of)
-    assert not of.reserved
-    of.reserve()
-    assert of.record.next_fcnt == 16
-    sent = []
-    for second in range(16):
+    taken, sent = [], []
+    for second in range(48):
+        if not of.reserved:
+            of.reserve()
+            taken.append(of.record.next_fcnt)
         frame = of.frame_due(window.start + 2 + second)
-        assert frame is not None
-        sent.append(frame.fcnt)
-    assert sent == list(range(16))
-    assert not of.reserved
+        if frame is not None:
+            sent.append(frame.fcnt)
+            assert frame.fcnt < of.record.next_fcnt
+    assert sent == list(range(len(sent)))
+    assert taken == [1, 3, 7, 15, 31][: len(taken)]
+    assert len(taken) > 3
 
 
 def test_a_group_that_comes_back_goes_on_behind_the_counters_that_were_taken() -> None:
     of = made()
     window = open_window(of)
-    [first] = frames(of, window.start + 2)
+    sent = [frame for second in range(4) for frame in frames(of, window.start + 2 + second)]
+    assert [frame.fcnt for frame in sent] == [0, 1, 2, 3]
+    assert of.record.next_fcnt == 7
     again = Group(of.config, of.record, BLOCK.encoder(of.config.parity))
-    [second] = frames(again, window.start + 3)
-    assert (first.fcnt, second.fcnt) == (0, 16)
+    [next_one] = frames(again, window.start + 6)
+    assert next_one.fcnt == 7
 
 
 def test_the_last_counter_is_never_sent_and_ends_the_pass() -> None:
