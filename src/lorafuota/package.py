@@ -125,6 +125,10 @@ class Package:
     def __str__(self) -> str:
         return f"{self.name}/{self.version}"
 
+    def version_ans(self) -> PackageVersionAns:
+        """Return what a device with this package answers to PackageVersionReq."""
+        return PackageVersionAns(package_identifier=self.identifier, package_version=self.version)
+
     def find(self, direction: Direction, cid: int) -> type[Command] | None:
         """Return the command with that identifier, or None."""
         return self._by_cid.get((direction, cid))

@@ -27,7 +27,7 @@ from typing import Final, final
 
 from ..clocksync import v1, v2
 from ..errors import FieldError
-from ..package import PackageVersionAns, PackageVersionReq
+from ..package import PackageVersionReq
 from ..wire import Command
 from .actions import Action, Answer, Dropped, DropReason, Store
 from .clocksync import (
@@ -149,14 +149,7 @@ class ClockDevice:
             case v2.ForceDeviceResyncCmd(nb_transmissions=count):
                 return self._force(count, name)
             case PackageVersionReq():
-                package = self.profile.package
-                return [
-                    Answer(
-                        PackageVersionAns(
-                            package_identifier=package.identifier, package_version=package.version
-                        )
-                    )
-                ]
+                return [Answer(self.profile.package.version_ans())]
             case _:
                 return [Dropped(DropReason.DIRECTION, name)]
 

@@ -422,11 +422,7 @@ class FuotaDevice:
     def _own_command(self, command: Command) -> list[Answer | Action]:
         match command:
             case PackageVersionReq():
-                own = multipackage.PACKAGE
-                version = PackageVersionAns(
-                    package_identifier=own.identifier, package_version=own.version
-                )
-                return [Answer(version)]
+                return [Answer(multipackage.PACKAGE.version_ans())]
             case multipackage.DevPackageReq():
                 infos = tuple(
                     multipackage.PackageInfo(

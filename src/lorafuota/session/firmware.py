@@ -18,7 +18,7 @@ from ..errors import FieldError, require_int
 from ..firmwaremanagement import v1
 from ..firmwaremanagement.v1 import UpImageStatus
 from ..gpstime import from_wire
-from ..package import PackageVersionAns, PackageVersionReq
+from ..package import PackageVersionReq
 from ..wire import Command
 from .actions import Action, Answer, DeleteImage, Dropped, DropReason, Reboot
 from .profile import FirmwareProfile
@@ -138,14 +138,7 @@ class FirmwareDevice:
             case v1.DevDeleteImageReq(firmware_to_delete_version=version):
                 return self._delete(version)
             case PackageVersionReq():
-                package = self.profile.package
-                return [
-                    Answer(
-                        PackageVersionAns(
-                            package_identifier=package.identifier, package_version=package.version
-                        )
-                    )
-                ]
+                return [Answer(self.profile.package.version_ans())]
             case _:
                 return [Dropped(DropReason.DIRECTION, name)]
 

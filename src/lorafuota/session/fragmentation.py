@@ -25,7 +25,7 @@ from ..datablock import DataBlock
 from ..errors import Described, FieldError, IntegrityError, StateError
 from ..fec.decoder import CheckResult, Fed, FragDecoder
 from ..fragmentation import v1, v2
-from ..package import PackageVersionAns, PackageVersionReq
+from ..package import PackageVersionReq
 from ..types import AppKey, DataBlockIntKey, GenAppKey
 from ..wire import Command
 from .actions import (
@@ -162,14 +162,7 @@ class FragDevice:
                     session.reports_left = 0
                 return []
             case PackageVersionReq():
-                package = self.profile.package
-                return [
-                    Answer(
-                        PackageVersionAns(
-                            package_identifier=package.identifier, package_version=package.version
-                        )
-                    )
-                ]
+                return [Answer(self.profile.package.version_ans())]
             case _:
                 return [Dropped(DropReason.DIRECTION, type(command).__name__)]
 

@@ -29,7 +29,7 @@ from ..crypto import (
 from ..errors import FieldError
 from ..link import MAX_FCNT, Drop, McFrame, McReceiver, open_any
 from ..multicastsetup import v1
-from ..package import PackageVersionAns, PackageVersionReq
+from ..package import PackageVersionReq
 from ..types import AppKey, BytesLike, DevAddr, GenAppKey, McKEKey
 from ..wire import Command
 from .actions import Action, Answer, Dropped, DropReason, ListenClassB, ListenClassC, Store
@@ -184,14 +184,7 @@ class McDevice:
             case v1.McClassCSessionReq() | v1.McClassBSessionReq():
                 return self._session(command, now)
             case PackageVersionReq():
-                package = self.profile.package
-                return [
-                    Answer(
-                        PackageVersionAns(
-                            package_identifier=package.identifier, package_version=package.version
-                        )
-                    )
-                ]
+                return [Answer(self.profile.package.version_ans())]
             case _:
                 return [Dropped(DropReason.DIRECTION, name)]
 
