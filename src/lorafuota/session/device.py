@@ -26,7 +26,6 @@ from ..multipackage import v1 as multipackage
 from ..package import (
     MAX_PAYLOAD,
     Package,
-    PackageVersionAns,
     PackageVersionReq,
     Parsed,
     UnknownCommand,
