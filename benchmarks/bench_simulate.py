@@ -15,7 +15,7 @@ def _deliver(image: bytes, devices: int, version: int, *, shared_radio: bool = F
     assert Simulation(scenario).run().success
 
 
-def cases() -> list[Case]:
+def cases(once: bool) -> list[Case]:
     small, large = random.Random(1).randbytes(21_334), random.Random(2).randbytes(1_048_576)
 
     def megabyte_v1() -> None:
