@@ -8,8 +8,8 @@ from typing import Final
 
 from bitarray import bitarray
 
-from ..errors import FieldError
-from .matrix import MAX_N, require_int, unpack
+from ..errors import FieldError, require_int
+from .matrix import MAX_N, unpack
 from .variant import ParityVariant
 
 __all__ = ["FLAGS", "FORMAT", "Saved"]

@@ -19,9 +19,10 @@ from struct import iter_unpack
 
 from bitarray import bitarray
 
+from ..errors import require_int
 from . import kernels
 from .decoder import FragDecoder
-from .matrix import MAX_N, packed_lines, require_int, require_variant
+from .matrix import MAX_N, packed_lines, require_variant
 from .variant import ParityVariant
 
 __all__ = ["decode"]

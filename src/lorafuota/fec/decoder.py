@@ -34,10 +34,10 @@ from typing import Final, Self, cast, final
 
 from bitarray import bitarray
 
-from ..errors import FieldError, IntegrityError, StateError
+from ..errors import FieldError, IntegrityError, StateError, require_int
 from . import kernels
 from ._saved import FLAGS, FORMAT, Saved
-from .matrix import MAX_N, packed_lines, require_int, require_variant, unpack
+from .matrix import MAX_N, packed_lines, require_variant, unpack
 from .variant import ParityVariant
 
 __all__ = ["CheckResult", "Fed", "FragDecoder", "State", "memory_bound"]

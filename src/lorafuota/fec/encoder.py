@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from . import kernels
-from .matrix import MAX_N, packed_lines, require_int, require_variant
+from .matrix import MAX_N, packed_lines, require_variant
 from .variant import ParityVariant
 
 __all__ = ["FragEncoder"]

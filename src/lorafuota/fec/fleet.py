@@ -20,9 +20,9 @@ from collections.abc import Iterable
 
 from bitarray import bitarray
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from . import kernels
-from .matrix import MAX_N, packed_lines, require_int, require_variant
+from .matrix import MAX_N, packed_lines, require_variant
 from .variant import ParityVariant
 
 __all__ = ["completions"]

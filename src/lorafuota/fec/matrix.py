@@ -26,7 +26,7 @@ from typing import Final
 
 from bitarray import bitarray
 
-from ..errors import FieldError
+from ..errors import FieldError, require_int
 from . import kernels
 from .variant import ParityVariant
 
@@ -44,17 +44,6 @@ Those drawn last come on top, until they are taken apart: as much again at most.
 _OVERHEAD: Final = (
     160  # octets a remembered line takes besides its own: objects, its part of a dict
 )
-
-
-def require_int(owner: str, field: str, value: object, lowest: int, highest: int) -> int:
-    """Return *value* if it is a whole number from *lowest* to *highest*.
-
-    Raises:
-        FieldError: It is not.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise FieldError(owner, field, value, f"int in {lowest}..{highest}")
-    return value
 
 
 def require_variant(owner: str, value: object) -> ParityVariant:
