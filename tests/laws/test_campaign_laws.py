@@ -177,10 +177,10 @@ class CampaignMachine(RuleBasedStateMachine):
         if not hasattr(self, "fleet"):
             return
         campaign, devices = self.fleet.campaign, len(self.fleet.units)
-        assert len(campaign._in_flight) <= self.fleet.config.max_in_flight
-        assert len(campaign._heap) <= 64 * devices
-        assert len(campaign._waiting) <= 16 * devices
-        assert not campaign._dirty
+        assert len(campaign._roster._in_flight) <= self.fleet.config.max_in_flight
+        assert len(campaign._roster._heap) <= 64 * devices
+        assert len(campaign._roster._waiting) <= 16 * devices
+        assert not campaign._roster.dirty
         assert not campaign._actions or self.phase is CampaignPhase.NEW
 
     @invariant()

@@ -496,7 +496,7 @@ class Fleet:
         found: list[Command] = []
         for action in self.log:
             if isinstance(action, Unicast) and action.dev_eui == number:
-                package = self.campaign._map(action.dev_eui).at(action.fport)
+                package = self.campaign._roster.map_of(action.dev_eui).at(action.fport)
                 assert package is not None
                 found += [
                     one for one in package.parse(action.payload, DOWNLINK) if type(one) is kind

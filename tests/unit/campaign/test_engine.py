@@ -76,7 +76,7 @@ def numbers(of: Fleet) -> list[int]:
 
 
 def in_phase(phase: GroupPhase, name: str = "v2") -> Callable[[Fleet], bool]:
-    return lambda of: of.campaign._groups[name].record.phase is phase
+    return lambda of: of.campaign._roster.groups[name].record.phase is phase
 
 
 def in_stage(stage: Stage, number: int = 1) -> Callable[[Fleet], bool]:
@@ -384,7 +384,7 @@ def test_a_device_that_joins_late_gets_everything(phase: GroupPhase, version: in
     )
     done = single(first, firmware=FIRMWARE).start()
     done.run(until=in_phase(phase, f"v{version}"))
-    used = done.campaign._groups[f"v{version}"].server.sender.next_fcnt
+    used = done.campaign._roster.groups[f"v{version}"].server.sender.next_fcnt
     done.add(Unit.of(member(2), version))
     done.run()
     assert done.outcomes == {1: Outcome.CONFIRMED, 2: Outcome.CONFIRMED}
@@ -705,7 +705,7 @@ def test_fragment_numbers_end_at_16383() -> None:
 def test_the_longest_block_of_all_has_no_room_for_a_coded_fragment_and_is_sent() -> None:
     block = DataBlock.of(bytes(16_383), frag_size=1)
     campaign = FuotaCampaign(config((), block=block, redundancy=0.0))
-    assert campaign._first_pass == 16_383
+    assert campaign._roster.first_pass == 16_383
 
 
 def test_a_group_whose_counters_are_used_up_goes_on_by_unicast() -> None:
@@ -733,7 +733,7 @@ def test_a_status_is_waited_for_from_the_end_of_the_window_on() -> None:
     unit = Unit.of(member(1), 1)
     done = single(unit, groups=(slow,)).start()
     done.run(until=lambda of: bool(of.sent(1, frag_v1.FragSessionStatusReq)))
-    end = done.campaign._groups["v1"].record.end
+    end = done.campaign._roster.groups["v1"].record.end
     assert done.now < end - 100
     assert done.campaign.record(DevEUI(1)).due == end + QUICK.interval_seconds
 
@@ -1214,7 +1214,7 @@ def test_a_device_whose_group_is_set_up_again_may_hear_the_window_all_the_same()
     assert in_stage(Stage.GROUP)(done)
     record = done.campaign.record(DevEUI(1))
     record.due = START + 700.0  # asked again in the window, not given up before it
-    done.campaign._wake(DevEUI(1), record.due)
+    done.campaign._roster.wake(DevEUI(1), record.due)
     done.run(until=in_phase(GroupPhase.SEND))
     assert in_stage(Stage.GROUP)(done)
     assert record.cnt_used

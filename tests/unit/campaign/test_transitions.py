@@ -16,6 +16,8 @@ from lorafuota.campaign import (
 )
 from lorafuota.campaign.exchange import answer
 from lorafuota.campaign.group import Group
+from lorafuota.campaign.roster import Roster
+from lorafuota.campaign.rounds import Rounds
 from lorafuota.campaign.state import (
     GROUP_TRANSITIONS,
     TRANSITIONS,
@@ -46,20 +48,18 @@ class Seen:
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     found = Seen()
-    enter, go = FuotaCampaign._enter, FuotaCampaign._go
+    enter, go = Roster.enter, Rounds._go
 
-    def seen_enter(
-        campaign: FuotaCampaign, dev_eui: DevEUI, record: DeviceRecord, stage: Stage
-    ) -> None:
-        found.stages.add((record.stage, stage))
-        enter(campaign, dev_eui, record, stage)
+    def seen_enter(roster: Roster, dev_eui: DevEUI, stage: Stage) -> None:
+        found.stages.add((roster.devices[dev_eui].stage, stage))
+        enter(roster, dev_eui, stage)
 
-    def seen_go(campaign: FuotaCampaign, of: Group, phase: GroupPhase, now: float) -> bool:
+    def seen_go(rounds: Rounds, of: Group, phase: GroupPhase, now: float) -> bool:
         found.phases.add((of.record.phase, phase))
-        return go(campaign, of, phase, now)
+        return go(rounds, of, phase, now)
 
-    monkeypatch.setattr(FuotaCampaign, "_enter", seen_enter)
-    monkeypatch.setattr(FuotaCampaign, "_go", seen_go)
+    monkeypatch.setattr(Roster, "enter", seen_enter)
+    monkeypatch.setattr(Rounds, "_go", seen_go)
     return found
 
 

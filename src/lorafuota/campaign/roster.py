@@ -1,0 +1,251 @@
+"""Who takes part: records, groups, whose turn it is, and what has changed since the last commit.
+
+The campaign's two halves share it: :mod:`.engine`, where devices advance on their own, and
+:mod:`.rounds`, where windows are common to a group.  Records are changed by both, and whoever
+changes one touches it here.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Final, final
+
+from ..catalogue import PackageMap
+from ..errors import FieldError
+from ..fec.encoder import FragEncoder
+from ..fec.variant import ParityVariant
+from ..session.profile import FRAG_PROFILES, MC_PROFILES
+from ..types import DevEUI
+from ..wire import JSON
+from .config import CampaignConfig, Member
+from .group import MAX_N, Group
+from .state import DeviceRecord, GroupRecord, Stage
+from .windows import frames_that_fit
+
+__all__ = ["ENDED", "Roster"]
+
+ENDED: Final = (Stage.DONE, Stage.FAILED)
+_AT_REST: Final = (*ENDED, Stage.READY, Stage.LISTENING)
+"""Stages in which a device owes no answer and is sent nothing of its own."""
+
+
+@final
+class Roster:
+    """Devices and groups of one campaign.
+
+    Attributes:
+        members: What the operator told of each device.
+        devices: What is known of each device.
+        groups: The multicast groups by name.
+        stages: How many devices stand where.
+        first_pass: Fragments of the first pass, plain and coded.
+        unicast_airtime: Seconds on air of all fragments sent by unicast.
+        dirty: Names and records of what changed since the last commit.
+    """
+
+    def __init__(self, config: CampaignConfig, saved: Mapping[str, JSON]) -> None:
+        """Take in the groups and members of *config*, each with what was saved of it.
+
+        Raises:
+            FieldError: The first pass does not fit the windows allowed or the fragment number, or
+                a saved record cannot be read.
+        """
+        self._config = config
+        self.members: dict[DevEUI, Member] = {}
+        self.devices: dict[DevEUI, DeviceRecord] = {}
+        self.groups: dict[str, Group] = {}
+        self.stages: Counter[Stage] = Counter()
+        self.unicast_airtime = 0.0
+        self.dirty: dict[str, DeviceRecord | GroupRecord | None] = {}
+        self._maps: dict[tuple[int | None, int | None, str], PackageMap] = {}
+        self._encoders: dict[ParityVariant, FragEncoder] = {}
+        self._heap: list[tuple[float, int]] = []
+        self._in_flight: set[DevEUI] = set()
+        self._waiting: deque[DevEUI] = deque()
+        nb_frag, parity = config.block.nb_frag, math.ceil(config.redundancy * config.block.nb_frag)
+        if nb_frag + parity > MAX_N:
+            expected = f"at most {config.block.max_parity} coded beside {nb_frag}"
+            raise FieldError("CampaignConfig", "redundancy", config.redundancy, expected)
+        # ST's decoder notices the end only with a coded fragment (TS004 reference, section 9.1).
+        self.first_pass = min(nb_frag + max(parity, 1), MAX_N)
+        self._make_groups(saved)
+        for member in config.members:
+            self.admit(member, saved.get(f"device/{member.dev_eui}"))
+
+    def _make_groups(self, saved: Mapping[str, JSON]) -> None:
+        for config in self._config.groups:
+            row = saved.get(f"group/{config.name}")
+            record = (
+                GroupRecord(next_fcnt=config.first_fcnt, until_n=self.first_pass)
+                if row is None
+                else GroupRecord.from_json(row)
+            )
+            windows = math.ceil(self.first_pass / frames_that_fit(config))
+            if windows > self._config.max_windows:
+                fit = frames_that_fit(config)
+                expected = f"{windows} or more: {self.first_pass} frames, {fit} fit one window"
+                raise FieldError(
+                    "CampaignConfig", "max_windows", self._config.max_windows, expected
+                )
+            if row is None and config.max_mc_fcnt - config.first_fcnt < self.first_pass:
+                least = config.first_fcnt + self.first_pass
+                expected = f"{least} or more, for {self.first_pass} frames"
+                raise FieldError("GroupConfig", "max_mc_fcnt", config.max_mc_fcnt, expected)
+            self.groups[config.name] = Group(config, record, self.encoder_of(config.parity))
+
+    def admit(self, member: Member, row: JSON = None) -> None:
+        """Take in one device.
+
+        Raises:
+            FieldError: *row* is no record of it.
+        """
+        record = (
+            DeviceRecord(
+                frag_version=member.frag_version,
+                mc_version=member.mc_version,
+                frag_index=member.frag_index,
+                mc_group_id=member.mc_group_id,
+                session_cnt=member.session_cnt,
+            )
+            if row is None
+            else DeviceRecord.from_json(row)
+        )
+        if record.group is not None and record.group not in self.groups:
+            raise FieldError("DeviceRecord", "group", record.group, "a group of the campaign")
+        for version, known in (
+            (record.frag_version, FRAG_PROFILES),
+            (record.mc_version, MC_PROFILES),
+        ):
+            if version is not None and version not in known:
+                raise FieldError("DeviceRecord", "version", version, "1, 2 or None")
+        self.members[member.dev_eui] = member
+        self.devices[member.dev_eui] = record
+        self._count(record, 1)
+
+    # Looking
+
+    def encoder_of(self, parity: ParityVariant) -> FragEncoder:
+        """Return the encoder of the block for one matrix."""
+        if parity not in self._encoders:
+            self._encoders[parity] = self._config.block.encoder(parity)
+        return self._encoders[parity]
+
+    def map_of(self, dev_eui: DevEUI) -> PackageMap:
+        """Return which versions and ports the device has, as far as that is known."""
+        member, record = self.members[dev_eui], self.devices[dev_eui]
+        key = record.frag_version, record.mc_version, repr(sorted(member.fports.items()))
+        if key not in self._maps:
+            versions = {"fragmentation": record.frag_version, "multicastsetup": record.mc_version}
+            known = {name: version for name, version in versions.items() if version is not None}
+            self._maps[key] = PackageMap(versions=known, fports=member.fports)
+        return self._maps[key]
+
+    def parity_of(self, dev_eui: DevEUI) -> ParityVariant:
+        """Return the matrix a device decodes with."""
+        own = self.members[dev_eui].parity
+        return own or FRAG_PROFILES[self.devices[dev_eui].frag_version or 1].parity
+
+    def versions_known(self, dev_eui: DevEUI) -> bool:
+        """Say whether a device has nothing more to be asked about its packages."""
+        member, record = self.members[dev_eui], self.devices[dev_eui]
+        known = record.mc_version is not None or not member.multicast
+        return known and record.frag_version is not None
+
+    def in_group(self, group: Group, *stages: Stage) -> list[DevEUI]:
+        """Return the members of a group that are in one of these stages."""
+        name = group.config.name
+        return [
+            dev_eui
+            for dev_eui, record in self.devices.items()
+            if record.group == name and record.stage in stages
+        ]
+
+    def over_budget(self) -> bool:
+        """Say whether no more may be sent."""
+        budget = self._config.airtime_budget_seconds
+        if budget is None:
+            return False
+        used = self.unicast_airtime + sum(g.record.airtime for g in self.groups.values())
+        return used >= budget
+
+    # Changing
+
+    def touch(self, dev_eui: DevEUI) -> None:
+        """Note that a device's record changed."""
+        self.dirty[f"device/{dev_eui}"] = self.devices[dev_eui]
+
+    def touch_group(self, group: Group) -> None:
+        """Note that a group's record changed."""
+        self.dirty[f"group/{group.config.name}"] = group.record
+
+    def enter(self, dev_eui: DevEUI, stage: Stage) -> None:
+        """Put a device into a stage; it owes no answer any more."""
+        record = self.devices[dev_eui]
+        self._count(record, -1)
+        record.stage, record.attempts, record.due = stage, 0, None
+        if stage is Stage.SESSION and record.group is not None:
+            record.told = self.groups[record.group].record.window
+        self._count(record, 1)
+        self.touch(dev_eui)
+        self._in_flight.discard(dev_eui)
+
+    def join(self, dev_eui: DevEUI, group: Group) -> None:
+        """Put a device into a group."""
+        record = self.devices[dev_eui]
+        self._count(record, -1)
+        record.group, record.frag_index = group.config.name, group.config.frag_index
+        self._count(record, 1)
+
+    def _count(self, record: DeviceRecord, by: int) -> None:
+        self.stages[record.stage] += by
+        if record.group is not None:
+            self.groups[record.group].stages[record.stage] += by
+
+    # Taking turns
+
+    def wake(self, dev_eui: DevEUI, when: float) -> None:
+        """Have a device be due at a time."""
+        self.devices[dev_eui].due = when
+        heapq.heappush(self._heap, (when, int(dev_eui)))
+
+    def wake_again(self) -> None:
+        """After a restart: ask again what was asked when it is due, and who waited now."""
+        for dev_eui, record in self.devices.items():
+            if record.stage not in _AT_REST:
+                self.wake(dev_eui, 0.0 if record.due is None else record.due)
+
+    @property
+    def next_wake(self) -> float | None:
+        """When the next device is due, in GPS seconds."""
+        while self._heap:
+            due, number = self._heap[0]
+            if self.devices[DevEUI(number)].due == due:
+                return due
+            heapq.heappop(self._heap)
+        return None
+
+    def take_turn(self, dev_eui: DevEUI) -> bool:
+        """Let a device owe an answer, or have it wait until another one owes none."""
+        if dev_eui not in self._in_flight:
+            if len(self._in_flight) >= self._config.max_in_flight:
+                self._waiting.append(dev_eui)
+                return False
+            self._in_flight.add(dev_eui)
+        return True
+
+    def next_due(self, now: float) -> DevEUI | None:
+        """Return a device that waits for its turn and can have it, or one that is due."""
+        while self._waiting and len(self._in_flight) < self._config.max_in_flight:
+            dev_eui = self._waiting.popleft()
+            record = self.devices[dev_eui]
+            if record.due is None and record.stage not in _AT_REST:
+                return dev_eui
+        while self._heap and self._heap[0][0] <= now:
+            due, number = heapq.heappop(self._heap)
+            dev_eui = DevEUI(number)
+            if self.devices[dev_eui].due == due:
+                return dev_eui
+        return None
