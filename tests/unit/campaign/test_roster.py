@@ -32,9 +32,7 @@ def test_stages_are_counted_in_all_and_by_group() -> None:
     assert of.in_group(group, Stage.LISTENING) == []
 
 
-def test_who_is_due_first_comes_first_and_a_time_that_was_replaced_does_not_count() -> (
-    None
-):
+def test_who_is_due_first_comes_first_and_a_time_that_was_replaced_does_not_count() -> None:
     of = roster()
     of.wake(ONE, 5.0)
     of.wake(TWO, 7.0)

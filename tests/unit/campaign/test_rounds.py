@@ -104,7 +104,7 @@ def test_after_the_pass_everybody_who_listened_is_asked() -> None:
     assert loop.group.record.phase is GroupPhase.REST
 
 
-@pytest.mark.parametrize(("missing", "stage"), [(1, Stage.UNICAST), (9, Stage.SESSION)])
+@pytest.mark.parametrize(("missing", "stage"), [(1, Stage.UNICAST), (4, Stage.SESSION)])
 def test_what_few_miss_goes_by_unicast_and_what_many_miss_in_another_window(
     missing: int, stage: Stage
 ) -> None:
