@@ -16,18 +16,19 @@ from lorafuota.types import DevEUI
 from tests.unit.campaign.fleet import START, config, member
 
 ONE, TWO = DevEUI(1), DevEUI(2)
+MANY = tuple(map(DevEUI, range(1, 9)))
 
 
 class Loop:
-    """Two members of one group, and what the loop does with them."""
+    """Members of one group, and what the loop does with them."""
 
-    def __init__(self, **changes: Any) -> None:
-        settings = config([member(1), member(2)], **changes)
+    def __init__(self, dev_euis: tuple[DevEUI, ...] = (ONE, TWO), **changes: Any) -> None:
+        settings = config([member(int(one)) for one in dev_euis], **changes)
         self.roster = Roster(settings, {})
         self.acts: list[CampaignAction] = []
         self.steps: list[tuple[DevEUI, Step]] = []
         self.rounds = Rounds(settings, self.roster, act=self.acts.append, step=self.step)
-        for dev_eui in (ONE, TWO):
+        for dev_eui in dev_euis:
             self.roster.enter(dev_eui, Stage.GROUP)
             self.roster.join(dev_eui, self.group)
 
@@ -40,7 +41,7 @@ class Loop:
         self.roster.enter(dev_eui, step.stage)
 
     def put(self, stage: Stage, *dev_euis: DevEUI) -> None:
-        for dev_eui in dev_euis or (ONE, TWO):
+        for dev_eui in dev_euis or tuple(self.roster.devices):
             self.roster.enter(dev_eui, stage)
 
     def due(self, now: float) -> None:
@@ -104,17 +105,18 @@ def test_after_the_pass_everybody_who_listened_is_asked() -> None:
     assert loop.group.record.phase is GroupPhase.REST
 
 
-@pytest.mark.parametrize(("missing", "stage"), [(1, Stage.UNICAST), (4, Stage.SESSION)])
+@pytest.mark.parametrize(("who", "stage"), [((ONE,), Stage.UNICAST), (MANY, Stage.SESSION)])
 def test_what_few_miss_goes_by_unicast_and_what_many_miss_in_another_window(
-    missing: int, stage: Stage
+    who: tuple[DevEUI, ...], stage: Stage
 ) -> None:
-    loop = Loop()
+    loop = Loop(MANY)
     now = sent_pass(loop)
-    for record in loop.roster.devices.values():
-        record.missing, record.received = missing, record.sent - missing
-    loop.put(Stage.IMAGE, ONE) if missing == 1 else None
-    loop.put(Stage.READY, TWO) if missing == 1 else loop.put(Stage.READY)
+    loop.put(Stage.IMAGE)
+    for dev_eui in who:
+        record = loop.roster.devices[dev_eui]
+        record.missing, record.received = 4, record.sent - 4
+        loop.put(Stage.READY, dev_eui)
     loop.steps.clear()
     loop.due(now)
-    assert {step.stage for _, step in loop.steps} == {stage}
+    assert loop.steps == [(dev_eui, Step(stage)) for dev_eui in who]
     assert loop.group.record.rounds == 1
