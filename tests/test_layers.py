@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "region": {"errors"},
     "datablock": {"crypto", "errors", "fec", "types"},
     "session": {
+        "catalogue",
         "crypto",
         "datablock",
         "errors",

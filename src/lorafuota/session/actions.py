@@ -186,6 +186,7 @@ class DropReason(enum.Enum):
     TOKEN = "the answer is to a request of before the last correction"
     NO_TRANSMISSIONS = "a resynchronisation of no transmissions"
     RECEIVE_TIME = "the receive time allowed for today is used up"
+    UNASKED = "an answer that nobody waits for, or not any more"
     UNSUPPORTED = "the imitated stack does not know the command, and stops reading"
 
 

@@ -147,24 +147,6 @@ def test_a_dialogue_goes_as_in_the_vector_aborted_transmissions_included(
     assert buffer.next_frame(222) is None
 
 
-def test_what_a_server_lost_comes_again_as_in_the_vector() -> None:
-    [vector] = [one for one in TS007["sequences"] if "received" in one]
-    buffer = filled()
-    sent = drain(buffer, 11)
-    assert [frame for frame in sent if int(frame[2:4], 16) not in vector["lost_base_bytes"]] == (
-        vector["received"]
-    )
-    [request] = vector["recovery_requests"]
-    receive(buffer, bytes.fromhex(request))
-    got: dict[int, int] = {}
-    for frame in [*vector["received"], *drain(buffer, 11)]:
-        piece = MultiPackBufferFrag.decode(bytes.fromhex(frame))
-        assert piece.ans is not None
-        for place, octet in enumerate(piece.ans, piece.base_byte):
-            assert got.setdefault(place, octet) == octet
-    assert bytes(got[place] for place in range(len(got))).hex() == vector["result"]
-
-
 # Where it ends
 
 

@@ -23,16 +23,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-import lorafuota
+import lorafuota.catalogue
 from lorafuota.clocksync import v1 as clocksync
 from lorafuota.datablock import DataBlock
 from lorafuota.errors import FieldError
 from lorafuota.fec.decoder import memory_bound
+from lorafuota.firmwaremanagement import v1 as firmware
 from lorafuota.fragmentation import v1 as fragmentation_v1
 from lorafuota.fragmentation.v1 import DataFragment, FragSessionStatusReq
 from lorafuota.link import McFrame
 from lorafuota.multicastsetup.v1 import McGroupDeleteReq
 from lorafuota.multipackage import v1 as multipackage
+from lorafuota.multipackage.commandset import CommandSet
+from lorafuota.package import PackageVersionReq
 from lorafuota.session.actions import (
     Action,
     BlockFailed,
@@ -51,8 +54,10 @@ from lorafuota.session.device import FuotaDevice
 from lorafuota.session.firmware import UpImageStatus
 from lorafuota.session.fragmentation import FragLimits, FragServer, FragState
 from lorafuota.session.multicast import McGroupServer, McLimits, WindowLimits
+from lorafuota.session.multipackageserver import MultiPackageServer
 from lorafuota.session.profile import frag_profile
 from lorafuota.session.saved import SavedState, keep
+from lorafuota.session.serveractions import Downlink, SetAnswered
 from lorafuota.session.stacks import DEVICE_PROFILES, DeviceProfile, device_profile
 from lorafuota.testing.strategies import payloads
 from lorafuota.types import DOWNLINK, UPLINK, DevAddr, GenAppKey, McKey
@@ -137,17 +142,26 @@ def test_a_dialogue_of_command_sets_goes_as_in_the_vector(sequence: dict[str, An
 
 def test_what_was_lost_is_asked_for_again_as_in_the_vector() -> None:
     [vector] = [one for one in TS007["sequences"] if "received" in one]
-    one = vector_device()
-    sent = frames(one, "8401048100800103", 11)
+    one, packages = vector_device(), lorafuota.catalogue.PackageMap().packages
+    server = MultiPackageServer(packages.values(), next_token=3)
+    commands = [(4, firmware.DevVersionReq()), (4, firmware.DevUpgradeImageReq())]
+    wanted = [*commands, (1, PackageVersionReq()), (0, multipackage.DevPackageReq())]
+    [sent] = server.submit([(packages[number], each) for number, each in wanted], now=NOW)
+    assert isinstance(sent, Downlink)
     lost = vector["lost_base_bytes"]
-    assert [frame for frame in sent if int(frame[2:4], 16) not in lost] == vector["received"]
-    [request] = vector["recovery_requests"]
-    octets: dict[int, str] = {}
-    for frame in [*vector["received"], *frames(one, request, 11)]:
-        base = int(frame[2:4], 16)
-        for at in range(0, len(frame) - 6, 2):
-            octets[base + at // 2] = frame[4 + at : 6 + at]
-    assert "".join(octets[at] for at in range(len(octets))) == vector["result"]
+    left = [each for each in frames(one, sent.payload.hex(), 11) if int(each[2:4], 16) not in lost]
+    assert left == vector["received"]
+    found = [action for each in left for action in server.receive(bytes.fromhex(each), now=NOW)]
+    assert (found, server.next_deadline) == ([], NOW + 300)
+    [request] = server.tick(now=NOW + 300)
+    assert isinstance(request, Downlink)
+    assert [request.payload.hex()] == vector["recovery_requests"]
+    for each in frames(one, request.payload.hex(), 11):
+        found += server.receive(bytes.fromhex(each), now=NOW + 301)
+    answered = found[0]
+    assert isinstance(answered, SetAnswered)
+    assert answered.unanswered == ()
+    assert CommandSet(answered.answers, 3).answer_octets().hex() == vector["result"]
 
 
 # S1
