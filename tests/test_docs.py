@@ -40,7 +40,9 @@ from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.cli import main
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.package import Package
-from lorafuota.session import actions
+from lorafuota.session import actions, serveractions
+from lorafuota.session.firmwarestage import FirmwareStage
+from lorafuota.session.serveractions import FirmwareOutcome, SetFailure
 from lorafuota.wire import Command, Record
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -229,6 +231,14 @@ def test_every_action_and_every_reason_to_drop_is_explained() -> None:
     text = (DOCS / "reference" / "sessions.md").read_text("utf-8")
     names = [name for name in actions.__all__ if name != "Action"]
     names += [reason.name for reason in actions.DropReason]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_action_stage_and_end_of_a_server_is_explained() -> None:
+    text = (DOCS / "reference" / "sessions.md").read_text("utf-8")
+    names = [name for name in serveractions.__all__ if name != "ServerAction"]
+    kinds: tuple[type[enum.Enum], ...] = (FirmwareOutcome, FirmwareStage, SetFailure)
+    names += [member for kind in kinds for member in kind.__members__]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 

@@ -18,7 +18,6 @@ What single answers mean is :mod:`.firmwareanswers`.
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Container
 from typing import Final, final
@@ -40,6 +39,7 @@ from .firmwareanswers import (
     reboot_seconds,
     runs_outcome,
 )
+from .firmwarestage import CALLED_OFF, MAY_REBOOT, FirmwareStage
 from .retries import Retries, require_time
 from .serveractions import (
     Downlink,
@@ -50,30 +50,10 @@ from .serveractions import (
     VersionsRead,
 )
 
-__all__ = ["FirmwareServer", "FirmwareStage"]
+__all__ = ["FirmwareServer"]
 
 _CLOCK_TOLERANCE: Final = 60.0
 """By how much a device may disagree about the moment of a reboot."""
-
-
-class FirmwareStage(enum.Enum):
-    """What the server is about to learn from the device."""
-
-    IDLE = "nothing was asked yet"
-    VERSION = "what runs on what"
-    IMAGE = "whether the image is there"
-    REBOOT = "whether it will reboot"
-    REBOOTING = "nothing: it reboots"
-    CONFIRM = "what runs after the reboot"
-    DIAGNOSE = "what became of the image"
-    CANCEL = "whether the reboot is cancelled"
-    DELETE = "whether the image is gone"
-    CHECK = "what runs after the cancellation"
-    ENDED = "nothing: it is over"
-
-
-_MAY_REBOOT: Final = (FirmwareStage.REBOOT, FirmwareStage.REBOOTING, FirmwareStage.CONFIRM)
-_CALLED_OFF: Final = (FirmwareStage.CANCEL, FirmwareStage.DELETE, FirmwareStage.CHECK)
 
 
 @final
@@ -166,7 +146,7 @@ class FirmwareServer:
             StateError: It is over, or being cancelled already.
         """
         require_time("FirmwareServer", "now", now)
-        if self._stage is FirmwareStage.ENDED or self._stage in _CALLED_OFF:
+        if self._stage is FirmwareStage.ENDED or self._stage in CALLED_OFF:
             raise StateError("FirmwareServer.cancel", f"the stage is {self._stage.name}")
         self._detail = ""
         return self._enter(FirmwareStage.CANCEL, now)
@@ -382,7 +362,7 @@ class FirmwareServer:
         if self._stage is FirmwareStage.CANCEL and cancelled:
             return self._enter(FirmwareStage.DELETE, now)
         by_time = isinstance(answer, v1.DevRebootTimeAns)
-        if self._stage not in _MAY_REBOOT or cancelled or by_time is not self._by_time:
+        if self._stage not in MAY_REBOOT or cancelled or by_time is not self._by_time:
             return [_unasked(answer)]
         seconds = reboot_seconds(answer)
         if self._stage is not FirmwareStage.REBOOT:

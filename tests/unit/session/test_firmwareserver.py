@@ -17,7 +17,8 @@ from lorafuota.firmwaremanagement import v1
 from lorafuota.firmwaremanagement.v1 import DeleteError, UpImageStatus
 from lorafuota.package import PackageVersionAns
 from lorafuota.session.actions import Dropped, DropReason, Rejected
-from lorafuota.session.firmwareserver import FirmwareServer, FirmwareStage
+from lorafuota.session.firmwareserver import FirmwareServer
+from lorafuota.session.firmwarestage import FirmwareStage
 from lorafuota.session.retries import Retries
 from lorafuota.session.serveractions import (
     Downlink,
