@@ -88,7 +88,7 @@ class FirmwareServer:
             fport: The port of the package, 1 to 224.
 
         Raises:
-            FieldError: A number is out of range.
+            FieldError: A number is out of range, or a container cannot hold versions.
         """
         self.version = require_int("FirmwareServer", "version", version, 0, 0xFFFFFFFF)
         require_int("FirmwareServer", "countdown_seconds", countdown_seconds, 0, MAX_COUNTDOWN)
@@ -100,6 +100,10 @@ class FirmwareServer:
         if not 0 <= boot_seconds < math.inf:
             expected = "0 or more, and finite"
             raise FieldError("FirmwareServer", "boot_seconds", boot_seconds, expected)
+        for field, versions in (("hw_versions", hw_versions), ("from_versions", from_versions)):
+            if not _holds_numbers(versions):
+                expected = "a container of versions, or None"
+                raise FieldError("FirmwareServer", field, versions, expected)
         self.hw_versions, self.from_versions = hw_versions, from_versions
         self.boot_seconds, self.accepts_zero, self.retries = boot_seconds, accepts_zero, retries
         self.fport = require_int("FirmwareServer", "fport", fport, 1, 224)
@@ -395,6 +399,14 @@ class FirmwareServer:
                 return self._ask(now)
         self._detail = why  # asked again until the tries are used up
         return []
+
+
+def _holds_numbers(versions: Container[int] | None) -> bool:
+    """Say whether versions can be looked up, before the answer of a device does."""
+    try:
+        return versions is None or isinstance(0 in versions, bool)
+    except TypeError:
+        return False
 
 
 def _unasked(command: Command) -> Dropped:

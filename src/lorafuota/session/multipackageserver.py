@@ -356,11 +356,10 @@ class MultiPackageServer:
         reading = self._got.read(self._set.token, self._packages, self._expected)
         if is_foreign(self._expected, reading.answers):
             return self._again(now)
-        if reading.error is not None:
-            rejected = Rejected(_FPORT, self._got.prefix, reading.error)
-            return [rejected, *self._done(reading.answers, now)]
-        if reading.complete or self._is_last(piece):
-            return self._done(reading.answers, now)
+        if reading.complete or reading.hopeless or self._is_last(piece):
+            error, octets = reading.error, self._got.prefix
+            rejected = [] if error is None else [Rejected(_FPORT, octets, error)]
+            return rejected + self._done(reading.answers, now)
         if len(self._got) > before:
             self._silent, self._due = 0, now + self.retries.seconds
         return []

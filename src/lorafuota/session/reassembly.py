@@ -28,7 +28,12 @@ class Reading(NamedTuple):
     complete: bool
     """Every expected answer is there."""
     error: DecodeError | None
-    """What can not be read, however much more comes; None if more would help."""
+    """Why the end of it cannot be read."""
+
+    @property
+    def hopeless(self) -> bool:
+        """More octets would not help."""
+        return self.error is not None and not isinstance(self.error, TruncatedError)
 
 
 def unanswered(
@@ -118,6 +123,4 @@ class Reassembly:
             if not unanswered(expected, found.commands[:count]):
                 return Reading(found.commands[:count], complete=True, error=None)
         error = found.leftover.error if found.leftover else None
-        if isinstance(error, TruncatedError):
-            error = None
         return Reading(found.commands, complete=False, error=error)

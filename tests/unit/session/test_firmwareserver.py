@@ -429,6 +429,8 @@ def test_what_makes_no_sense_now_is_a_state_error() -> None:
         {"boot_seconds": -1.0},
         {"boot_seconds": math.inf},
         {"fport": 0},
+        {"hw_versions": 5},
+        {"from_versions": "abc"},
     ],
 )
 def test_a_wrong_number_is_refused_by_name(wrong: dict[str, Any]) -> None:

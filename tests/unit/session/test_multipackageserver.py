@@ -340,6 +340,17 @@ def test_a_device_that_stopped_early_is_found_out() -> None:
     assert answered.unanswered == packaged(VECTOR_SET[1:])
 
 
+def test_a_buffer_that_ends_inside_an_answer_is_rejected_there() -> None:
+    one = asking()
+    receive(one, f"0200{BUFFER[:14].hex()}03")
+    assert one.tick(now=NOW + 100) == [buffer_req(13)]
+    rejected, answered = receive(one, f"020d{BUFFER[13:14].hex()}03")
+    assert isinstance(rejected, Rejected)
+    assert rejected.payload == BUFFER[:14]
+    assert isinstance(answered, SetAnswered)
+    assert answered.unanswered == packaged(VECTOR_SET[1:])
+
+
 def test_a_whole_buffer_that_is_short_says_what_was_left_out() -> None:
     one = asking()
     [answered] = receive(one, BUFFER[:10].hex() + "03")

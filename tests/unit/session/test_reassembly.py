@@ -56,7 +56,7 @@ def test_every_beginning_of_a_buffer_reads_as_unfinished(octets: int) -> None:
     one = Reassembly()
     one.put(0, BUFFER[:octets] or b"")
     reading = read(one)
-    assert (reading.complete, reading.error) == (False, None)
+    assert (reading.complete, reading.hopeless) == (False, False)
     assert BUFFER.startswith(CommandSet(reading.answers, 3).answer_octets())
 
 
@@ -91,6 +91,7 @@ def test_what_nothing_can_cure_is_told(octets: str, kind: type[Exception]) -> No
         0, bytes.fromhex("840144332211785634128002") if octets == "0005" else bytes.fromhex(octets)
     )
     assert isinstance(read(one).error, kind)
+    assert read(one).hopeless
 
 
 def test_answers_are_told_by_package_kind_and_number() -> None:
