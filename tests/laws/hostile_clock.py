@@ -21,7 +21,7 @@ from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragLimits
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
 from lorafuota.types import DOWNLINK, GenAppKey
-from tests.fuzz.round_trip import draw
+from tests.laws.hostile_devices import any_octets
 from tests.unit.campaign.fleet import NEW, Channel, Fleet, Unit, config, member
 
 NOW = 1_300_000_000.0
@@ -103,7 +103,7 @@ def device_schedule(seed: int) -> str:
         else:
             package = rng.choice(packages)
             downlinks = [cls for cls in package.commands if cls.DIRECTION is DOWNLINK]
-            cids = b"".join(draw(rng, rng.choice(downlinks)).encode() for _ in range(2))
+            cids = b"".join(any_octets(rng, rng.choice(downlinks)) for _ in range(2))
             group = rng.choice((None, None, None, 0, 2))
             check(one.receive(package.fport, cids[:242], now=now, mc_group_id=group), now)
     at_once = 0
@@ -179,7 +179,7 @@ class WarpedFleet(Fleet):
         return self._warped  # type: ignore[return-value]
 
     @campaign.setter
-    def campaign(self, real: FuotaCampaign) -> None:  # type: ignore[override]
+    def campaign(self, real: FuotaCampaign) -> None:
         self._warped = Warped(real, self)
 
     def reading(self, now: float) -> float:

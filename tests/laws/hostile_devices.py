@@ -14,6 +14,7 @@ from lorafuota.campaign.actions import Commit, DeviceEnded, Unicast
 from lorafuota.campaign.state import CampaignPhase, Outcome
 from lorafuota.fragmentation.v2 import FragDataBlockReceivedAns
 from lorafuota.types import UPLINK, DevEUI
+from lorafuota.wire import Command
 from tests.fuzz.decoders import mutate, seeds
 from tests.fuzz.round_trip import draw
 from tests.unit.campaign.fleet import NEW, Channel, Fleet, Unit, config, member
@@ -33,6 +34,13 @@ PACKAGES = [package for package in lorafuota.PACKAGES if package.identifier]
 POOL = seeds()
 
 
+def any_octets(rng: random.Random, cls: type[Command]) -> bytes:
+    """A message with any content."""
+    message = draw(rng, cls)
+    assert isinstance(message, cls)
+    return message.encode()
+
+
 def lie(rng: random.Random) -> tuple[int, bytes]:
     """One uplink: an answer with any content, noise, something damaged, much too much."""
     package = rng.choice(PACKAGES)
@@ -45,10 +53,10 @@ def lie(rng: random.Random) -> tuple[int, bytes]:
         case 1:
             return package.fport, mutate(rng, POOL)
         case 2:
-            payload = b"".join(draw(rng, rng.choice(uplinks)).encode() for _ in range(30))
+            payload = b"".join(any_octets(rng, rng.choice(uplinks)) for _ in range(30))
             return package.fport, payload[: rng.choice((242, 243, 5000))]
         case _:
-            return package.fport, draw(rng, rng.choice(uplinks)).encode()
+            return package.fport, any_octets(rng, rng.choice(uplinks))
 
 
 @dataclasses.dataclass

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from lorafuota.session.fragmentation import FragDevice
+from lorafuota.session.stacks import DEVICE_PROFILES
 from tests.laws import hostile_clock, set_ups, work
 from tests.support import LONG
 
 
 def test_r11_whatever_a_devices_clock_does_answers_and_windows_keep_to_it() -> None:
     kinds = hostile_clock.device_schedules(20_000 if LONG else 300)
-    assert kinds.keys() == set(hostile_clock.DEVICE_PROFILES)
+    assert kinds.keys() == set(DEVICE_PROFILES)
 
 
 def test_s1_hostile_set_ups_need_what_the_formula_says_and_refused_ones_nothing() -> None:
