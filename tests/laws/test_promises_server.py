@@ -14,6 +14,7 @@ from lorafuota.campaign import exchange
 from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.exchange import Step
 from lorafuota.campaign.group import Group
+from lorafuota.campaign.roster import Roster
 from lorafuota.campaign.state import DeviceRecord, Outcome, Stage
 from lorafuota.fragmentation import v1, v2
 from tests.laws import counters, hostile_clock, hostile_devices, stacks, walk
@@ -34,14 +35,14 @@ def test_r9_a_campaign_that_forgets_a_device_is_called_stuck(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every tenth wake-up is lost: somebody is never asked again."""
-    real, calls = FuotaCampaign._wake, [0]
+    real, calls = Roster.wake, [0]
 
-    def forgetful(self: FuotaCampaign, *args: Any) -> None:
+    def forgetful(self: Roster, *args: Any) -> None:
         calls[0] += 1
         if calls[0] % 10:
             real(self, *args)
 
-    monkeypatch.setattr(FuotaCampaign, "_wake", forgetful)
+    monkeypatch.setattr(Roster, "wake", forgetful)
     with pytest.raises(walk.Stuck, match="seed"):
         walk.walks(20_000)
 
