@@ -18,7 +18,7 @@ from lorafuota.campaign.state import Outcome
 from lorafuota.datablock import DataBlock
 from lorafuota.session.actions import Action, BlockReceived, Store
 from lorafuota.session.device import FuotaDevice
-from lorafuota.session.fragmentation import FragDevice
+from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.session.multicast import McDevice
 from lorafuota.session.profile import FRAG_PROFILES
 from lorafuota.session.stacks import DEVICE_PROFILES, DeviceProfile, device_profile
@@ -81,7 +81,8 @@ class StackUnit(Unit):
         kept = {one.name: one.value for one in actions if isinstance(one, Store)}
         begun_again = any(name.startswith("end/") and value is None for name, value in kept.items())
         if begun_again and not any(name.startswith("setup/") for name in kept):
-            self.earlier = len(self.blocks)
+            self.earlier, self.server_told = len(self.blocks), False
+            self.good_news.clear()
         sends = super()._sends(actions, now)
         if any(isinstance(one, BlockReceived) and one.data != self.right for one in actions):
             self.image = None
@@ -94,7 +95,10 @@ class StackUnit(Unit):
 
     @property
     def there(self) -> bool:
-        """Whether the present session has delivered the block, verified if it can be."""
+        """Whether a session that is still there has delivered the block, verified if it can be."""
+        states = [self.device.fragmentation.state(index) for index in range(4)]
+        if FragState.DONE not in states:
+            return False
         now = [block for block in self.blocks[self.earlier :] if block.data == self.right]
         return any(block.verified or not self.frag.has_mic for block in now)
 
@@ -131,7 +135,7 @@ def false_report(unit: StackUnit, outcome: Outcome) -> str | None:
         return f"{outcome.value!r} without the block"
     if outcome is Outcome.VERIFIED and not verified:
         return f"{outcome.value!r} of a block whose MIC was never checked"
-    if unit.there and unit.server_told and outcome in NO_BLOCK:
+    if unit.server_told and outcome in NO_BLOCK:
         return f"{outcome.value!r} although the block is there"
     return None
 
