@@ -244,9 +244,13 @@ def answer(
         case frag_v1.FragSessionStatusAns() | frag_v2.FragSessionStatusAns():
             return _status(config, member, record, command)
         case frag_v2.FragDataBlockReceivedReq(frag_index=index, mic_error=wrong):
-            if index != record.frag_index or not _listens(record) or not record.cnt_used:
+            if index != record.frag_index or not record.cnt_used:
                 return None  # without a fragment of ours it is about an earlier session
-            return _mic_error() if wrong else _complete(config, record)
+            if _listens(record):
+                return _mic_error() if wrong else _complete(config, record)
+            if not wrong:
+                _take_back(record)
+            return None
         case firmware.DevUpgradeImageAns() if record.stage is Stage.IMAGE:
             return _image(config, member, record, command)
         case firmware.DevRebootCountdownAns(countdown=seconds) if record.stage is Stage.REBOOT:
@@ -409,6 +413,11 @@ def _status(
     command: frag_v1.FragSessionStatusAns | frag_v2.FragSessionStatusAns,
 ) -> Step | None:
     if not _listens(record):
+        about, nb_frag = _Status.of(command), config.block.nb_frag
+        ours = record.cnt_used and about.frag_index == record.frag_index
+        good = ours and not about.memory_error and not about.mic_error
+        if good and _everything(member, record, about, nb_frag):
+            _take_back(record)
         return None
     asked, again = record.stage is Stage.STATUS, record.restarts < _MAX_RESTARTS
     if isinstance(command, frag_v2.FragSessionStatusAns) and command.session_does_not_exist:
@@ -475,9 +484,21 @@ def _complete(
 ) -> Step:
     if outcome is None:
         record.missing = 0
-        verified = FRAG_PROFILES[record.frag_version or 1].has_mic
-        outcome = Outcome.VERIFIED if verified else Outcome.TRANSPORTED
+        outcome = _arrived(record)
     return Step(Stage.IMAGE if config.firmware else Stage.CLEANUP, outcome, detail)
+
+
+def _arrived(record: DeviceRecord) -> Outcome:
+    """Return what is known of a block that is there: only version 2 checks it."""
+    verified = FRAG_PROFILES[record.frag_version or 1].has_mic
+    return Outcome.VERIFIED if verified else Outcome.TRANSPORTED
+
+
+def _take_back(record: DeviceRecord) -> None:
+    """Take back that fragments are missing: an answer from before the last ones spoke first."""
+    if record.stage is Stage.CLEANUP and record.outcome is Outcome.MISSING_FRAGMENTS:
+        record.missing = 0
+        record.outcome = _arrived(record)
 
 
 def _image(

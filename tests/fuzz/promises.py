@@ -1,0 +1,459 @@
+"""Invariant: every promise R1 to R11 and S1 to S16 is kept, in numbers that tests cannot afford.
+
+Runs the long version of what proves each promise, and ends with one table: the promise, what was
+run, its figures, the result.  Hours for everything; a few minutes with ``--scale 0.01``.
+
+    python -m tests.fuzz.promises
+    python -m tests.fuzz.promises --only R9,S16 --scale 0.1 --markdown table.md --json table.json
+
+A *law* is a function with a number of runs, *tests* are a selection for pytest (the long versions,
+LORAFUOTA_LONG, from scale 1 on), a *tool* is another module of this package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from tests.laws import counters, hostile_clock, hostile_devices, set_ups, stacks, walk, work
+
+ROOT: Final = pathlib.Path(__file__).parents[2]
+KEPT, BROKEN, LEFT_OUT, OPEN = "kept", "BROKEN", "left out", "nothing proves it"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    id: str
+    promise: str
+    command: str
+    figures: str
+    result: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Law:
+    """A function that makes so many runs, returns its figures, and raises if the law is broken."""
+
+    run: Callable[[int], str]
+    count: int
+
+    def command(self, id: str, scale: float) -> str:
+        return f"python -m tests.fuzz.promises --only {id}" + _scaled(scale)
+
+    def prove(self, scale: float) -> tuple[str, str]:
+        try:
+            return self.run(max(1, round(self.count * scale))), KEPT
+        except Exception as error:  # whatever it is, the table must come
+            return f"{type(error).__name__}: {error}", BROKEN
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Process:
+    """A command whose last line of output is its figures; it fails when it is broken."""
+
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+    def prove(self) -> tuple[str, str]:
+        process = subprocess.run(
+            [sys.executable, "-m", *self.arguments],
+            cwd=ROOT,
+            env={**os.environ, **dict(self.environment)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        lines = [line for line in process.stdout.splitlines() if line.strip()]
+        if process.returncode:
+            print(process.stdout[-4000:], flush=True)
+        last = re.sub(r"^=+ | =+$| in \d.*", "", lines[-1] if lines else "no output")
+        return last, KEPT if process.returncode == 0 else BROKEN
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """A selection of the tests; pytest fails when it selects nothing."""
+
+    paths: tuple[str, ...]
+    named: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (*self.paths, *(("-k", self.named) if self.named else ()))
+
+    def command(self, id: str, scale: float) -> str:
+        selection = f' -k "{self.named}"' if self.named else ""
+        long = "LORAFUOTA_LONG=1 " if scale >= 1 else ""
+        return f"{long}pytest {' '.join(self.paths)}{selection}"
+
+    def prove(self, scale: float) -> tuple[str, str]:
+        long = (("LORAFUOTA_LONG", "1" if scale >= 1 else ""),)
+        return Process(("pytest", "-q", "-p", "no:cacheprovider", *self.arguments), long).prove()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tool:
+    """Another module of this package."""
+
+    module: str
+    option: str = ""
+    count: int = 0
+    least_scale: float = 0.0
+
+    def _arguments(self, scale: float) -> tuple[str, ...]:
+        count = str(max(1, round(self.count * scale)))
+        return (self.module, *((self.option, count) if self.option else ()))
+
+    def command(self, id: str, scale: float) -> str:
+        return " ".join(("python", "-m", *self._arguments(scale)))
+
+    def prove(self, scale: float) -> tuple[str, str]:
+        if scale < self.least_scale:
+            return f"from --scale {self.least_scale:g} on", LEFT_OUT
+        return Process(self._arguments(scale)).prove()
+
+
+Proof = Law | Selection | Tool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Promise:
+    """What is promised, and all that proves it."""
+
+    id: str
+    text: str
+    proofs: tuple[Proof, ...]
+
+
+# Laws as text
+
+
+def _named(outcomes: Iterable[tuple[object, int]]) -> str:
+    return ", ".join(f"{count:,} {getattr(what, 'value', what)}" for what, count in outcomes)
+
+
+def _walks(steps: int) -> str:
+    made, campaigns, outcomes = walk.walks(steps)
+    return f"{made:,} steps in {campaigns:,} campaigns, 0 stuck ({_named(outcomes.most_common())})"
+
+
+def _reports(name: str) -> Callable[[int], str]:
+    def run(count: int) -> str:
+        outcomes, wrong = stacks.honest_reports(name, count)
+        if wrong:
+            raise AssertionError(f"{len(wrong)} false of {outcomes.total()} reports: {wrong[0]}")
+        return f"{name}: {outcomes.total():,} reports, 0 false ({_named(outcomes.most_common())})"
+
+    return run
+
+
+def _device_clocks(count: int) -> str:
+    kinds = hostile_clock.device_schedules(count)
+    return f"{kinds.total():,} schedules for devices of {len(kinds)} kinds, 0 broken"
+
+
+def _campaign_clocks(count: int) -> str:
+    outcomes = hostile_clock.campaign_schedules(count)
+    return f"{count:,} schedules for campaigns, 0 stuck ({_named(outcomes.most_common())})"
+
+
+def _memory(count: int) -> str:
+    found = set_ups.hostile_sessions(count)
+    return (
+        f"{found.accepted:,} set-ups accepted, at most {found.worst:.2f} of the bound; "
+        f"{found.refused:,} refused, nothing left"
+    )
+
+
+def _work(count: int) -> str:
+    return str(work.worst(count))
+
+
+def _mixtures(count: int) -> str:
+    return f"{_named(sorted(set_ups.mixtures(count).items()))}; 0 mixtures"
+
+
+def _replays(count: int) -> str:
+    return f"{_named(sorted(set_ups.replays(count).items()))}; 0 replays accepted"
+
+
+def _sends(frames: int) -> str:
+    done = counters.sends(frames)
+    return f"{done.frames:,} frames of {done.groups:,} groups, {done.crashes:,} crashes, 0 twice"
+
+
+def _both_ends(count: int) -> str:
+    sent, taken = counters.groups_of_both_ends(count)
+    return f"{count:,} groups: {sent:,} frames played thrice, {taken:,} accepted, all once"
+
+
+def _liars(count: int) -> str:
+    found = hostile_devices.campaigns_with_a_liar(count)
+    return (
+        f"{found.campaigns:,} campaigns, {found.uplinks:,} hostile uplinks, at most "
+        f"{found.most_requests} requests; others {found.most_seconds_later:.0f} s later at most"
+    )
+
+
+def _floods(count: int) -> str:
+    growth = hostile_devices.floods(count)
+    return f"{count:,} floods of {11 * hostile_devices.FLOOD:,} uplinks, {growth:,} octets at most"
+
+
+FUZZ: Final = "tests.fuzz"
+LAWS: Final = "tests/laws"
+UNIT: Final = "tests/unit"
+SESSION: Final = f"{UNIT}/session/test_promises.py"
+
+PROMISES: Final = (
+    Promise(
+        "R1",
+        "Any octets given to any decoder give commands or the one decode error",
+        (
+            Tool(f"{FUZZ}.decoders", "--inputs", 10_000_000),
+            Selection((f"{LAWS}/test_message_laws.py",), "octets"),
+        ),
+    ),
+    Promise(
+        "R2", "Same meaning as other implementations", (Selection((UNIT,), "vector or vectors"),)
+    ),
+    Promise(
+        "R3",
+        "decode(encode(x)) = x; encode(decode(b)) = b",
+        (
+            Tool(f"{FUZZ}.round_trip", "--messages", 1_000_000),
+            Selection((f"{LAWS}/test_message_laws.py",), "not octets"),
+        ),
+    ),
+    Promise(
+        "R4",
+        "Pure Python and C agree",
+        (
+            Selection((f"{LAWS}/test_kernel_laws.py",)),
+            Tool(f"{FUZZ}.sanitize", least_scale=1.0),
+        ),
+    ),
+    Promise(
+        "R5",
+        "The decoder finishes exactly at full rank, with the right data",
+        (Selection((f"{LAWS}/test_fec_laws.py",)),),
+    ),
+    Promise(
+        "R6",
+        "The planner keeps its word",
+        (Selection((f"{UNIT}/campaign/test_repair.py",)),),
+    ),
+    Promise(
+        "R7",
+        "Nothing lost at any crash",
+        (
+            Selection((f"{LAWS}/test_crash.py",), "cut or killed"),
+            Selection((f"{UNIT}/session/test_saved.py",), "reset or resets or cut"),
+        ),
+    ),
+    Promise(
+        "R8",
+        "Storage that fails is reported, never taken as success",
+        (
+            Selection((f"{LAWS}/test_crash.py",), "fails"),
+            Selection((f"{UNIT}/campaign/test_store.py",)),
+            Selection((f"{UNIT}/session/test_saved.py",), "refused or damaged"),
+        ),
+    ),
+    Promise(
+        "R9",
+        "The end or a named failure is reached, whatever happens to messages",
+        (
+            Law(_walks, 1_000_000),
+            Selection((f"{LAWS}/test_campaign_laws.py",)),
+            Selection((SESSION,), "r9"),
+        ),
+    ),
+    Promise(
+        "R10",
+        "No success reported without the verified block, no failure for a verified one",
+        (
+            *(Law(_reports(name), 10_000) for name in stacks.STACKS),
+            Selection((f"{LAWS}/test_end_to_end.py",)),
+        ),
+    ),
+    Promise(
+        "R11",
+        "Time comes from the caller and may jump, stop, go back, wrap",
+        (
+            Law(_device_clocks, 100_000),
+            Law(_campaign_clocks, 100_000),
+            Selection((UNIT,), "r11 or clock or time_does"),
+        ),
+    ),
+    Promise(
+        "S1",
+        "Memory per session is bounded before set-up; refusal instead of allocation",
+        (
+            Law(_memory, 5_000),
+            Selection((SESSION,), "s1_"),
+            Selection((f"{UNIT}/fec/test_decoder.py",), "memory or larger"),
+        ),
+    ),
+    Promise("S2", "Work per received fragment is bounded", (Law(_work, 200),)),
+    Promise(
+        "S3",
+        "Refused without a state change",
+        (
+            Selection(
+                (f"{UNIT}/session/test_device.py",),
+                "changes_nothing or refused_fragment or snapshot",
+            ),
+        ),
+    ),
+    Promise(
+        "S4",
+        "Refused with the bits of the text, all combinations",
+        (Selection((f"{UNIT}/session/test_fragmentation.py",), "combination or too_many"),),
+    ),
+    Promise(
+        "S5",
+        "The same set-up keeps, another replaces completely, never a mixture",
+        (Law(_mixtures, 100_000), Selection((UNIT,), "s5_ or same_set_up or another_set_up")),
+    ),
+    Promise(
+        "S6",
+        "A used SessionCnt is never accepted again; stored first; no wrap",
+        (
+            Law(_replays, 100_000),
+            Selection((f"{UNIT}/session",), "s6_ or session_counter or counter_is_stored"),
+        ),
+    ),
+    Promise(
+        "S7",
+        "A v2 block only with the right MIC; a v1 block only as not verified",
+        (
+            Selection(
+                (f"{UNIT}/session/test_fragmentation.py", f"{UNIT}/test_crypto.py"),
+                "flip or damaged or verified or failed_block or another_device or another_matrix",
+            ),
+        ),
+    ),
+    Promise("S8", "Install only after signature, target and version checks", ()),
+    Promise(
+        "S9",
+        "One (McKey, McAddr, frame counter) is used once, inside its range",
+        (
+            Law(_sends, 1_000_000),
+            Law(_both_ends, 20_000),
+            Selection((UNIT,), "s9_ or counter"),
+        ),
+    ),
+    Promise(
+        "S10",
+        "What must not come by multicast is ignored when it does",
+        (
+            Selection((SESSION,), "s10_"),
+            Selection((f"{UNIT}/session/test_device.py",), "multicast"),
+        ),
+    ),
+    Promise(
+        "S11",
+        "Forged or damaged fragments are noticed",
+        (
+            Selection((LAWS,), "forged or contradiction or wrong_variant or hostile_member"),
+            Selection((f"{UNIT}/fec", f"{UNIT}/session"), "forged or conflict or disagrees"),
+        ),
+    ),
+    Promise(
+        "S12",
+        "Receive time is bounded; answers are spread over BlockAckDelay",
+        (Selection((f"{UNIT}/session",), "s12_ or test_windows or spread"),),
+    ),
+    Promise(
+        "S13",
+        "Keys never appear unasked; MICs compare in constant time",
+        (
+            Selection((f"{UNIT}/test_secrecy.py",)),
+            Selection((UNIT,), "secret or no_key or compare_digest or shows or pickle"),
+        ),
+    ),
+    Promise("S14", "AES and CMAC are right", (Selection((f"{UNIT}/test_crypto.py",)),)),
+    Promise(
+        "S15",
+        "Keys come from the operating system's generator",
+        (Selection((f"{LAWS}/test_promises_source.py",)),),
+    ),
+    Promise(
+        "S16",
+        "A hostile device cannot stall or bloat the server",
+        (
+            Law(_liars, 5_000),
+            Law(_floods, 200),
+            Selection((f"{UNIT}/campaign",), "everything_with_everything or misses_something_else"),
+        ),
+    ),
+)
+
+
+def _scaled(scale: float) -> str:
+    return "" if scale == 1 else f" --scale {scale:g}"
+
+
+def rows(
+    promises: Sequence[Promise], scale: float, tell: Callable[[str], None] = lambda line: None
+) -> list[Row]:
+    """Prove promises one after the other; tell how it goes."""
+    table = []
+    for promise in promises:
+        if not promise.proofs:
+            table.append(Row(promise.id, promise.text, "", "", OPEN))
+            tell(f"{promise.id}: {OPEN}")
+        for proof in promise.proofs:
+            command = proof.command(promise.id, scale)
+            tell(f"{promise.id}: {command}")
+            began = time.monotonic()
+            figures, result = proof.prove(scale)
+            tell(f"{promise.id}: {result}: {figures} [{time.monotonic() - began:.0f} s]")
+            table.append(Row(promise.id, promise.text, command, figures, result))
+    return table
+
+
+def markdown(table: Sequence[Row]) -> str:
+    """The table, as it goes into a note."""
+    lines = ["| id | promise | command | figures | result |", "| --- | --- | --- | --- | --- |"]
+    for row in table:
+        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in dataclasses.astuple(row)]
+        cells[2] = f"`{cells[2]}`" if cells[2] else ""
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None, promises: Sequence[Promise] = PROMISES) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="ids, with commas between them")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of runs")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the table")
+    parser.add_argument("--markdown", type=pathlib.Path, help="file for the table")
+    given = parser.parse_args(arguments)
+    wanted = {one for one in given.only.split(",") if one}
+    if unknown := wanted - {promise.id for promise in promises}:
+        parser.error(f"no such promise: {', '.join(sorted(unknown))}")
+    chosen = [one for one in promises if not wanted or one.id in wanted]
+    table = rows(chosen, given.scale, lambda line: print(line, flush=True))
+    if given.json:
+        given.json.write_text(json.dumps([dataclasses.asdict(row) for row in table], indent=1))
+    if given.markdown:
+        given.markdown.write_text(markdown(table))
+    print(markdown(table), end="")
+    return 1 if any(row.result == BROKEN for row in table) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
