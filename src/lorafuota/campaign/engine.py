@@ -20,6 +20,7 @@ from ..clocksync.v1 import AppTimeAns, AppTimeReq, ForceDeviceResyncReq
 from ..errors import FieldError, StateError
 from ..fragmentation import v1 as frag_v1
 from ..fragmentation import v2 as frag_v2
+from ..multicastsetup.v1 import McGroupSetupAns
 from ..session.clocksync import answer_app_time
 from ..session.profile import FRAG_PROFILES
 from ..types import UPLINK, BytesLike, DevAddr, DevEUI, McKey
@@ -431,6 +432,9 @@ class FuotaCampaign:
             self._act(Unicast(dev_eui, fport, ack.encode()))
         if record.stage in ENDED:
             return
+        unasked = record.stage is Stage.GROUP and not record.attempts
+        if unasked and isinstance(command, McGroupSetupAns):
+            return  # it is about the key the group had before
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
         before = record.to_json()

@@ -225,7 +225,7 @@ def answer(
     match command:
         case PackageVersionAns():
             return _version(member, record, command)
-        case mc_v1.McGroupSetupAns() if record.stage is Stage.GROUP and record.attempts:
+        case mc_v1.McGroupSetupAns() if record.stage is Stage.GROUP:
             return _group(record, command)
         case frag_v1.FragSessionDeleteAns(frag_index=index) if index == record.frag_index:
             if record.stage is Stage.DELETE:
