@@ -327,7 +327,10 @@ class Rounds:
             again = Step(Stage.GROUP, detail="the group has a new key", delay_seconds=wait)
             self._step(dev_eui, again, now)
         group.rekey(config)
-        self._go(group, own.phase if own.phase is GroupPhase.REST else GroupPhase.GATHER, now)
+        if own.phase is GroupPhase.REST:
+            self._roster.touch_group(group)
+        else:
+            self._go(group, GroupPhase.GATHER, now)
 
     def plain_n(self, parity: ParityVariant, records: list[DeviceRecord], rounds: int) -> int:
         """Return a plain fragment that frees devices no coded one may complete, 0 for none."""
