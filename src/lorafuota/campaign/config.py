@@ -309,8 +309,8 @@ class CampaignConfig:
         status_participants: The Participants bit of that frame.  True: every device answers.
             False: only who misses something, and the silence of the others is asked about.  None
             is False where all who listen report by themselves (version 2), else True.
-        answers_per_second: What gateways can take when a whole group answers; on average over the
-            spread.
+        answers_per_second: What gateways can take of a group's status answers: on average over the
+            spread when one frame asks, and as many requests when each is asked.
         block_ack_delay: Answers to a multicast request, and reports, are spread over
             2**(n + 4) seconds, n from 0 to 7; None for :meth:`ack_delay`.
         rekey_seconds: How long a group whose counters are used up waits for a new key before it

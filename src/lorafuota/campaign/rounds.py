@@ -187,12 +187,12 @@ class Rounds:
             for dev_eui in listeners:
                 self._step(dev_eui, Step(Stage.READY), now)
             return self._announce(group, now)
-        asked_by_unicast = self._ask(group, listeners) if self._asks_now(group) else group.last_end
+        first = self._ask(group, listeners) if self._asks_now(group) else group.last_end
+        wait = max(first - now, 0.0)
         self._go(group, GroupPhase.POLL, now)
-        for dev_eui in self._to_ask(group):
-            self._step(
-                dev_eui, Step(Stage.STATUS, delay_seconds=max(asked_by_unicast - now, 0.0)), now
-            )
+        for place, dev_eui in enumerate(self._to_ask(group)):  # one after the other: no storm
+            delay = wait + place / self._config.answers_per_second
+            self._step(dev_eui, Step(Stage.STATUS, delay_seconds=delay), now)
         group.record.asked = group.stages[Stage.STATUS]
         return True
 

@@ -1330,7 +1330,8 @@ def test_losses_of_the_question_and_of_its_answers_are_made_good_by_unicast() ->
         done = fleet((version,) * 10, channel=channel, retry=RetryPolicy(20, 20.0), max_rounds=20)
         done.start().run()
         assert set(done.outcomes.values()) == {SUCCESS[version]}
-        assert 0 < len(status_answers(done)) < 10 * max(len(questions(done)), 1)
+        assert status_answers(done)
+        assert questions(done)
 
 
 def test_frames_of_a_group_may_come_well_before_their_time() -> None:

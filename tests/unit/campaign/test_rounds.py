@@ -26,11 +26,11 @@ class Loop:
     """Members of one group, and what the loop does with them."""
 
     def __init__(self, dev_euis: tuple[DevEUI, ...] = (ONE, TWO), **changes: Any) -> None:
-        settings = config([member(int(one)) for one in dev_euis], **changes)
-        self.roster = Roster(settings, {})
+        self.config = config([member(int(one)) for one in dev_euis], **changes)
+        self.roster = Roster(self.config, {})
         self.acts: list[CampaignAction] = []
         self.steps: list[tuple[DevEUI, Step]] = []
-        self.rounds = Rounds(settings, self.roster, act=self.acts.append, step=self.step)
+        self.rounds = Rounds(self.config, self.roster, act=self.acts.append, step=self.step)
         for dev_eui in dev_euis:
             self.roster.enter(dev_eui, Stage.GROUP)
             self.roster.join(dev_eui, self.group)
@@ -103,8 +103,9 @@ def test_after_the_pass_everybody_who_listened_is_asked() -> None:
         participants=True, frag_index=0
     )
     silent_until = loop.group.record.end + 16 + 10 - question.time
-    assert loop.steps[-2:] == [
-        (one, Step(Stage.STATUS, delay_seconds=silent_until)) for one in (ONE, TWO)
+    assert loop.steps[-2:] == [  # two in a second
+        (ONE, Step(Stage.STATUS, delay_seconds=silent_until)),
+        (TWO, Step(Stage.STATUS, delay_seconds=silent_until + 0.5)),
     ]
     assert {record.sent for record in loop.roster.devices.values()} == {len(frames) - 1}
     loop.put(Stage.IMAGE)
@@ -164,7 +165,9 @@ def test_without_the_one_question_each_is_asked_when_the_last_frame_is_off_the_a
         (ONE, Stage.STATUS),
         (TWO, Stage.STATUS),
     ]
-    assert loop.steps[-1][1].delay_seconds == pytest.approx(0.1)
+    first, second = (step.delay_seconds for _, step in loop.steps[-2:])
+    assert first == pytest.approx(0.1)
+    assert second == pytest.approx(0.1 + 1 / loop.config.answers_per_second)
 
 
 def test_who_was_not_told_of_the_window_is_not_asked_about_it() -> None:

@@ -192,7 +192,7 @@ def rekeyed_in(phase: GroupPhase) -> None:
 
 
 def used_up(keys: int) -> None:
-    """A group whose counters do not last; and one whose devices come too late, and leave it again."""
+    """Groups whose counters do not last; in one the devices come too late, and leave again."""
     few = group(max_mc_fcnt=25)  # the first pass and its question
     both = (few, group(ParityVariant.V1))
     one = fleet((2,) * 8, groups=both, channel=hostile(3), rekey_seconds=900.0).start()
