@@ -17,6 +17,7 @@ __all__ = [
     "Commit",
     "DeviceEnded",
     "Multicast",
+    "NewKeyWanted",
     "Unicast",
     "UplinkRejected",
     "WindowAnnounced",
@@ -60,6 +61,9 @@ class WindowAnnounced:
 class Multicast:
     """Send one multicast frame, at *time*; every gateway sends the same octets.
 
+    It carries a fragment, or the question what is missing.  *time* may lie ahead by the group's
+    frame_lead_seconds, and a frame handed out is gone: pausing or cancelling does not take it back.
+
     *phy* is the whole PHYPayload.  A network server that encrypts itself takes *fport*, *payload*
     and *fcnt* instead.
     """
@@ -70,6 +74,18 @@ class Multicast:
     fport: int
     payload: bytes
     phy: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewKeyWanted:
+    """Draw a fresh McKey: the counters of the group do not last for what is still to be sent.
+
+    :meth:`.engine.FuotaCampaign.rekey_group` takes it.  Without one the group goes on with the
+    counters it has, and then by unicast.
+    """
+
+    group: str
+    frames_left: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,5 +113,12 @@ class CampaignEnded:
 
 
 CampaignAction: TypeAlias = (
-    Commit | Unicast | WindowAnnounced | Multicast | DeviceEnded | UplinkRejected | CampaignEnded
+    Commit
+    | Unicast
+    | WindowAnnounced
+    | Multicast
+    | NewKeyWanted
+    | DeviceEnded
+    | UplinkRejected
+    | CampaignEnded
 )

@@ -35,6 +35,12 @@ _HIGHEST: Final = 0xFFFFFFFF
 _FRAGMENT_HEAD: Final = 3
 """Octets of a DataFragment before its payload."""
 
+_CLASS_B_LEAD: Final = 5.0
+"""Seconds a class B frame is handed out before its slot; no document has a figure."""
+
+_MOST_DELAY: Final = 7
+"""The highest BlockAckDelay."""
+
 
 def _require_seconds(message: str, field: str, seconds: float, *, above_zero: bool = False) -> None:
     """Check a duration; infinity is none."""
@@ -110,6 +116,7 @@ class Member:
 _SECONDS: Final = (
     "setup_seconds",
     "lead_seconds",
+    "rekey_seconds",
     "unicast_seconds",
     "unicast_frame_seconds",
     "clock_threshold_seconds",
@@ -135,7 +142,13 @@ class GroupConfig:
         dl_freq_hz: Frequency of its windows; 0 hops (class B).
         dr: Data rate of its windows.
         frame_seconds: Time on air of one full frame.
-        spacing_seconds: Between the starts of two frames; duty cycle and gateways are in here.
+        spacing_seconds: Between the starts of two frames at least; gateways and the devices' flash
+            memory are in here.  None where *duty_cycle* says enough.
+        duty_cycle: Share of time that may be spent sending, above 0, at most 1; None where the
+            spacing has it already.
+        question_seconds: Time on air of the frame that asks for the status; None counts a full one.
+        frame_lead_seconds: How long before its time a frame is handed out: gateways queue, and a
+            class B frame has to hit its slot.  None for 0 in class C and 5 in class B.
         frag_index: FragIndex of the members' sessions; a multicast fragment carries one for all.
         fport: Port the fragments go to.
         window_class: How members listen.
@@ -153,7 +166,10 @@ class GroupConfig:
     dl_freq_hz: int
     dr: int
     frame_seconds: float
-    spacing_seconds: float
+    spacing_seconds: float | None = None
+    duty_cycle: float | None = None
+    question_seconds: float | None = None
+    frame_lead_seconds: float | None = None
     frag_index: int = 0
     fport: int = 201
     window_class: WindowClass = WindowClass.C
@@ -172,10 +188,11 @@ class GroupConfig:
         require_int("GroupConfig", "periodicity", self.periodicity, 0, 7)
         require_int("GroupConfig", "max_mc_fcnt", self.max_mc_fcnt, 1, _HIGHEST)
         require_int("GroupConfig", "first_fcnt", self.first_fcnt, 0, self.max_mc_fcnt - 1)
-        if not 0 < self.frame_seconds <= self.spacing_seconds:
-            expected = f"frame_seconds = {self.frame_seconds} or more"
-            raise FieldError("GroupConfig", "spacing_seconds", self.spacing_seconds, expected)
-        _require_seconds("GroupConfig", "spacing_seconds", self.spacing_seconds)
+        self._check_pace()
+        for field in ("question_seconds", "frame_lead_seconds"):
+            seconds = getattr(self, field)
+            if seconds is not None:
+                _require_seconds("GroupConfig", field, seconds)
         common = {
             "mc_group_id": 0,
             "session_time": 0,
@@ -187,6 +204,34 @@ class GroupConfig:
             McClassCSessionReq(**common)
         else:
             McClassBSessionReq(periodicity=self.periodicity, **common)
+
+    def _check_pace(self) -> None:
+        spacing, duty = self.spacing_seconds, self.duty_cycle
+        if spacing is None and duty is None:
+            raise FieldError("GroupConfig", "spacing_seconds", None, "a number, or a duty_cycle")
+        if duty is not None and not 0 < duty <= 1:
+            raise FieldError("GroupConfig", "duty_cycle", duty, "more than 0, at most 1")
+        if not 0 < self.frame_seconds < math.inf:
+            raise FieldError("GroupConfig", "frame_seconds", self.frame_seconds, "above 0")
+        if spacing is not None and not self.frame_seconds <= spacing < math.inf:
+            expected = f"frame_seconds = {self.frame_seconds} or more"
+            raise FieldError("GroupConfig", "spacing_seconds", spacing, expected)
+
+    @property
+    def pace_seconds(self) -> float:
+        """Between the starts of two frames, so that spacing and duty cycle are both kept.
+
+        A frame that long every so many seconds keeps the duty cycle over any hour.
+        """
+        by_duty = 0.0 if self.duty_cycle is None else self.frame_seconds / self.duty_cycle
+        return max(self.spacing_seconds or self.frame_seconds, by_duty)
+
+    @property
+    def ahead_seconds(self) -> float:
+        """How long before its time a frame is handed out."""
+        if self.frame_lead_seconds is not None:
+            return self.frame_lead_seconds
+        return _CLASS_B_LEAD if self.window_class is WindowClass.B else 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -250,13 +295,26 @@ class CampaignConfig:
         airtime_budget_seconds: Frames of all groups and of unicast together; None for no limit.
         ready_share: Share of a group that must be set up before a window is announced early.
         setup_seconds: ... and how long to wait for the rest.
+        answer_share: Share of those asked what they miss that must have answered before a repair
+            goes on without the rest, who are asked on.
         lead_seconds: From announcing a window to its start.
         retry: For requests.
         status_retry: For status requests.
         max_in_flight: Devices that may owe an answer at the same time.
         unicast_seconds: Between two fragments sent to one device by unicast.
         unicast_frame_seconds: Time on air of one, for the budget.
-        block_ack_delay: Spread of answers to multicast requests, 0 to 7.
+        status_by_multicast: Ask a group what it misses by one frame at the end of its window,
+            where :meth:`spread_seconds` is enough for it, and by unicast only who stays silent.
+            False asks each by unicast.
+        status_participants: The Participants bit of that frame.  True: every device answers.
+            False: only who misses something, and the silence of the others is asked about.  None
+            is False where all who listen report by themselves (version 2), else True.
+        answers_per_second: What gateways can take of a group's status answers: on average over the
+            spread when one frame asks, and as many requests when each is asked.
+        block_ack_delay: Answers to a multicast request, and reports, are spread over
+            2**(n + 4) seconds, n from 0 to 7; None for :meth:`ack_delay`.
+        rekey_seconds: How long a group whose counters are used up waits for a new key before it
+            goes on by unicast.
         clock_threshold_seconds: AppTimeReq is answered above this error.
         firmware: What follows the transfer, or None.
     """
@@ -271,13 +329,18 @@ class CampaignConfig:
     airtime_budget_seconds: float | None = None
     ready_share: float = 1.0
     setup_seconds: float = 86_400.0
+    answer_share: float = 1.0
     lead_seconds: float = 3_600.0
     retry: RetryPolicy = RetryPolicy()
     status_retry: RetryPolicy = RetryPolicy(attempts=4)
     max_in_flight: int = 1_000
     unicast_seconds: float = 60.0
     unicast_frame_seconds: float = 0.0
-    block_ack_delay: int = 0
+    status_by_multicast: bool = True
+    status_participants: bool | None = None
+    answers_per_second: float = 2.0
+    block_ack_delay: int | None = None
+    rekey_seconds: float = 0.0
     clock_threshold_seconds: float = 1.0
     firmware: FirmwareStep | None = None
 
@@ -291,14 +354,16 @@ class CampaignConfig:
         where = "CampaignConfig"
         if not 0 <= self.redundancy <= 16_383:
             raise FieldError(where, "redundancy", self.redundancy, "0 or more")
-        for field in ("completion", "ready_share"):
+        for field in ("completion", "ready_share", "answer_share"):
             share = getattr(self, field)
             if not 0 < share <= 1 or (field == "completion" and share == 1):
                 raise FieldError(where, field, share, "more than 0, less than 1")
         require_int(where, "max_rounds", self.max_rounds, 0, 1_000)
         require_int(where, "max_windows", self.max_windows, 1, 1_000)
         require_int(where, "max_in_flight", self.max_in_flight, 1, 1_000_000)
-        require_int(where, "block_ack_delay", self.block_ack_delay, 0, 7)
+        if self.block_ack_delay is not None:
+            require_int(where, "block_ack_delay", self.block_ack_delay, 0, _MOST_DELAY)
+        _require_seconds(where, "answers_per_second", self.answers_per_second, above_zero=True)
         for field in _SECONDS:
             _require_seconds(where, field, getattr(self, field))
         if self.airtime_budget_seconds is not None:
@@ -308,6 +373,25 @@ class CampaignConfig:
             raise FieldError(where, "block.frag_size", self.block.frag_size, expected)
         if len({one.dev_eui for one in self.members}) != len(self.members):
             raise FieldError(where, "members", "a device stands twice", "each once")
-        for field in ("name", "parity", "mc_addr"):
+        for field in ("name", "parity", "mc_addr", "mc_key"):
             if len({getattr(group, field) for group in self.groups}) != len(self.groups):
                 raise FieldError(where, "groups", f"a {field} stands twice", "each once")
+
+    def ack_delay(self, *, multicast: bool = True) -> int:
+        """Return BlockAckDelay of a set-up.
+
+        Where it is not configured it is the smallest n for which all members may answer within
+        2**(n + 4) seconds, *answers_per_second* on average, or 7 if there is none; and 0 for a
+        device served by unicast, which completes at a time of its own.
+        """
+        if self.block_ack_delay is not None:
+            return self.block_ack_delay
+        if not multicast:
+            return 0
+        seconds = len(self.members) / self.answers_per_second
+        return min(max(math.ceil(seconds / 16) - 1, 0).bit_length(), _MOST_DELAY)
+
+    @property
+    def spread_seconds(self) -> float:
+        """Over how long a group spreads its answers (TS004, BlockAckDelay)."""
+        return float(1 << self.ack_delay() + 4)

@@ -10,6 +10,7 @@ are still to come; :meth:`FuotaCampaign.report` has the rest.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,9 +20,10 @@ from ..clocksync.v1 import AppTimeAns, AppTimeReq, ForceDeviceResyncReq
 from ..errors import FieldError, StateError
 from ..fragmentation import v1 as frag_v1
 from ..fragmentation import v2 as frag_v2
+from ..multicastsetup.v1 import McGroupSetupAns
 from ..session.clocksync import answer_app_time
 from ..session.profile import FRAG_PROFILES
-from ..types import UPLINK, BytesLike, DevEUI
+from ..types import UPLINK, BytesLike, DevAddr, DevEUI, McKey
 from ..wire import JSON, Command
 from .actions import (
     CampaignAction,
@@ -142,8 +144,8 @@ class FuotaCampaign:
             return None
         times = [self._roster.next_wake]
         if self._phase is CampaignPhase.RUNNING:
-            patience = self._config.setup_seconds
-            deadlines = (group.deadline(patience) for group in self._roster.groups.values())
+            patience = self._config.setup_seconds, self._config.rekey_seconds
+            deadlines = (group.deadline(*patience) for group in self._roster.groups.values())
             times += deadlines
         return min((time for time in times if time is not None), default=None)
 
@@ -219,6 +221,38 @@ class FuotaCampaign:
         record = self._roster.devices[dev_eui]
         if record.stage not in ENDED:
             self._end(dev_eui, Stage.FAILED, Outcome.CANCELLED, "removed")
+        return self.tick(now=now)
+
+    def rekey_group(
+        self, name: str, mc_key: McKey, *, now: float, mc_addr: DevAddr | None = None
+    ) -> list[CampaignAction]:
+        """Have a group go on under a fresh key, from counter 0 on.
+
+        For counters that are used up (:class:`.actions.NewKeyWanted`), or a key that may be known
+        to others.  Whoever still needs the group is set up again; what was received stays.  After a
+        restart the group has to be configured with the new key; keep the old one too until the
+        commit is safe.
+
+        Args:
+            name: Which group.
+            mc_key: The key; never used before.
+            now: GPS seconds.
+            mc_addr: Another address for the group, or None to keep it.
+
+        Raises:
+            FieldError: There is no such group, the key was used before, or another group has the
+                address.
+            StateError: The campaign has not begun, is being cancelled, or has ended.
+        """
+        if name not in self._roster.groups:
+            raise FieldError("FuotaCampaign", "name", name, "a group of the campaign")
+        if self._phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
+            raise StateError("FuotaCampaign.rekey_group", f"the campaign is {self._phase.value}")
+        group = self._roster.groups[name]
+        address = group.config.mc_addr if mc_addr is None else DevAddr(mc_addr)
+        self._roster.check_key(group, mc_key, address)
+        fresh = dataclasses.replace(group.config, mc_key=mc_key, mc_addr=address, first_fcnt=0)
+        self._rounds.rekey(group, fresh, now)
         return self.tick(now=now)
 
     @property
@@ -345,8 +379,11 @@ class FuotaCampaign:
         if group is not None and polled and record.stage is Stage.STATUS and not record.attempts:
             answerable = max(now, group.record.end)  # while it listens it may not transmit
         record.attempts += 1
+        patience = policy.interval_seconds
+        if record.stage is Stage.STATUS:  # most stacks spread that answer too, not only a group's
+            patience = max(patience, self._config.spread_seconds)
         self._roster.touch(dev_eui)
-        self._roster.wake(dev_eui, answerable + policy.interval_seconds)
+        self._roster.wake(dev_eui, answerable + patience)
 
     def _counter_fresh(self, record: DeviceRecord) -> bool:
         """Take another SessionCnt if a fragment may have used this one up; say if there is one.
@@ -395,6 +432,9 @@ class FuotaCampaign:
             self._act(Unicast(dev_eui, fport, ack.encode()))
         if record.stage in ENDED:
             return
+        unasked = record.stage is Stage.GROUP and not record.attempts
+        if unasked and isinstance(command, McGroupSetupAns):
+            return  # it is about the key the group had before
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
         before = record.to_json()

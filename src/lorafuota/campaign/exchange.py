@@ -90,7 +90,7 @@ def frag_server(config: CampaignConfig, member: Member, record: DeviceRecord) ->
         config.block,
         frag_index=record.frag_index,
         mc_group_bit_mask=1 << record.mc_group_id if record.group else 0,
-        block_ack_delay=config.block_ack_delay,
+        block_ack_delay=config.ack_delay(multicast=record.group is not None),
         ack_reception=profile.has_mic,
         session_cnt=record.session_cnt,
         root_key=member.root_key if profile.has_mic else None,

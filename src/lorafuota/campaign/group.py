@@ -3,27 +3,33 @@
 The record is what survives a crash.  Frame counters are taken from it several at a time: after a
 crash the group goes on behind the ones taken, so that none is used twice, and sends the fragments
 again that may not have left.  The first is taken alone, then 2, 4 and up to 16, so that a process
-that dies again and again gets on all the same.
+that dies again and again gets on all the same.  A group whose counters end goes on under a new key.
+
+Frames are handed out some time ahead of their own time, as much as the group's gateways need.  The
+window therefore opens a little before its start, and a group that comes back leaves room for what
+its process may have handed out.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import Final, final
 
 from ..fec.encoder import FragEncoder
-from ..fragmentation.v1 import DataFragment
+from ..fragmentation.v1 import DataFragment, FragSessionStatusReq
 from ..gpstime import to_wire
 from ..link import BEACON_PERIOD_SECONDS
 from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
 from ..session.groupserver import McGroupServer
 from ..session.windows import SessionReq
+from ..types import McKey
 from .actions import Multicast, WindowAnnounced
 from .config import GroupConfig, WindowClass
 from .state import GroupPhase, GroupRecord, Stage
 from .windows import LEAD_SECONDS, TAIL_SECONDS, frames_that_fit, next_frame_time, plan_window
 
-__all__ = ["MAX_N", "MAY_HEAR", "SETTING_UP", "Group"]
+__all__ = ["MAX_N", "MAY_HEAR", "SETTING_UP", "Group", "key_check"]
 
 MAX_N: Final = 16_383
 """The highest fragment number."""
@@ -38,6 +44,11 @@ _MOST_RESERVED: Final = 16
 """Frame counters taken from the store at a time, at most."""
 
 
+def key_check(mc_key: McKey) -> str:
+    """Return what tells one key from another in a store, and says no more than a frame's MIC."""
+    return hashlib.sha256(b"lorafuota McKey " + mc_key.reveal()).hexdigest()[:16]
+
+
 @final
 class Group:
     """Plans and fills the windows of one group."""
@@ -46,15 +57,32 @@ class Group:
         """Go on where *record* stands."""
         self.config, self.record = config, record
         self._encoder = encoder
+        self._comes_back = record.phase is GroupPhase.SEND and record.sent > 0
+        self.key_wanted = False
+        """Whether the owner was told of counters that do not last."""
+        self.last_end = 0.0
+        """When the last frame handed out is off the air."""
+        record.keys = record.keys or key_check(config.mc_key)
+        self._use(config)
+        self.stages: Counter[Stage] = Counter()
+        """How many members stand where; kept by the campaign."""
+
+    def _use(self, config: GroupConfig) -> None:
+        self.config = config
         self._stretch = 1
         self.server = McGroupServer(
             mc_addr=config.mc_addr,
             mc_key=config.mc_key,
             max_mc_fcnt=config.max_mc_fcnt,
-            next_fcnt=record.next_fcnt,
+            next_fcnt=self.record.next_fcnt,
         )
-        self.stages: Counter[Stage] = Counter()
-        """How many members stand where; kept by the campaign."""
+
+    def rekey(self, config: GroupConfig) -> None:
+        """Go on under another key, whose counters begin at 0."""
+        self.record.keys += f",{key_check(config.mc_key)}"
+        self.record.next_fcnt = 0
+        self.key_wanted = False
+        self._use(config)
 
     @property
     def setting_up(self) -> int:
@@ -75,16 +103,28 @@ class Group:
     def _last_start(self) -> float:
         return self.record.end - TAIL_SECONDS - self.config.frame_seconds
 
-    def deadline(self, setup_seconds: float) -> float | None:
+    @property
+    def opening(self) -> float:
+        """When the window is opened: its first frame is handed out no later than that."""
+        return self.record.start - max(self.config.ahead_seconds - LEAD_SECONDS, 0.0)
+
+    @property
+    def next_due(self) -> float:
+        """When the next frame is handed out."""
+        return self.record.next_time - self.config.ahead_seconds
+
+    def deadline(self, setup_seconds: float, rekey_seconds: float = 0.0) -> float | None:
         """Return when the group has something to do of its own accord, in GPS seconds."""
         own = self.record
         match own.phase:
             case GroupPhase.GATHER if self.stages[Stage.READY]:
                 return own.since + setup_seconds
             case GroupPhase.ANNOUNCE:
-                return own.start
+                return self.opening
             case GroupPhase.SEND:
-                return own.next_time
+                return self.next_due
+            case GroupPhase.REKEY:
+                return own.since + rekey_seconds
             case _:
                 return None
 
@@ -97,11 +137,13 @@ class Group:
     def _frames(self) -> int:
         """How many frames of the pass go into one window."""
         own = self.record
-        return min(own.until_n - own.next_n + 1 + bool(own.plain_n), frames_that_fit(self.config))
+        wanted = own.until_n - own.next_n + 1 + bool(own.plain_n) + own.question
+        return min(wanted, frames_that_fit(self.config))
 
-    def announce(self, earliest: float) -> WindowAnnounced:
-        """Plan the next window, for as much of the pass as fits."""
+    def announce(self, earliest: float, *, question: bool = False) -> WindowAnnounced:
+        """Plan the next window, for as much of the pass as fits, and the question behind it."""
         own = self.record
+        own.question = question
         own.start, own.end = plan_window(self.config, earliest, self._frames)
         own.window += 1
         own.sent = 0
@@ -151,20 +193,52 @@ class Group:
     def frame_due(self, now: float) -> Multicast | None:
         """Return the frame that is due, or None.
 
-        Nobody may have called in time.  Frames that were missed go out one spacing apart and not
-        in a burst.
+        Nobody may have called in time.  Frames that were missed go out one pace apart and not in a
+        burst.
         """
         own, config = self.record, self.config
-        if own.next_time < now - config.spacing_seconds:
-            own.next_time = next_frame_time(config, now)
-        if self.pass_over or self.window_over or own.next_time > now:
+        self._catch_up(now)
+        if self.pass_over or self.window_over or self.next_due > now:
             return None
         if self.frames_left < 1:
             self.end_pass()
             return None
-        frame = self._frame()
-        own.next_time = next_frame_time(config, own.next_time + config.spacing_seconds)
-        return frame
+        n, own.plain_n = own.plain_n, 0
+        if n == 0:
+            n = own.next_n
+            own.next_n += 1
+        if self._encoder.nb_frag == 1:
+            n = 1  # coding says nothing of one fragment
+        fragment = DataFragment(
+            n=n, frag_index=config.frag_index, payload=self._encoder.fragment(n)
+        )
+        own.sent += 1
+        return self._hand_out(fragment.encode(), config.frame_seconds)
+
+    def ask(self, *, participants: bool) -> Multicast:
+        """Return the frame that asks all listeners what is missing; it is due.
+
+        Args:
+            participants: Whether those that miss nothing shall answer as well.
+        """
+        seconds = self.config.question_seconds
+        req = FragSessionStatusReq(participants=participants, frag_index=self.config.frag_index)
+        return self._hand_out(
+            req.encode(), self.config.frame_seconds if seconds is None else seconds
+        )
+
+    def _catch_up(self, now: float) -> None:
+        """Move the next frame behind what a process that is gone may have handed out, and to now.
+
+        What it had handed out lay ahead by no more than the lead.
+        """
+        own, config = self.record, self.config
+        if self._comes_back:
+            self._comes_back = False
+            free = now + config.ahead_seconds + config.pace_seconds
+            own.next_time = max(own.next_time, next_frame_time(config, free))
+        if own.next_time < now - config.pace_seconds:
+            own.next_time = next_frame_time(config, now)
 
     @property
     def reserved(self) -> bool:
@@ -177,27 +251,16 @@ class Group:
         self._stretch = min(2 * self._stretch, _MOST_RESERVED)
         self.record.next_fcnt = min(upper, self.config.max_mc_fcnt)
 
-    def _frame(self) -> Multicast:
+    def _hand_out(self, payload: bytes, seconds: float) -> Multicast:
+        """Use the next counter for one frame, at the time it is due."""
         own, config, sender = self.record, self.config, self.server.sender
-        n = own.plain_n or own.next_n
-        if self._encoder.nb_frag == 1:
-            n = 1  # coding says nothing of one fragment
-        fragment = DataFragment(
-            n=n, frag_index=config.frag_index, payload=self._encoder.fragment(n)
-        ).encode()
-        fcnt = sender.next_fcnt
-        phy = sender.seal(fragment, fport=config.fport)
-        own.next_n += not own.plain_n
-        own.plain_n = 0
-        own.sent += 1
-        own.airtime += config.frame_seconds
+        fcnt, time = sender.next_fcnt, own.next_time
+        phy = sender.seal(payload, fport=config.fport)
+        own.airtime += seconds
+        own.next_time = next_frame_time(config, time + config.pace_seconds)
+        self.last_end = time + seconds
         return Multicast(
-            group=config.name,
-            time=own.next_time,
-            fcnt=fcnt,
-            fport=config.fport,
-            payload=fragment,
-            phy=phy,
+            group=config.name, time=time, fcnt=fcnt, fport=config.fport, payload=payload, phy=phy
         )
 
     def end_pass(self) -> None:

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from typing import Final, final
 
 from ..catalogue import PackageMap
-from ..errors import FieldError
+from ..errors import Described, FieldError
 from ..fec.encoder import FragEncoder
 from ..fec.variant import ParityVariant
 from ..session.profile import FRAG_PROFILES, MC_PROFILES
-from ..types import DevEUI
+from ..types import DevAddr, DevEUI, McKey
 from ..wire import JSON
 from .config import CampaignConfig, Member
-from .group import MAX_N, Group
+from .group import MAX_N, Group, key_check
 from .state import DeviceRecord, GroupRecord, Stage
 from .windows import frames_that_fit
 
@@ -57,6 +57,7 @@ class Roster:
         self.members: dict[DevEUI, Member] = {}
         self.devices: dict[DevEUI, DeviceRecord] = {}
         self.groups: dict[str, Group] = {}
+        self._joined: dict[str, list[DevEUI]] = {one.name: [] for one in config.groups}
         self.stages: Counter[Stage] = Counter()
         self.unicast_airtime = 0.0
         self.dirty: dict[str, DeviceRecord | GroupRecord | None] = {}
@@ -83,6 +84,10 @@ class Roster:
                 if row is None
                 else GroupRecord.from_json(row)
             )
+            if row is not None and record.keys.split(",")[-1] != key_check(config.mc_key):
+                key = Described(f"another key than that of group {config.name!r} in the store")
+                expected = "the key the group was given last, by rekey_group if that was called"
+                raise FieldError("GroupConfig", "mc_key", key, expected)
             windows = math.ceil(self.first_pass / frames_that_fit(config))
             if windows > self._config.max_windows:
                 fit = frames_that_fit(config)
@@ -124,6 +129,8 @@ class Roster:
         self.members[member.dev_eui] = member
         self.devices[member.dev_eui] = record
         self._count(record, 1)
+        if record.group is not None:
+            self._joined[record.group].append(member.dev_eui)
 
     # Looking
 
@@ -155,13 +162,26 @@ class Roster:
         return known and record.frag_version is not None
 
     def in_group(self, group: Group, *stages: Stage) -> list[DevEUI]:
-        """Return the members of a group that are in one of these stages."""
-        name = group.config.name
+        """Return the members of a group that are in one of these stages, as they joined it."""
+        devices = self.devices
         return [
             dev_eui
-            for dev_eui, record in self.devices.items()
-            if record.group == name and record.stage in stages
+            for dev_eui in self._joined[group.config.name]
+            if devices[dev_eui].stage in stages
         ]
+
+    def check_key(self, group: Group, mc_key: McKey, mc_addr: DevAddr) -> None:
+        """See that a key was never used in this campaign, and an address by no other group.
+
+        Raises:
+            FieldError: It was, or is.
+        """
+        for name, other in self.groups.items():
+            if key_check(mc_key) in other.record.keys.split(","):
+                used = Described(f"a key of group {name!r}")
+                raise FieldError("FuotaCampaign", "mc_key", used, "one that was never used")
+            if other is not group and other.config.mc_addr == mc_addr:
+                raise FieldError("FuotaCampaign", "mc_addr", mc_addr, "no other group's address")
 
     def over_budget(self) -> bool:
         """Say whether no more may be sent."""
@@ -198,6 +218,7 @@ class Roster:
         self._count(record, -1)
         record.group, record.frag_index = group.config.name, group.config.frag_index
         self._count(record, 1)
+        self._joined[record.group].append(dev_eui)
 
     def _count(self, record: DeviceRecord, by: int) -> None:
         self.stages[record.stage] += by

@@ -4,10 +4,15 @@
 
     GATHER   until its members are set up, or long enough
     ANNOUNCE tell each the next window; whoever confirms listens
-    SEND     fragments, paced; plain ones first, then coded ones, numbers only rise
-    POLL     ask each what is missing
+    SEND     fragments, paced; plain ones first, then coded ones, numbers only rise; behind the last
+             one, while they still listen, the question what is missing
+    POLL     wait for the answers, spread as they are, and ask by unicast who stays silent
              nothing: REST.  Something: as many coded fragments as that takes (:mod:`.repair`),
              in another window, or by unicast where that is cheaper
+    REKEY    the counters are used up: wait for another key, then set up again whoever is left
+
+Silence is never taken for success: a device that said nothing is asked, and all are to answer when
+it is asked by unicast.
 
 What a member does in between, it does on its own (:mod:`.engine`).
 """
@@ -19,8 +24,8 @@ from typing import Final, final
 
 from ..fec.variant import ParityVariant
 from ..types import DevEUI
-from .actions import CampaignAction
-from .config import CampaignConfig
+from .actions import CampaignAction, NewKeyWanted
+from .config import CampaignConfig, GroupConfig
 from .exchange import Step
 from .group import MAX_N, MAY_HEAR, SETTING_UP, Group
 from .repair import coded_alone_never_suffice, fragments_needed
@@ -31,6 +36,20 @@ __all__ = ["Rounds"]
 
 _UNKNOWN_MISSING: Final = 8
 """What a group is assumed to miss of which nobody answered."""
+
+_MARGIN_SECONDS: Final = 10.0
+"""Behind the spread of answers: stacks add up to 3 s of their own (TS004 reference, status), and an
+uplink takes its time through the network."""
+
+_HAVE_THE_KEY: Final = (
+    *SETTING_UP[1:],
+    Stage.READY,
+    Stage.SESSION,
+    Stage.LISTENING,
+    Stage.STATUS,
+    Stage.UNICAST,
+)
+"""Stages in which a device needs the group's key, now or later."""
 
 
 @final
@@ -69,6 +88,8 @@ class Rounds:
                     moved = self._send_due(group, now)
                 case GroupPhase.POLL:
                     moved = self._poll(group, now)
+                case GroupPhase.REKEY:
+                    moved = self._await_key(group, now)
                 case GroupPhase.REST:
                     moved = False
 
@@ -90,7 +111,8 @@ class Rounds:
         ready = group.stages[Stage.READY]
         if not ready:
             return False
-        coming = group.setting_up + self._roster.stages[Stage.NEGOTIATE]
+        coming = group.setting_up + group.stages[Stage.STATUS]
+        coming += self._roster.stages[Stage.NEGOTIATE]
         early = self._config.ready_share < 1 and ready >= self._config.ready_share * (
             ready + coming
         )
@@ -103,7 +125,8 @@ class Rounds:
 
     def _announce(self, group: Group, now: float) -> bool:
         """Choose the next window and tell every device that is ready."""
-        self._act(group.announce(now + self._config.lead_seconds))
+        asks = self._asks(group, group.stages[Stage.READY])
+        self._act(group.announce(now + self._config.lead_seconds, question=asks))
         self._go(group, GroupPhase.ANNOUNCE, now)
         for dev_eui in self._roster.in_group(group, Stage.READY):
             self._step(dev_eui, Step(Stage.SESSION), now)
@@ -111,7 +134,7 @@ class Rounds:
 
     def _await_start(self, group: Group, now: float) -> bool:
         """Begin to send when the window opens; without a listener, try another window."""
-        if now < group.record.start:
+        if now < group.opening:
             return False
         for dev_eui in self._roster.in_group(group, Stage.SESSION):
             self._step(dev_eui, Step(Stage.READY, detail="the window was not confirmed"), now)
@@ -155,6 +178,8 @@ class Rounds:
             group.end_pass()
         if not group.pass_over and not group.window_over:
             return False
+        if group.pass_over and self._asks_now(group) and group.next_due > now:
+            return False
         listeners = self._roster.in_group(group, Stage.LISTENING)
         for dev_eui in listeners:
             self._roster.devices[dev_eui].sent += group.record.sent
@@ -162,26 +187,84 @@ class Rounds:
             for dev_eui in listeners:
                 self._step(dev_eui, Step(Stage.READY), now)
             return self._announce(group, now)
+        first = self._ask(group, listeners) if self._asks_now(group) else group.last_end
+        wait = max(first - now, 0.0)
         self._go(group, GroupPhase.POLL, now)
-        for dev_eui in self._roster.in_group(group, Stage.LISTENING, Stage.READY):
-            self._step(dev_eui, Step(Stage.STATUS), now)
+        for place, dev_eui in enumerate(self._to_ask(group)):  # one after the other: no storm
+            delay = wait + place / self._config.answers_per_second
+            self._step(dev_eui, Step(Stage.STATUS, delay_seconds=delay), now)
+        group.record.asked = group.stages[Stage.STATUS]
         return True
+
+    def _to_ask(self, group: Group) -> list[DevEUI]:
+        """Return who may have heard the window; of the others nothing new is to be learnt."""
+        devices, window = self._roster.devices, group.record.window
+        return [
+            dev_eui
+            for dev_eui in self._roster.in_group(group, Stage.LISTENING, Stage.READY)
+            if devices[dev_eui].stage is Stage.LISTENING or devices[dev_eui].told == window
+        ]
+
+    def _asks(self, group: Group, devices: int) -> bool:
+        """Say whether so many devices are asked by one frame: no more than gateways can take."""
+        config = self._config
+        bearable = devices <= config.answers_per_second * config.spread_seconds
+        return config.status_by_multicast and devices > 0 and bearable
+
+    def _asks_now(self, group: Group) -> bool:
+        """Say whether the question can be asked in the window that is open."""
+        possible = not group.window_over and group.frames_left > 0
+        return (
+            possible
+            and self._asks(group, group.stages[Stage.LISTENING])
+            and not self._roster.over_budget()
+        )
+
+    def _ask(self, group: Group, listeners: list[DevEUI]) -> float:
+        """Ask all listeners with one frame; return when who was silent is asked by unicast.
+
+        The answers are spread from the frame on.  A device that keeps silent in class C waits for
+        the end of the window first (TR002 reference, section 4).
+        """
+        participants = self._config.status_participants
+        if participants is None:
+            devices = self._roster.devices
+            participants = any(devices[dev_eui].frag_version != 2 for dev_eui in listeners)
+        if not group.reserved:
+            group.reserve()
+            self._roster.touch_group(group)
+        self._act(group.ask(participants=participants))
+        begin = max(group.last_end, group.record.end)
+        return begin + self._config.spread_seconds + _MARGIN_SECONDS
 
     def _poll(self, group: Group, now: float) -> bool:
         """When every status is in, or given up: rest, or repair."""
-        if group.stages[Stage.STATUS] or group.stages[Stage.UNICAST]:
+        silent = group.stages[Stage.STATUS]
+        if group.stages[Stage.UNICAST]:
             return False
+        if silent:
+            answered = group.record.asked - silent
+            enough = self._config.answer_share < 1 and group.stages[Stage.READY]
+            if not enough or answered < self._config.answer_share * group.record.asked:
+                return False
         if group.stages[Stage.READY]:
             return self._repair(group, now)
         self._go(group, GroupPhase.REST, now)
         return False
 
-    def _repair(self, group: Group, now: float) -> bool:
-        """Choose how many coded fragments come next, and how they travel."""
+    def _repair(self, group: Group, now: float, *, waited: bool = False) -> bool:
+        """Choose how many coded fragments come next, and how they travel.
+
+        Args:
+            group: Whose members miss something.
+            now: GPS seconds.
+            waited: Whether no new key has come for counters that are used up.
+        """
         own = group.record
         incomplete = self._roster.in_group(group, Stage.READY)
-        own.rounds += 1
-        if own.rounds > self._config.max_rounds or own.next_n > MAX_N or self._roster.over_budget():
+        rounds = own.rounds + 1
+        if rounds > self._config.max_rounds or own.next_n > MAX_N or self._roster.over_budget():
+            own.rounds = rounds
             return self._give_up(group, now, Outcome.MISSING_FRAGMENTS)
         missing = self._missing(incomplete)
         needed = fragments_needed(
@@ -191,6 +274,11 @@ class Rounds:
             most=MAX_N - own.next_n + 1,
         )
         cheaper = len(missing) == len(incomplete) and sum(missing) + 2 * len(missing) < needed
+        if not cheaper and needed > group.frames_left:
+            self._want_key(group)
+            if group.frames_left < 1 and self._config.rekey_seconds and not waited:
+                return self._go(group, GroupPhase.REKEY, now)
+        own.rounds = rounds
         if cheaper or group.frames_left < 1:
             self._repair_by_unicast(group, incomplete)
             for dev_eui in incomplete:
@@ -201,6 +289,48 @@ class Rounds:
         records = [self._roster.devices[dev_eui] for dev_eui in incomplete]
         own.plain_n = self.plain_n(group.config.parity, records, own.rounds)
         return self._announce(group, now)
+
+    def _want_key(self, group: Group) -> None:
+        """Tell the owner, once, that the counters do not last."""
+        if not group.key_wanted:
+            group.key_wanted = True
+            self._act(NewKeyWanted(group.config.name, group.frames_left))
+
+    def _await_key(self, group: Group, now: float) -> bool:
+        """Go on without a new key when it has been long enough, or nobody needs it any more."""
+        self._want_key(group)  # once more after a restart
+        if not any(group.stages[stage] for stage in (*_HAVE_THE_KEY, Stage.NEGOTIATE)):
+            self._go(group, GroupPhase.REST, now)
+            return False
+        if now < group.record.since + self._config.rekey_seconds:
+            return False
+        if group.stages[Stage.READY]:
+            return self._repair(group, now, waited=True)
+        return self._go(group, GroupPhase.POLL, now)
+
+    def rekey(self, group: Group, config: GroupConfig, now: float) -> None:
+        """Go on under another key: whoever needs the group is set up again.
+
+        A device that listens may keep its old key whatever it answers (TS005 reference, section 10,
+        row 17), so it is asked when its window is over.  So is one that owes the answer to an
+        earlier set-up, a while later: that answer is about the old key.
+        """
+        own = group.record
+        open_until = own.end if own.phase in (GroupPhase.SEND, GroupPhase.POLL) else now
+        for dev_eui in self._roster.in_group(group, *_HAVE_THE_KEY):
+            record = self._roster.devices[dev_eui]
+            if record.stage is Stage.LISTENING and own.phase is GroupPhase.SEND:
+                record.sent += own.sent
+            wait = max(open_until - now, 0.0)
+            if record.stage is Stage.GROUP and record.attempts:
+                wait = max(wait, self._config.retry.interval_seconds)
+            again = Step(Stage.GROUP, detail="the group has a new key", delay_seconds=wait)
+            self._step(dev_eui, again, now)
+        group.rekey(config)
+        if own.phase is GroupPhase.REST:
+            self._roster.touch_group(group)
+        else:
+            self._go(group, GroupPhase.GATHER, now)
 
     def plain_n(self, parity: ParityVariant, records: list[DeviceRecord], rounds: int) -> int:
         """Return a plain fragment that frees devices no coded one may complete, 0 for none."""

@@ -58,16 +58,18 @@ TRANSITIONS: Final[Mapping[Stage, frozenset[Stage]]] = MappingProxyType(
             {Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.FAILED},
         ),
         Stage.GROUP: _after(Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.STATUS),
-        Stage.DELETE: _after(Stage.FRAGMENTATION),
-        Stage.FRAGMENTATION: _after(Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST),
-        Stage.READY: _after(Stage.SESSION, Stage.UNICAST, Stage.STATUS, Stage.IMAGE),
+        Stage.DELETE: _after(Stage.GROUP, Stage.FRAGMENTATION),
+        Stage.FRAGMENTATION: _after(
+            Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST
+        ),
+        Stage.READY: _after(Stage.GROUP, Stage.SESSION, Stage.UNICAST, Stage.STATUS, Stage.IMAGE),
         Stage.SESSION: _after(
             Stage.GROUP, Stage.READY, Stage.SESSION, Stage.LISTENING, Stage.IMAGE
         ),
-        Stage.LISTENING: _after(Stage.READY, Stage.STATUS, Stage.IMAGE),
-        Stage.UNICAST: _after(Stage.STATUS, Stage.IMAGE),
+        Stage.LISTENING: _after(Stage.GROUP, Stage.READY, Stage.STATUS, Stage.IMAGE),
+        Stage.UNICAST: _after(Stage.GROUP, Stage.STATUS, Stage.IMAGE),
         Stage.STATUS: _after(
-            Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST, Stage.IMAGE
+            Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST, Stage.IMAGE
         ),
         Stage.IMAGE: _after(Stage.REBOOT),
         Stage.REBOOT: _after(Stage.CONFIRM),
@@ -77,7 +79,8 @@ TRANSITIONS: Final[Mapping[Stage, frozenset[Stage]]] = MappingProxyType(
         Stage.FAILED: frozenset(),
     }
 )
-"""Where each stage can lead; to itself where a refusal is answered with another number."""
+"""Where each stage can lead; to itself where a refusal is answered with another number, and back to
+GROUP when the group gets a new key."""
 
 
 class Outcome(enum.Enum):
@@ -233,20 +236,41 @@ class GroupPhase(enum.Enum):
     """In the window."""
     POLL = "poll"
     """Asking members what is missing."""
+    REKEY = "rekey"
+    """Waiting for a new key, since the counters are used up."""
     REST = "rest"
     """Nothing to send."""
 
 
 GROUP_TRANSITIONS: Final[Mapping[GroupPhase, frozenset[GroupPhase]]] = MappingProxyType(
     {
-        GroupPhase.GATHER: frozenset({GroupPhase.ANNOUNCE, GroupPhase.POLL, GroupPhase.REST}),
-        GroupPhase.ANNOUNCE: frozenset({GroupPhase.ANNOUNCE, GroupPhase.SEND, GroupPhase.REST}),
-        GroupPhase.SEND: frozenset({GroupPhase.ANNOUNCE, GroupPhase.POLL}),
-        GroupPhase.POLL: frozenset({GroupPhase.ANNOUNCE, GroupPhase.POLL, GroupPhase.REST}),
+        GroupPhase.GATHER: frozenset(
+            {
+                GroupPhase.GATHER,
+                GroupPhase.ANNOUNCE,
+                GroupPhase.POLL,
+                GroupPhase.REKEY,
+                GroupPhase.REST,
+            }
+        ),
+        GroupPhase.ANNOUNCE: frozenset(
+            {GroupPhase.GATHER, GroupPhase.ANNOUNCE, GroupPhase.SEND, GroupPhase.REST}
+        ),
+        GroupPhase.SEND: frozenset({GroupPhase.GATHER, GroupPhase.ANNOUNCE, GroupPhase.POLL}),
+        GroupPhase.POLL: frozenset(
+            {
+                GroupPhase.GATHER,
+                GroupPhase.ANNOUNCE,
+                GroupPhase.POLL,
+                GroupPhase.REKEY,
+                GroupPhase.REST,
+            }
+        ),
+        GroupPhase.REKEY: frozenset({GroupPhase.GATHER, GroupPhase.POLL, GroupPhase.REST}),
         GroupPhase.REST: frozenset({GroupPhase.GATHER}),
     }
 )
-"""Where each phase of a group can lead."""
+"""Where each phase of a group can lead; to GATHER with a new key, at any time."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -274,6 +298,12 @@ class GroupRecord:
     next_time: float = 0.0
     """When the next frame of the window is due."""
     airtime: float = 0.0
+    question: bool = False
+    """Whether the present window is to end with the question what is missing."""
+    asked: int = 0
+    """How many were asked since the last pass."""
+    keys: str = ""
+    """Checks of all keys the group has had, the present one last; see :func:`.group.key_check`."""
 
     def to_json(self) -> JSON:
         """Return one JSON list."""

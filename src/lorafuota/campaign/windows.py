@@ -44,10 +44,10 @@ def _slot_spacing(group: GroupConfig) -> float:
     across a beacon the second may come too early, and one slot in a period is lost.
     """
     if group.window_class is WindowClass.C:
-        return group.spacing_seconds
+        return group.pace_seconds
     slot = 0.96 * (1 << group.periodicity)
-    slots, in_period = math.ceil(group.spacing_seconds / slot), 128 >> group.periodicity
-    periods = math.ceil((group.spacing_seconds + slot) / BEACON_PERIOD_SECONDS)
+    slots, in_period = math.ceil(group.pace_seconds / slot), 128 >> group.periodicity
+    periods = math.ceil((group.pace_seconds + slot) / BEACON_PERIOD_SECONDS)
     if slots < in_period:
         return BEACON_PERIOD_SECONDS * min(slots / (in_period - 1), periods)
     return float(BEACON_PERIOD_SECONDS * periods)

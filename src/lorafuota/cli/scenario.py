@@ -21,6 +21,8 @@ _TOO_LARGE: Final = 5_000_000
 _VERSIONS: Final = {"1": 1, "2": 2, "mixed": None}
 _LORAWAN: Final = {one.value: one for one in LorawanVersion} | {"mixed": None}
 
+_STATUS: Final = {"multicast": True, "unicast": False}
+
 _NUMBERS: Final = (
     # option, field, type, metavar, help
     ("--devices", "devices", int, "N", "how many (default 1)"),
@@ -51,6 +53,27 @@ _NUMBERS: Final = (
         float,
         "D",
         "share of time the gateway may send (default: the region's limit)",
+    ),
+    (
+        "--ack-delay",
+        "block_ack_delay",
+        int,
+        "N",
+        "answers are spread over 2**(N + 4) seconds (default: as the fleet needs)",
+    ),
+    (
+        "--answers-per-second",
+        "answers_per_second",
+        float,
+        "A",
+        "answers of a group that gateways can take (default 2)",
+    ),
+    (
+        "--frame-lead",
+        "frame_lead_seconds",
+        float,
+        "S",
+        "frames are handed out S seconds before their time (default 0, class B 5)",
     ),
     ("--periodicity", "periodicity", int, "P", "class B: 2**(7 - P) slots in 128 s (default 2)"),
     ("--unicast", "unicast", float, "SHARE", "devices served by unicast only (default 0)"),
@@ -111,6 +134,13 @@ def add_scenario(parser: Parser) -> None:
         help="how devices listen in the windows (default C)",
     )
     parser.add_argument(
+        "--status",
+        dest="status_by_multicast",
+        choices=_STATUS,
+        default=argparse.SUPPRESS,
+        help="ask a group what it misses by one frame, or each device (default multicast)",
+    )
+    parser.add_argument(
         "--confirm",
         dest="firmware_version",
         type=_version,
@@ -130,6 +160,7 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a scenario that options were given for."""
     names = [row[1] for row in _NUMBERS]
     names += ["version", "profiles", "lorawan", "region", "window_class", "firmware_version"]
+    names.append("status_by_multicast")
     return {name: getattr(args, name) for name in (*names, "shared_radio") if name in args}
 
 
@@ -149,6 +180,8 @@ def scenario_of(args: argparse.Namespace, image: bytes) -> Scenario:
         fields["version"] = _VERSIONS[fields["version"]]
     if "lorawan" in fields:
         fields["lorawan"] = _LORAWAN[fields["lorawan"]]
+    if "status_by_multicast" in fields:
+        fields["status_by_multicast"] = _STATUS[fields["status_by_multicast"]]
     if "window_class" in fields:
         fields["window_class"] = WindowClass(fields["window_class"])
     return Scenario(image=image, **fields)

@@ -116,6 +116,12 @@ def _summary(report: Report, image: str) -> list[tuple[str, str]]:
             f"{count(report.unicast_downlinks, 'unicast downlink')}, "
             f"{count(report.uplinks, 'uplink')}, {count(report.commits, 'commit')}",
         ),
+        (
+            "status",
+            f"{count(report.questions, 'question')} by multicast, {report.status_downlinks} by "
+            f"unicast; {count(report.status_uplinks, 'answer')} and reports, at most "
+            f"{report.status_peak} in a second",
+        ),
         ("outcome", ", ".join(f"{number} {name}" for name, number in report.outcomes.items())),
     ]
     if len(report.groups) > 1:

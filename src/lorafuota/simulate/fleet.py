@@ -158,12 +158,12 @@ class Fleet:
             mc_group_id, listen = next(iter(device.listening.items()))
             if isinstance(listen, ListenClassB) and not in_slot:
                 continue
-            self.frames += 1
-            copies = device.channel.frames()
+            copies, fragment = device.channel.frames(), n is not None
+            self.frames += fragment
+            device.heard += fragment and bool(copies)
+            device.lost += fragment and not copies
             if not copies:
-                device.lost += 1
                 continue
-            device.heard += 1
             if read_once is not None and device.proven:
                 actions = device.take_command(read_once, now, mc_group_id)
             else:

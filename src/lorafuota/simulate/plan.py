@@ -30,6 +30,7 @@ from .scenario import START, Scenario, parity_for
 __all__ = ["Plan", "Trouble"]
 
 _FRAGMENT_OVERHEAD: Final = 3  # identifier, Index&N
+_QUESTION: Final = 2  # FragSessionStatusReq
 _FIRST_EUI: Final = 0x0016_C001_F000_0000
 _SURE: Final = 1e-4  # the chance that one of all devices is given up because of losses alone
 _ATTEMPTS: Final = range(5, 61)
@@ -57,6 +58,7 @@ class Plan:
         block: The image, cut.
         parity: Coded fragments of the first pass.
         airtime_us: Time on air of a frame with one fragment.
+        question_us: ... and of one that asks for the status.
         spacing_seconds: Between the starts of two frames of one group.
         kinds: The kind of each device.
         horizon_seconds: About how long the first pass takes; what goes wrong goes wrong in it.
@@ -76,7 +78,9 @@ class Plan:
         self.parity = self._choose_parity()
         self.freq_hz = self._choose_frequency()
         phy_len = MC_FRAME_OVERHEAD + _FRAGMENT_OVERHEAD + self.block.frag_size
-        self.airtime_us = self.region.data_rate(self.dr).time_on_air_us(phy_len)
+        rate = self.region.data_rate(self.dr)
+        self.airtime_us = rate.time_on_air_us(phy_len)
+        self.question_us = rate.time_on_air_us(MC_FRAME_OVERHEAD + _QUESTION)
         shares = {kind(name): share for name, share in scenario.shares.items()}
         self.kinds: tuple[Kind, ...] = deal(shares, scenario.devices)
         self._unicast = _chosen(scenario.unicast, scenario, "unicast")
@@ -130,6 +134,8 @@ class Plan:
             dr=self.dr,
             frame_seconds=self.airtime_us / 1e6,
             spacing_seconds=self.spacing_seconds,
+            question_seconds=self.question_us / 1e6,
+            frame_lead_seconds=self.scenario.frame_lead_seconds,
             window_class=self.scenario.window_class,
             periodicity=self.scenario.periodicity,
         )
@@ -154,6 +160,9 @@ class Plan:
             lead_seconds=self._lead,
             retry=self._retry,
             status_retry=self._retry,
+            status_by_multicast=scenario.status_by_multicast,
+            answers_per_second=scenario.answers_per_second,
+            block_ack_delay=scenario.block_ack_delay,
             # devices of class A come when they come; nothing is gained by making them queue
             max_in_flight=max(1000, scenario.devices if patient else 0),
             unicast_seconds=max(self.spacing_seconds, scenario.uplink_seconds),

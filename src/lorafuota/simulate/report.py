@@ -5,19 +5,26 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from ..campaign.engine import FuotaCampaign
 from ..campaign.state import CampaignPhase
+from ..fragmentation.v2 import PACKAGE, FragDataBlockReceivedReq, FragSessionStatusAns
 from ..wire import JSON
 from .device import SimDevice
 from .plan import Plan
 from .scenario import START
 
 if TYPE_CHECKING:
-    from .fleet import Fleet
+    from .fleet import Fleet, Uplink
 
 __all__ = ["DeviceResult", "GroupResult", "Report", "Tally", "make_report"]
+
+
+_ANSWERS: Final = (
+    FragSessionStatusAns.CID.to_bytes(),
+    FragDataBlockReceivedReq.CID.to_bytes(),
+)
 
 
 @final
@@ -26,8 +33,27 @@ class Tally:
 
     def __init__(self) -> None:
         self.frames: Counter[str] = Counter()
+        self.questions: Counter[str] = Counter()
         self.windows: Counter[str] = Counter()
-        self.unicasts = self.uplinks = self.commits = 0
+        self.unicasts = self.asked = self.uplinks = self.commits = 0
+        self.answers = self.peak = self._in_second = 0
+        self._second = 0
+
+    def take(self, uplink: Uplink, now: float) -> None:
+        """Count an uplink that arrives; answers to the question what is missing, and reports, too.
+
+        Args:
+            uplink: What arrives.
+            now: GPS seconds.
+        """
+        self.uplinks += 1
+        if uplink.fport != PACKAGE.fport or uplink.payload[:1] not in _ANSWERS:
+            return
+        self.answers += 1
+        if int(now) != self._second:
+            self._second, self._in_second = int(now), 0
+        self._in_second += 1
+        self.peak = max(self.peak, self._in_second)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +132,18 @@ class Report:
     """All of them, fragments too."""
     uplinks: int
     """Those that reached the campaign."""
+    questions: int
+    """Multicast frames that asked a group what it misses."""
+    question_airtime_seconds: float
+    """Time on air of one."""
+    status_downlinks: int
+    """Unicast downlinks that asked one device."""
+    status_uplinks: int
+    """Answers to either, and reports by devices themselves, that reached the campaign."""
+    status_peak: int
+    """The most of these in one second."""
     airtime_seconds: float
-    """All fragments together, on one gateway."""
+    """All fragments and questions together, on one gateway."""
     duration_seconds: float
     """From the start of the campaign to its end."""
     commits: int
@@ -143,7 +179,8 @@ def make_report(
 ) -> Report:
     """Sum up."""
     own = campaign.report()
-    block, airtime = plan.block, plan.airtime_us / 1e6
+    block, airtime, question = plan.block, plan.airtime_us / 1e6, plan.question_us / 1e6
+    questions = sum(tally.questions.values())
     sha256 = hashlib.sha256(block.image).hexdigest()
     outcomes = {one.dev_eui: one for one in own.devices}
     results = []
@@ -160,7 +197,7 @@ def make_report(
             highest_n=own.fragments_sent[name],
             windows=tally.windows[name],
             rounds=own.rounds[name],
-            airtime_seconds=tally.frames[name] * airtime,
+            airtime_seconds=tally.frames[name] * airtime + tally.questions[name] * question,
         )
         for name in own.rounds
     )
@@ -179,11 +216,16 @@ def make_report(
         dr=plan.dr,
         window_class=plan.scenario.window_class.value,
         frame_airtime_seconds=airtime,
-        frames=round(own.airtime_seconds / airtime),
+        frames=round((own.airtime_seconds - questions * question) / airtime),
         windows=sum(group.windows for group in groups),
         rounds=min(max((group.rounds for group in groups), default=0), plan.scenario.rounds),
         unicast_downlinks=tally.unicasts,
         uplinks=tally.uplinks,
+        questions=questions,
+        question_airtime_seconds=question,
+        status_downlinks=tally.asked,
+        status_uplinks=tally.answers,
+        status_peak=tally.peak,
         airtime_seconds=own.airtime_seconds,
         duration_seconds=now - START,
         commits=tally.commits,

@@ -46,6 +46,13 @@ class Scenario:
         region: A name of :func:`lorafuota.region.region_names`.
         dr: Data rate of the multicast session; None for DR5 or the region's fastest LoRa rate.
         duty_cycle: Share of time the gateway may send; None for what the region says, if anything.
+        status_by_multicast: Ask a group what it misses by one frame, and by unicast only who is
+            silent; False asks each by unicast.
+        block_ack_delay: Answers are spread over 2**(n + 4) seconds, n from 0 to 7; None for what
+            the fleet needs.
+        answers_per_second: ... so that no more come on average when a group answers.
+        frame_lead_seconds: How long before its time a multicast frame is handed out; None for 0 in
+            class C and 5 in class B.
         window_class: How multicast windows are kept.
         periodicity: Class B: 2**(7 - periodicity) ping slots in a beacon period.
         unicast: Share of devices that get every fragment by unicast.
@@ -77,6 +84,10 @@ class Scenario:
     region: str = "EU868"
     dr: int | None = None
     duty_cycle: float | None = None
+    status_by_multicast: bool = True
+    block_ack_delay: int | None = None
+    answers_per_second: float = 2.0
+    frame_lead_seconds: float | None = None
     window_class: WindowClass = WindowClass.C
     periodicity: int = 2
     unicast: float = 0.0

@@ -15,6 +15,7 @@ from ..campaign.actions import (
 from ..campaign.engine import FuotaCampaign
 from ..campaign.state import CampaignPhase
 from ..campaign.store import MemoryStore, Store
+from ..fragmentation.v1 import FragSessionStatusReq
 from ..types import AppKey, GenAppKey
 from .airlog import AirLog, AirLogError, Entry, Pause
 from .fleet import Fleet, Joined, Uplink
@@ -26,6 +27,8 @@ __all__ = ["SCENARIO", "Simulation"]
 
 SCENARIO: Final = "simulation"
 """Name under which a store may hold the scenario; the campaign's own names are others."""
+
+_STATUS_REQ: Final = (FragSessionStatusReq.CID, 2)
 
 _LONGEST: Final = 10 * 365 * 86_400.0
 """A campaign that has not ended after so many seconds is stuck, and the report says so."""
@@ -157,7 +160,7 @@ class Simulation:
         for arrival in self.fleet.step():
             match arrival:
                 case Uplink():
-                    self.tally.uplinks += 1
+                    self.tally.take(arrival, self.now)
                     # TS003 wants the time the uplink began, however long it took from there
                     began = max(arrival.began, float(START))
                     self._do(
@@ -188,9 +191,13 @@ class Simulation:
         match action:
             case Unicast():
                 self.tally.unicasts += 1
+                self.tally.asked += _asks(action.payload)
                 self.fleet.unicast(action, self.now)
             case Multicast():
-                self.tally.frames[action.group] += 1
+                if _asks(action.payload):
+                    self.tally.questions[action.group] += 1
+                else:
+                    self.tally.frames[action.group] += 1
                 self.fleet.multicast(action, self.now)
             case WindowAnnounced():
                 self.tally.windows[action.group] += 1
@@ -203,7 +210,15 @@ class Simulation:
             while self.fleet.events < entry.events:
                 if self.fleet.next_time is None:
                     raise AirLogError("the log of the air does not fit the scenario")
-                self.tally.uplinks += sum(isinstance(one, Uplink) for one in self.fleet.step())
+                when = self.fleet.next_time
+                for arrival in self.fleet.step():
+                    if isinstance(arrival, Uplink):
+                        self.tally.take(arrival, when)
             self.now = max(self.now, entry.now)
             if not isinstance(entry.sent, Pause):
                 self._send(entry.sent)
+
+
+def _asks(payload: bytes) -> bool:
+    """Whether a downlink is FragSessionStatusReq; no other package has a command like it."""
+    return (payload[0], len(payload)) == _STATUS_REQ

@@ -30,6 +30,7 @@ from lorafuota.campaign.actions import (
     Commit,
     DeviceEnded,
     Multicast,
+    NewKeyWanted,
     Unicast,
     UplinkRejected,
     WindowAnnounced,
@@ -283,7 +284,7 @@ class Referee:
     """What must hold whatever happens, across crashes too; remembers what went on air."""
 
     def __init__(self) -> None:
-        self.frames: dict[tuple[DevAddr, int], bytes] = {}
+        self.frames: dict[tuple[McKey, DevAddr, int], bytes] = {}
         self.used: set[tuple[DevEUI, int, int]] = set()
         self.set_up: dict[tuple[DevEUI, int], tuple[int, int]] = {}
 
@@ -302,11 +303,13 @@ class Referee:
             if (eui, index) in self.set_up:
                 self.used.add((eui, index, self.set_up[eui, index][0]))
 
-    def multicast(self, action: Multicast, mc_addr: DevAddr, stored: Mapping[str, JSON]) -> None:
+    def multicast(self, action: Multicast, of: GroupConfig, stored: Mapping[str, JSON]) -> None:
         group = GroupRecord.from_json(stored[f"group/{action.group}"])
         assert action.fcnt < group.next_fcnt, "counter before its commit"
-        key = mc_addr, action.fcnt
+        key = of.mc_key, of.mc_addr, action.fcnt
         assert self.frames.setdefault(key, action.phy) == action.phy, "counter used twice"
+        if action.payload[0] != frag_v1.DataFragment.CID:
+            return  # the question what is missing
         index = frag_v1.DataFragment.decode(action.payload).frag_index
         for (eui, at), (session_cnt, mask) in self.set_up.items():
             member_of = DeviceRecord.from_json(stored[f"device/{eui}"]).group
@@ -335,6 +338,8 @@ class Fleet:
         self.now = START
         self.log: list[CampaignAction] = []
         self.commits = 0
+        self.fresh_keys: list[McKey] = []
+        """What the owner answers NewKeyWanted with."""
         self.crash_at: tuple[int, str] | None = None
         """Number of the commit at which the process ends: "before" or "after" it is durable."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -354,6 +359,9 @@ class Fleet:
                     self._multicast(action)
                 case WindowAnnounced() | DeviceEnded() | UplinkRejected() | CampaignEnded():
                     pass
+                case NewKeyWanted():
+                    if self.fresh_keys:
+                        self.rekey(action.group, self.fresh_keys.pop(0))
                 case _:
                     assert_never(action)
 
@@ -379,7 +387,7 @@ class Fleet:
 
     def _multicast(self, action: Multicast) -> None:
         [of] = [one for one in self.config.groups if one.name == action.group]
-        self.referee.multicast(action, of.mc_addr, self.stored)
+        self.referee.multicast(action, of, self.stored)
         for unit in self.units.values():
             if unit.deaf:
                 continue
@@ -484,6 +492,16 @@ class Fleet:
         self.units[unit.member.dev_eui] = unit
         self.config = dataclasses.replace(self.config, members=(*self.config.members, unit.member))
         self.act(self.campaign.add_device(unit.member, now=self.now))
+
+    def rekey(self, name: str, mc_key: McKey, mc_addr: DevAddr | None = None) -> None:
+        groups = tuple(
+            dataclasses.replace(one, mc_key=mc_key, mc_addr=mc_addr or one.mc_addr)
+            if one.name == name
+            else one
+            for one in self.config.groups
+        )
+        self.config = dataclasses.replace(self.config, groups=groups)
+        self.act(self.campaign.rekey_group(name, mc_key, mc_addr=mc_addr, now=self.now))
 
     # What came of it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -42,7 +43,13 @@ def test_a_member_that_cannot_be_is_refused(changes: dict[str, Any], field: str)
         ({"max_mc_fcnt": 1 << 32}, "max_mc_fcnt"),
         ({"first_fcnt": 65_535}, "first_fcnt"),
         ({"frame_seconds": 2.0}, "spacing_seconds"),
-        ({"frame_seconds": 0.0}, "spacing_seconds"),
+        ({"frame_seconds": 0.0}, "frame_seconds"),
+        ({"frame_seconds": math.nan}, "frame_seconds"),
+        ({"spacing_seconds": None}, "spacing_seconds"),
+        ({"duty_cycle": 0.0}, "duty_cycle"),
+        ({"duty_cycle": 1.5}, "duty_cycle"),
+        ({"question_seconds": -0.1}, "question_seconds"),
+        ({"frame_lead_seconds": math.inf}, "frame_lead_seconds"),
         ({"spacing_seconds": math.inf}, "spacing_seconds"),
         ({"spacing_seconds": math.nan}, "spacing_seconds"),
         ({"dl_freq_hz": 868_100_050}, "dl_freq_hz"),
@@ -90,8 +97,12 @@ def test_a_firmware_step_that_cannot_be_is_refused(changes: dict[str, Any], fiel
         ({"ready_share": 1.1}, "ready_share"),
         ({"max_rounds": -1}, "max_rounds"),
         ({"max_windows": 0}, "max_windows"),
-        ({"max_in_flight": 0}, "max_in_flight"),
+        ({"answer_share": 0.0}, "answer_share"),
+        ({"answer_share": 1.1}, "answer_share"),
+        ({"answers_per_second": 0.0}, "answers_per_second"),
+        ({"rekey_seconds": math.inf}, "rekey_seconds"),
         ({"block_ack_delay": 8}, "block_ack_delay"),
+        ({"max_in_flight": 0}, "max_in_flight"),
         ({"setup_seconds": -1.0}, "setup_seconds"),
         ({"lead_seconds": math.inf}, "lead_seconds"),
         ({"unicast_seconds": -1.0}, "unicast_seconds"),
@@ -139,3 +150,61 @@ def test_counters_end_where_known_stacks_can_follow_unless_more_is_asked_for() -
     """TS005 reference, section 10, row 15: deaf from 65536 on, after a set-up or session start."""
     assert group().max_mc_fcnt == 0xFFFF
     assert config((), groups=GROUPS).groups == GROUPS
+
+
+@pytest.mark.parametrize(
+    ("devices", "delay"),
+    [(0, 0), (1, 0), (32, 0), (33, 1), (100, 2), (1000, 5), (1024, 5), (1025, 6), (9000, 7)],
+)
+def test_answers_are_spread_so_that_no_more_come_in_a_second_than_allowed(
+    devices: int, delay: int
+) -> None:
+    of = config(member(at + 1) for at in range(devices))
+    assert of.ack_delay() == delay
+    assert of.spread_seconds == 16 * 2**delay
+    assert of.ack_delay(multicast=False) == 0
+    assert delay == 7 or devices <= of.answers_per_second * of.spread_seconds
+
+
+def test_a_spread_that_is_configured_holds_for_everybody() -> None:
+    of = config([member(1)], block_ack_delay=3)
+    assert (of.ack_delay(), of.ack_delay(multicast=False), of.spread_seconds) == (3, 3, 128.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pace"),
+    [
+        ({"spacing_seconds": 3.0}, 3.0),
+        ({"spacing_seconds": None, "duty_cycle": 0.1}, 4.0),
+        ({"spacing_seconds": 3.0, "duty_cycle": 0.1}, 4.0),
+        ({"spacing_seconds": 5.0, "duty_cycle": 0.1}, 5.0),
+        ({"spacing_seconds": None, "duty_cycle": 1.0}, 0.4),
+    ],
+)
+def test_the_pace_keeps_the_spacing_and_the_duty_cycle(
+    changes: dict[str, Any], pace: float
+) -> None:
+    assert group(frame_seconds=0.4, **changes).pace_seconds == pytest.approx(pace)
+
+
+@pytest.mark.parametrize(
+    ("window_class", "given", "ahead"),
+    [
+        (WindowClass.C, None, 0.0),
+        (WindowClass.B, None, 5.0),
+        (WindowClass.B, 0.0, 0.0),
+        (WindowClass.C, 1.5, 1.5),
+    ],
+)
+def test_class_b_frames_are_handed_out_ahead_unless_told_otherwise(
+    window_class: WindowClass, given: float | None, ahead: float
+) -> None:
+    assert group(window_class=window_class, frame_lead_seconds=given).ahead_seconds == ahead
+
+
+def test_one_key_is_not_for_two_groups() -> None:
+    one, other = group(ParityVariant.V1), group(ParityVariant.V2)
+    same = dataclasses.replace(other, mc_key=one.mc_key)
+    with pytest.raises(FieldError, match="a mc_key stands twice") as caught:
+        config([], groups=(one, same))
+    assert one.mc_key.reveal().hex() not in str(caught.value)

@@ -17,6 +17,7 @@ from lorafuota.campaign.actions import (
     Commit,
     DeviceEnded,
     Multicast,
+    NewKeyWanted,
     Unicast,
     UplinkRejected,
     WindowAnnounced,
@@ -37,7 +38,8 @@ from lorafuota.package import PackageVersionAns, PackageVersionReq
 from lorafuota.session.fragmentation import FragLimits
 from lorafuota.session.multicast import McLimits
 from lorafuota.session.profile import Count, Missing, frag_profile, mc_profile
-from lorafuota.types import DevEUI
+from lorafuota.types import DevAddr, DevEUI, McKey
+from lorafuota.wire import Command
 from tests.unit.campaign.fleet import (
     BLOCK,
     GROUPS,
@@ -47,6 +49,7 @@ from tests.unit.campaign.fleet import (
     QUICK,
     START,
     Channel,
+    Crash,
     Fleet,
     Unit,
     config,
@@ -67,8 +70,17 @@ def lossy(seed: int = 1, down: float = 0.2, up: float = 0.2) -> Channel:
     return Channel(random.Random(seed), down, up)
 
 
+def frames_of(of: Fleet, kind: type[Command]) -> list[Multicast]:
+    return [one for one in of.log if isinstance(one, Multicast) and one.payload[0] == kind.CID]
+
+
 def multicasts(of: Fleet) -> list[Multicast]:
-    return [action for action in of.log if isinstance(action, Multicast)]
+    """The frames with fragments."""
+    return frames_of(of, DataFragment)
+
+
+def questions(of: Fleet) -> list[Multicast]:
+    return frames_of(of, frag_v1.FragSessionStatusReq)
 
 
 def numbers(of: Fleet) -> list[int]:
@@ -376,7 +388,7 @@ def test_a_group_goes_on_early_when_enough_are_ready() -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("phase", GroupPhase)
+@pytest.mark.parametrize("phase", [one for one in GroupPhase if one is not GroupPhase.REKEY])
 def test_a_device_that_joins_late_gets_everything(phase: GroupPhase, version: int) -> None:
     first = Unit.of(member(1), version)
     first.rewrite = lambda fport, payload: (  # it does not report by itself
@@ -620,7 +632,7 @@ def test_a_straggler_is_repaired_by_unicast_when_that_is_cheaper() -> None:
     assert set(done.outcomes.values()) == {Outcome.VERIFIED}
     assert len(multicasts(done)) == 24
     by_unicast = [one.n for one in done.sent(1, DataFragment) if isinstance(one, DataFragment)]
-    assert 0 < len(by_unicast) <= 8
+    assert 0 < len(by_unicast) <= 12
     assert min(n for n in by_unicast if n > BLOCK.nb_frag) == 25  # no coded one comes back
     assert not done.sent(2, DataFragment)
 
@@ -655,6 +667,7 @@ def test_the_budget_of_airtime_is_kept(multicast: bool, budget: float) -> None:
     report = done.campaign.report()
     assert report.airtime_seconds < budget + 0.1 + 1e-9
     frames = len(multicasts(done)) + sum(len(done.sent(n, DataFragment)) for n in (1, 2))
+    frames += len(questions(done))
     assert report.airtime_seconds == pytest.approx(0.1 * frames)
     if budget < 2:
         assert set(done.outcomes.values()) == {Outcome.MISSING_FRAGMENTS}
@@ -684,7 +697,7 @@ def test_fragment_numbers_end_at_16383() -> None:
     actions += campaign.receive(eui, 201, gone.encode(), now=now)
     actions += campaign.receive(eui, 201, answers[201], now=now)
     [window] = [action for action in actions if isinstance(action, WindowAnnounced)]
-    assert window.frames == 16_383
+    assert window.frames == 16_383 + 1  # and the question behind them
     ready = mc_v1.McClassCSessionAns(
         mc_group_id=0, errors=mc_v1.SessionError(0), time_to_start=int(window.start - now)
     )
@@ -693,7 +706,7 @@ def test_fragment_numbers_end_at_16383() -> None:
     while campaign.record(eui).stage is Stage.LISTENING:
         now = max(now, campaign.next_deadline or now)
         sent += sum(isinstance(one, Multicast) for one in campaign.tick(now=now))
-    assert sent == 16_383
+    assert sent == 16_383 + 1
     status = frag_v1.FragSessionStatusAns(
         nb_frag_received=16_382, frag_index=0, missing_frag=1, not_enough_matrix_memory=False
     )
@@ -722,8 +735,8 @@ def test_a_pass_that_needs_several_windows_gets_them() -> None:
     done = fleet((1, 1), groups=(slow,), max_windows=3, setup_seconds=100.0).start().run()
     assert set(done.outcomes.values()) == {Outcome.TRANSPORTED}
     windows = [action for action in done.log if isinstance(action, WindowAnnounced)]
-    assert [window.frames for window in windows] == [11, 11, 2]
-    for frame in multicasts(done):
+    assert [window.frames for window in windows] == [11, 11, 2 + 1]
+    for frame in multicasts(done) + questions(done):
         assert any(w.start < frame.time <= w.end - 0.1 for w in windows)
 
 
@@ -731,7 +744,7 @@ def test_a_status_is_waited_for_from_the_end_of_the_window_on() -> None:
     """A device that listens in class C does not transmit (TR002 reference, section 4)."""
     slow = group(ParityVariant.V1, spacing_seconds=30.0)
     unit = Unit.of(member(1), 1)
-    done = single(unit, groups=(slow,)).start()
+    done = single(unit, groups=(slow,), status_by_multicast=False).start()
     done.run(until=lambda of: bool(of.sent(1, frag_v1.FragSessionStatusReq)))
     end = done.campaign._roster.groups["v1"].record.end
     assert done.now < end - 100
@@ -1218,3 +1231,274 @@ def test_a_device_whose_group_is_set_up_again_may_hear_the_window_all_the_same()
     done.run(until=in_phase(GroupPhase.SEND))
     assert in_stage(Stage.GROUP)(done)
     assert record.cnt_used
+
+
+# The question by multicast
+
+
+def status_answers(of: Fleet) -> list[Unicast]:
+    """The status requests by unicast."""
+    cid = frag_v1.FragSessionStatusReq.CID
+    unicasts = [one for one in of.log if isinstance(one, Unicast) and one.fport == 201]
+    return [one for one in unicasts if one.payload[0] == cid]
+
+
+@pytest.mark.parametrize(("version", "asked"), [(1, 1), (2, 0)])
+def test_one_frame_asks_the_whole_group_and_nobody_is_asked_besides(
+    version: int, asked: int
+) -> None:
+    """Version 2 has reported by itself before the question is due."""
+    done = fleet((version,) * 6, redundancy=1.0).start().run()
+    assert set(done.outcomes.values()) == {SUCCESS[version]}
+    assert (len(questions(done)), len(status_answers(done))) == (asked, 0)
+
+
+def test_the_question_is_asked_in_the_window_behind_the_last_fragment() -> None:
+    done = fleet((1, 1)).start().run()
+    [window] = [one for one in done.log if isinstance(one, WindowAnnounced)]
+    [question] = questions(done)
+    assert question.time == multicasts(done)[-1].time + 1.0
+    assert question.time + 0.1 < window.end
+    assert window.frames == len(multicasts(done)) + 1
+
+
+@pytest.mark.parametrize("participants", [None, True, False])
+@pytest.mark.parametrize("version", [1, 2])
+def test_silence_is_never_taken_for_success(version: int, participants: bool | None) -> None:
+    """R10: who says nothing is asked by unicast, with Participants 1, and fails without answer."""
+    done = fleet((version,) * 3, status_participants=participants)
+    mute = done.units[DevEUI(1)]
+    mute.rewrite = lambda fport, payload: (  # neither status nor report
+        [] if fport == 201 and payload[0] in (1, 4) else [(fport, payload)]
+    )
+    done.start().run()
+    assert done.outcomes == {
+        1: Outcome.MISSING_FRAGMENTS if version == 1 else Outcome.NO_ANSWER,
+        2: SUCCESS[version],
+        3: SUCCESS[version],
+    }
+    asked = done.sent(1, frag_v1.FragSessionStatusReq)
+    assert len(asked) >= QUICK.attempts
+    assert {one.participants for one in asked if isinstance(one, frag_v1.FragSessionStatusReq)} == {
+        True
+    }
+
+
+def test_who_is_silent_is_asked_when_window_and_spread_are_over() -> None:
+    slow = group(ParityVariant.V1, spacing_seconds=30.0)
+    unit = Unit.of(member(1), 1)
+    unit.rewrite = lambda fport, payload: (
+        [] if fport == 201 and payload[0] == 1 else [(fport, payload)]
+    )
+    done = single(unit, groups=(slow,), block_ack_delay=2).start()
+    done.run(until=lambda of: bool(status_answers(of)))
+    end = done.campaign._roster.groups["v1"].record.end
+    assert done.now == end + 64 + 10
+    assert done.campaign.record(DevEUI(1)).due == done.now + 64  # most stacks spread this one too
+
+
+def test_answers_come_spread_over_the_time_they_were_given() -> None:
+    done = fleet((1,) * 40, answers_per_second=0.5).start()  # 80 s: 128
+    done.run(until=lambda of: bool(questions(of)))
+    [question] = questions(done)
+    times: list[float] = []
+    for unit in done.units.values():
+
+        def seen(fport: int, payload: bytes) -> Sequence[tuple[int, bytes]]:
+            return [(fport, payload)]
+
+        unit.rewrite = seen
+    receive = done.uplink
+
+    def counted(unit: Unit, fport: int, payload: bytes) -> None:
+        if fport == 201 and payload[0] == 1:
+            times.append(done.now - question.time)
+        receive(unit, fport, payload)
+
+    done.uplink = counted  # type: ignore[method-assign]
+    done.run()
+    assert len(times) == 40
+    assert 0 <= min(times) < 32
+    assert 96 < max(times) <= 128
+    assert max(Counter(int(time) for time in times).values()) <= 4
+    assert not status_answers(done)
+
+
+def test_losses_of_the_question_and_of_its_answers_are_made_good_by_unicast() -> None:
+    for version in (1, 2):
+        channel = lossy(version, 0.3, 0.3)
+        done = fleet((version,) * 10, channel=channel, retry=RetryPolicy(20, 20.0), max_rounds=20)
+        done.start().run()
+        assert set(done.outcomes.values()) == {SUCCESS[version]}
+        assert status_answers(done)
+        assert questions(done)
+
+
+def test_frames_of_a_group_may_come_well_before_their_time() -> None:
+    early = tuple(group(one.parity, frame_lead_seconds=30.0) for one in GROUPS)
+    done = fleet((1, 2, 2), groups=early, channel=lossy(4, 0.1, 0.1), max_rounds=20)
+    handed: list[float] = []
+    act = done.act
+
+    def watched(actions: Sequence[Any]) -> None:
+        handed.extend(one.time - done.now for one in actions if isinstance(one, Multicast))
+        act(actions)
+
+    done.act = watched  # type: ignore[method-assign]
+    done.start().run()
+    assert all(outcome.success for outcome in done.outcomes.values())
+    assert 29 < max(handed) <= 30
+    times = [frame.time for frame in multicasts(done) if frame.group == "v2"]
+    assert all(b - a >= 1.0 for a, b in itertools.pairwise(times))
+    for frame in multicasts(done):
+        windows = [one for one in done.log if isinstance(one, WindowAnnounced)]
+        assert any(w.start + 2 <= frame.time < w.end for w in windows if w.group == frame.group)
+
+
+def test_frames_that_were_handed_out_are_gone_when_the_campaign_is_paused_or_cancelled() -> None:
+    early = tuple(group(one.parity, frame_lead_seconds=10.0) for one in GROUPS)
+    done = fleet((2, 2), groups=early).start()
+    done.run(until=lambda of: len(multicasts(of)) == 15)
+    done.pause()
+    assert done.campaign.next_deadline is None
+    ahead = [frame for frame in multicasts(done) if frame.time > done.now]
+    assert len(ahead) == 10
+    heard = [unit.device.fragmentation.decoder(0).nb_frag_received for unit in done.units.values()]
+    done.run_for(60)
+    now_heard = [
+        unit.device.fragmentation.decoder(0).nb_frag_received for unit in done.units.values()
+    ]
+    assert [b - a for a, b in zip(heard, now_heard, strict=True)] == [10, 10]
+    assert len(multicasts(done)) == 15
+    done.cancel()
+    assert set(done.run().outcomes.values()) == {Outcome.CANCELLED}
+    assert len(multicasts(done)) == 15
+
+
+# Another key
+
+
+FRESH = McKey(bytes(range(16)))
+PATIENT: dict[str, Any] = {
+    "rekey_seconds": 1000.0,
+    "max_rounds": 20,
+    "retry": RetryPolicy(30, 20.0),
+    "status_retry": RetryPolicy(30, 20.0),
+}
+
+
+def test_a_group_whose_counters_are_used_up_goes_on_under_the_key_its_owner_gives_it() -> None:
+    few = group(max_mc_fcnt=26)
+    channel = Channel(random.Random(3), 0.3)
+    done = fleet((2,) * 12, groups=(few,), channel=channel, **PATIENT)
+    done.fresh_keys = [McKey(bytes([at] * 16)) for at in range(100, 110)]
+    done.start().run()
+    assert set(done.outcomes.values()) == {Outcome.VERIFIED}
+    assert len(done.fresh_keys) < 10
+    assert not done.sent(1, DataFragment)
+    assert max(frame.fcnt for frame in multicasts(done)) < 26
+    assert len(multicasts(done)) > 26
+
+
+def test_without_a_new_key_the_group_goes_on_by_unicast_when_it_has_waited() -> None:
+    few = group(max_mc_fcnt=26)
+    channel = Channel(random.Random(3), 0.3)
+    done = fleet((2,) * 12, groups=(few,), channel=channel, **PATIENT)
+    done.start().run(until=in_phase(GroupPhase.REKEY))
+    began = done.now
+    done.run(until=lambda of: not in_phase(GroupPhase.REKEY)(of))
+    assert done.now == began + 1000
+    assert set(done.run().outcomes.values()) == {Outcome.VERIFIED}
+    assert sum(isinstance(one, NewKeyWanted) for one in done.log) == 1
+
+
+@pytest.mark.parametrize("mc_addr", [None, DevAddr(0x4242)])
+@pytest.mark.parametrize("phase", list(GroupPhase)[:4])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_key_that_is_suspected_is_replaced_at_any_time(
+    version: int, phase: GroupPhase, mc_addr: DevAddr | None
+) -> None:
+    name = f"v{version}"
+    done = fleet((version,) * 4, channel=lossy(2, 0.1, 0.1), max_rounds=20).start()
+    done.run(until=in_phase(phase, name))
+    at = len(done.log)
+    done.rekey(name, FRESH, mc_addr)
+    done.run()
+    assert set(done.outcomes.values()) == {SUCCESS[version]}
+    later = [one for one in done.log[at:] if isinstance(one, Multicast)]
+    assert [one.fcnt for one in later] == list(range(len(later)))
+    assert all(done.setups(number) for number in (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("later", [1, 2, 5, 20, 40])
+def test_a_crash_near_a_new_key_uses_no_counter_twice(later: int, when: str) -> None:
+    """The referee sees to the counters; a commit that was lost leaves the group to the old key."""
+    done = fleet((2,) * 3, channel=lossy(2, 0.1, 0.1), max_rounds=20).start()
+    done.run(until=lambda of: len(multicasts(of)) == 10)
+    before = done.config
+    done.crash_at = done.commits + later - 1, when
+    try:
+        done.rekey("v2", FRESH)
+        done.run()
+    except Crash:
+        if (later, when) == (1, "before"):
+            with pytest.raises(FieldError, match="by rekey_group if that was called"):
+                FuotaCampaign(done.config, saved=done.store.load())
+            done.config = before
+        else:
+            with pytest.raises(FieldError, match="the key the group was given last"):
+                FuotaCampaign(before, saved=done.store.load())
+        done.restart()
+        done.run()
+    assert set(done.outcomes.values()) == {Outcome.VERIFIED}
+
+
+def test_a_key_that_was_used_is_refused_and_not_shown() -> None:
+    done = fleet((1, 2)).start()
+    old, other = (one.mc_key for one in GROUPS)
+    for key in (old, other):
+        with pytest.raises(FieldError, match="one that was never used") as caught:
+            done.campaign.rekey_group("v2", key, now=done.now)
+        assert key.reveal().hex() not in str(caught.value)
+    done.rekey("v2", FRESH)
+    for key in (other, FRESH):
+        with pytest.raises(FieldError, match="one that was never used"):
+            done.campaign.rekey_group("v2", key, now=done.now)
+    with pytest.raises(FieldError, match="no other group's address"):
+        done.campaign.rekey_group(
+            "v2", McKey(bytes([9] * 16)), now=done.now, mc_addr=GROUPS[0].mc_addr
+        )
+    with pytest.raises(FieldError, match="a group of the campaign"):
+        done.campaign.rekey_group("v3", McKey(bytes([9] * 16)), now=done.now)
+    done.run()
+    with pytest.raises(StateError, match="the campaign is ended"):
+        done.campaign.rekey_group("v2", McKey(bytes([9] * 16)), now=done.now)
+
+
+def test_an_answer_about_the_old_key_is_not_taken_for_one_about_the_new() -> None:
+    done = fleet((2, 2)).start()
+    unit = done.units[DevEUI(1)]
+    unit.rewrite = lambda fport, payload: (
+        [] if (fport, payload[0]) == (200, 2) else [(fport, payload)]
+    )
+    done.run(until=in_stage(Stage.GROUP))
+    done.rekey("v2", FRESH)
+    late = mc_v1.McGroupSetupAns(mc_group_id=0, id_error=False).encode()
+    done.act(done.campaign.receive(DevEUI(1), 200, late, now=done.now))
+    assert in_stage(Stage.GROUP)(done)
+    unit.rewrite = None
+    assert set(done.run().outcomes.values()) == {Outcome.VERIFIED}
+    assert len(done.setups(1)) == 2
+
+
+def test_a_device_added_late_hears_from_the_groups_next_counter_on() -> None:
+    done = fleet((2, 2), redundancy=2.0).start()
+    done.run(until=lambda of: len(multicasts(of)) == 9)
+    done.add(Unit.of(member(3), 2))
+    done.run(until=lambda of: bool(of.setups(3)))
+    used = max(frame.fcnt for frame in multicasts(done))
+    [setup] = done.setups(3)
+    assert setup.min_mc_fcnt == used + 1
+    done.run()
+    assert done.outcomes[3] is Outcome.VERIFIED

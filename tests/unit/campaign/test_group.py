@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from lorafuota.campaign.actions import Multicast, WindowAnnounced
 from lorafuota.campaign.config import WindowClass
-from lorafuota.campaign.group import MAX_N, Group
+from lorafuota.campaign.group import MAX_N, Group, key_check
 from lorafuota.campaign.state import GroupPhase, GroupRecord, Stage
 from lorafuota.datablock import DataBlock
-from lorafuota.fragmentation.v1 import DataFragment
+from lorafuota.fragmentation.v1 import DataFragment, FragSessionStatusReq
 from lorafuota.link import McFrame, McReceiver
 from lorafuota.multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
+from lorafuota.types import DevAddr, McKey
 from tests.unit.campaign.fleet import BLOCK, FREQ, START, group
 
 
@@ -204,3 +206,75 @@ def test_windows_are_numbered() -> None:
     for number in (1, 2, 3):
         of.announce(START)
         assert of.record.window == number
+
+
+@pytest.mark.parametrize("ahead", [0.5, 2.0, 10.0, 1000.0])
+def test_a_frame_is_handed_out_as_long_before_its_time_as_was_asked_for(ahead: float) -> None:
+    of = made(frame_lead_seconds=ahead)
+    window = open_window(of)
+    of.record.phase = GroupPhase.ANNOUNCE
+    assert of.deadline(0.0) == of.opening == window.start - max(ahead - 2, 0)
+    of.record.phase = GroupPhase.SEND
+    assert of.deadline(0.0) == window.start + 2 - ahead
+    assert frames(of, window.start + 2 - ahead - 0.01) == []
+    handed = {}
+    now = window.start + 2 - ahead
+    while not of.pass_over:
+        for frame in frames(of, now):
+            handed[frame.time] = now
+        now += 1.0
+    assert list(handed) == [window.start + 2 + at for at in range(24)]
+    assert {time - when for time, when in handed.items()} == {ahead}
+
+
+def test_the_question_is_one_more_frame_of_the_window_with_a_counter_of_its_own() -> None:
+    of = made(until_n=3, question_seconds=0.03)
+    window = of.announce(START, question=True)
+    of.open_window()
+    assert window.frames == 4
+    sent = [frame for second in range(5) for frame in frames(of, window.start + 2 + second)]
+    if not of.reserved:
+        of.reserve()
+    question = of.ask(participants=False)
+    assert (question.fcnt, question.time) == (3, sent[-1].time + 1)
+    assert question.payload == FragSessionStatusReq(participants=False, frag_index=0).encode()
+    assert of.record.airtime == pytest.approx(3 * 0.1 + 0.03)
+    assert of.record.sent == 3  # it is no fragment
+    assert of.last_end == pytest.approx(question.time + 0.03)
+
+
+def test_a_group_that_comes_back_leaves_room_for_what_had_been_handed_out() -> None:
+    of = made(frame_lead_seconds=4.0)
+    window = open_window(of)
+    of.record.phase = GroupPhase.SEND
+    row = of.record.to_json()
+    sent: list[Multicast] = []
+    for second in range(6):
+        if not of.reserved:
+            of.reserve()
+        sent += frames(of, window.start + second)
+        if second == 0:
+            row = of.record.to_json()  # later commits are lost
+    crash = window.start + 5
+    again = Group(of.config, GroupRecord.from_json(row), BLOCK.encoder(of.config.parity))
+    later = [one for at in range(20) for one in frames(again, crash + at / 2)]
+    assert later[0].time == crash + 4 + 1  # a pace behind the last that may be under way
+    assert max(one.time for one in sent) <= later[0].time - 1
+
+
+def test_under_a_new_key_counters_begin_at_0_and_the_pass_goes_on() -> None:
+    of = made()
+    window = open_window(of)
+    sent = [frame for second in range(4) for frame in frames(of, window.start + 2 + second)]
+    fresh = dataclasses.replace(of.config, mc_key=McKey(bytes(16)), mc_addr=DevAddr(0x77))
+    of.rekey(fresh)
+    sent += [frame for second in range(4, 8) for frame in frames(of, window.start + 2 + second)]
+    assert [frame.fcnt for frame in sent] == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert [DataFragment.decode(frame.payload).n for frame in sent] == list(range(1, 9))
+    receiver = McReceiver.from_mc_key(
+        McKey(bytes(16)), DevAddr(0x77), min_mc_fcnt=0, max_mc_fcnt=100, max_inclusive=False
+    )
+    opened = [receiver.open(frame.phy) for frame in sent]
+    assert [isinstance(one, McFrame) for one in opened] == [False] * 4 + [True] * 4
+    assert of.record.keys == f"{key_check(group().mc_key)},{key_check(McKey(bytes(16)))}"
+    assert group().mc_key.reveal().hex()[:16] not in of.record.keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from lorafuota.campaign.roster import Roster
 from lorafuota.campaign.state import DeviceRecord, Stage
 from lorafuota.errors import FieldError
 from lorafuota.fec.variant import ParityVariant
-from lorafuota.types import DevEUI
-from tests.unit.campaign.fleet import config, member
+from lorafuota.types import DevEUI, McKey
+from tests.unit.campaign.fleet import GROUPS, config, member
 
 ONE, TWO = DevEUI(1), DevEUI(2)
 
@@ -101,3 +102,23 @@ def test_the_budget_counts_what_groups_and_single_devices_were_sent() -> None:
     assert not of.over_budget()
     of.groups["v2"].record.airtime = 0.5
     assert of.over_budget()
+
+
+def test_a_group_in_the_store_is_taken_up_with_the_key_its_counters_are_of_and_no_other() -> None:
+    row = roster().groups["v2"].record.to_json()
+    other = McKey(bytes([77] * 16))
+    groups = (GROUPS[0], dataclasses.replace(GROUPS[1], mc_key=other))
+    Roster(config([]), {"group/v2": row})
+    with pytest.raises(FieldError, match="the key the group was given last") as caught:
+        Roster(config([], groups=groups), {"group/v2": row})
+    assert other.reveal().hex() not in str(caught.value)
+
+
+def test_members_of_a_group_are_found_after_a_restart_and_those_of_others_are_not() -> None:
+    rows = {
+        f"device/{ONE}": DeviceRecord(stage=Stage.READY, group="v1").to_json(),
+        f"device/{TWO}": DeviceRecord(stage=Stage.READY, group="v2").to_json(),
+    }
+    of = Roster(config([member(1), member(2)]), rows)
+    assert of.in_group(of.groups["v1"], Stage.READY) == [ONE]
+    assert of.in_group(of.groups["v2"], Stage.READY) == [TWO]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -25,12 +26,13 @@ from lorafuota.campaign.state import (
     DeviceRecord,
     GroupPhase,
 )
+from lorafuota.fec.variant import ParityVariant
 from lorafuota.fragmentation.v2 import FragDataBlockReceivedReq
 from lorafuota.multicastsetup.v1 import McClassCSessionAns
 from lorafuota.session.fragmentation import FragLimits
 from lorafuota.session.fragsession import FRAG_TRANSITIONS, FragState
 from lorafuota.session.multicast import McLimits
-from lorafuota.types import DevEUI
+from lorafuota.types import DevEUI, McKey
 from tests.unit.campaign.fleet import NEW, START, Channel, Fleet, Unit, config, fleet, group, member
 
 ENDED = (Stage.DONE, Stage.FAILED)
@@ -119,6 +121,12 @@ def test_no_device_and_no_group_goes_where_the_table_does_not_lead(seen: Seen) -
         one.check_honest()
     for seed in range(40):
         resets(seed)
+    for stage in Stage:
+        rekeyed(stage)
+    for phase in GroupPhase:
+        rekeyed_in(phase)
+    for keys in (0, 9):
+        used_up(keys)
     check(seen)
     late = {(Stage.READY, Stage.IMAGE), (Stage.SESSION, Stage.IMAGE)}  # the test below
     not_seen = set(all_moves()) - seen.stages - late
@@ -154,6 +162,55 @@ def resets(seed: int) -> None:
             one.add(Unit.of(member(9), version))
         assert one.step()
     one.check_honest()
+
+
+def rekeyed(stage: Stage) -> None:
+    """A campaign whose group gets another key when a device is in that stage."""
+    for version, spare in itertools.product((1, 2), (0, 1000)):
+        few = group(ParityVariant(f"v{version}"), max_mc_fcnt=26 + spare)
+        one = fleet(
+            (version, version), groups=(few,), channel=hostile(version), rekey_seconds=900.0
+        )
+        one.start()
+        while one.campaign.phase is not CampaignPhase.ENDED:
+            if one.campaign.record(DevEUI(1)).stage is stage and not one.fresh_keys:
+                one.fresh_keys = [McKey(bytes([100 + at] * 16)) for at in range(9)]
+                one.rekey(few.name, McKey(bytes(16)))
+            assert one.step()
+        one.check_honest()
+
+
+def rekeyed_in(phase: GroupPhase) -> None:
+    """A campaign whose group gets another key in that phase."""
+    one = fleet((2, 2, 2), channel=hostile(1)).start()
+    own = one.campaign._roster.groups["v2"].record
+    while one.campaign.phase is not CampaignPhase.ENDED:
+        if own.phase is phase and own.keys.count(",") == 0:
+            one.rekey("v2", McKey(bytes(16)))
+        assert one.step()
+    one.check_honest()
+
+
+def used_up(keys: int) -> None:
+    """Groups whose counters do not last; in one the devices come too late, and leave again."""
+    few = group(max_mc_fcnt=25)  # the first pass and its question
+    both = (few, group(ParityVariant.V1))
+    one = fleet((2,) * 8, groups=both, channel=hostile(3), rekey_seconds=900.0).start()
+    one.fresh_keys = [McKey(bytes([100 + at] * 16)) for at in range(keys)]
+    one.run()
+    one.check_honest()
+    fewer = (group(max_mc_fcnt=21), both[1])
+    one = fleet((2, 1), groups=fewer, rekey_seconds=900.0, redundancy=0.05).start()
+    own = one.campaign._roster.groups["v2"].record
+    one.units[DevEUI(2)].deaf = True  # so that the campaign goes on
+    one.run(until=lambda _: own.phase is GroupPhase.REST)
+    for eui in range(11, 19):
+        one.add(Unit.of(member(eui), 2))
+    one.run(until=lambda _: own.phase is GroupPhase.REKEY)
+    one.add(Unit.of(member(30), 1))
+    for eui in map(DevEUI, range(11, 19)):
+        one.act(one.campaign.remove_device(eui, now=one.now))
+    one.run()
 
 
 def test_every_stage_can_be_cancelled_and_removed_as_the_table_says(seen: Seen) -> None:

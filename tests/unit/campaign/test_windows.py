@@ -30,13 +30,14 @@ def groups(draw: st.DrawFn) -> GroupConfig:
         mc_addr=DevAddr(draw(st.integers(0, 0xFFFFFFFF))),
         frame_seconds=frame,
         spacing_seconds=frame * draw(st.floats(1.0, 200.0)),
+        duty_cycle=draw(st.none() | st.floats(0.01, 1.0)),
     )
 
 
 def send_times(of: GroupConfig, start: float, frames: int) -> list[float]:
     times = [next_frame_time(of, start + LEAD_SECONDS)]
     while len(times) < frames:
-        times.append(next_frame_time(of, times[-1] + of.spacing_seconds))
+        times.append(next_frame_time(of, times[-1] + of.pace_seconds))
     return times
 
 
@@ -49,7 +50,7 @@ def test_the_last_frame_ends_in_the_window_that_was_planned_for_it(
     times = send_times(of, start, frames)
     assert earliest <= start <= times[0] - LEAD_SECONDS
     assert times[-1] + of.frame_seconds + TAIL_SECONDS <= end
-    assert all(b - a >= of.spacing_seconds - 1e-6 for a, b in itertools.pairwise(times))
+    assert all(b - a >= of.pace_seconds - 1e-6 for a, b in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize("window_class", WindowClass)

@@ -31,11 +31,16 @@ def test_every_option_reaches_the_scenario() -> None:
         --rounds 2 --frag-size 40 --dr 3 --duty-cycle 0.5 --periodicity 4 --unicast 0.1
         --uplink-every 900 --clock-error 60 --late 0.1 --vanish 0.2 --reboot 0.3 --seed 5
         --version mixed --lorawan mixed --region US915 --class B --confirm 0x10
+        --status unicast --ack-delay 3 --answers-per-second 0.5 --frame-lead 7
     """
     one = scenario(*words.split())
     assert one == Scenario(
         image=b"image",
         devices=9,
+        status_by_multicast=False,
+        block_ack_delay=3,
+        answers_per_second=0.5,
+        frame_lead_seconds=7.0,
         loss=0.2,
         uplink_loss=0.1,
         repeat=0.05,

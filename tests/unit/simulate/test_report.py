@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from lorafuota.simulate.fleet import Uplink
 from lorafuota.simulate.report import Tally
+from lorafuota.types import DevEUI
 
 from .support import run
 
@@ -15,7 +17,9 @@ def test_figures_of_groups_add_up_to_those_of_the_fleet() -> None:
     assert sum(group.devices for group in report.groups) == 6
     assert sum(group.windows for group in report.groups) == report.windows
     assert report.frames >= sum(group.frames for group in report.groups)
-    assert report.airtime_seconds == pytest.approx(report.frames * report.frame_airtime_seconds)
+    asked = report.questions * report.question_airtime_seconds
+    on_air = report.frames * report.frame_airtime_seconds + asked
+    assert report.airtime_seconds == pytest.approx(on_air)
     assert sum(report.outcomes.values()) == sum(report.kinds.values()) == report.devices == 7
     assert all(group.highest_n >= group.frames for group in report.groups)
 
@@ -46,3 +50,38 @@ def test_each_device_tells_what_it_had() -> None:
 def test_a_tally_starts_from_nothing() -> None:
     tally = Tally()
     assert (tally.unicasts, tally.uplinks, tally.commits, tally.frames["v1"]) == (0, 0, 0, 0)
+    assert (tally.asked, tally.answers, tally.peak, tally.questions["v1"]) == (0, 0, 0, 0)
+
+
+def test_a_tally_knows_the_busiest_second_of_answers_and_reports() -> None:
+    tally = Tally()
+    for payload, fport, when in (
+        (b"\x01\x00\x05\x00\x00", 201, 10.0),
+        (b"\x04\x00", 201, 10.9),
+        (b"\x02\x00", 201, 10.9),  # a set-up answer
+        (b"\x01\x00", 200, 10.9),  # another package
+        (b"", 201, 10.9),
+        (b"\x04\x00", 201, 11.0),
+    ):
+        tally.take(Uplink(DevEUI(1), fport, payload, when), when)
+    assert (tally.uplinks, tally.answers, tally.peak) == (6, 3, 2)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_asking_by_multicast_costs_fewer_downlinks_and_makes_no_storm(version: int) -> None:
+    common = {"devices": 100, "version": version, "uplink_loss": 0.05, "redundancy": 0.1}
+    each = run(**common, shared_radio=True, status_by_multicast=False)
+    group = run(**common, shared_radio=True)
+    assert each.success
+    assert group.success
+    assert each.questions == 0 < group.questions
+    assert group.status_downlinks + group.questions < each.status_downlinks
+    assert group.status_uplinks >= (100 if version == 1 else 90)
+    assert group.status_peak <= 8  # two in a second on average
+
+
+def test_devices_that_left_when_they_were_complete_are_asked_by_unicast() -> None:
+    """Version 1 reports nothing, and a device that has everything need not listen any more."""
+    report = run(devices=20, version=1, loss=0.0)
+    assert (report.questions, report.devices_known) == (1, 20)
+    assert report.status_downlinks == 20
