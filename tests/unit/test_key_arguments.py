@@ -21,7 +21,7 @@ import pytest
 from lorafuota import crypto
 from lorafuota.campaign.config import GroupConfig, Member
 from lorafuota.datablock import DataBlock
-from lorafuota.errors import FieldError
+from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
 from lorafuota.session.device import FuotaDevice
@@ -70,7 +70,10 @@ GROUP: dict[str, Any] = {
     "frame_seconds": 1.0,
     "spacing_seconds": 2.0,
 }
-SESSION_KEYS = {"mc_app_s_key": McAppSKey(bytes(16)), "mc_nwk_s_key": McNwkSKey(bytes(16))}
+SESSION_KEYS: dict[str, Any] = {
+    "mc_app_s_key": McAppSKey(bytes(16)),
+    "mc_nwk_s_key": McNwkSKey(bytes(16)),
+}
 _receiver = McReceiver(mc_addr=ADDRESS, **SESSION_KEYS, **RECEIVER)
 _sender = McSender(mc_addr=ADDRESS, **SESSION_KEYS, **SENDER)
 
@@ -154,10 +157,11 @@ NO_SINGLE_CLASS = {"types.require_key", "types.Key"}
 def parameters(function: Any) -> dict[str, tuple[type[Key], ...]]:
     """Return the arguments of a function that are keys, with the classes they may have."""
     hints = inspect.get_annotations(function.__init__ if inspect.isclass(function) else function)
-    found = {}
+    found: dict[str, tuple[type[Key], ...]] = {}
+    classes: tuple[type[Key], ...] = (Key, *KINDS)
     for name, hint in hints.items():
         words = set(re.findall(r"\w+", str(hint)))
-        kinds = tuple(kind for kind in (Key, *KINDS) if kind.__name__ in words)
+        kinds = tuple(kind for kind in classes if kind.__name__ in words)
         if kinds and name != "return":
             found[name] = kinds
     return found
@@ -224,7 +228,7 @@ def test_a_key_of_the_right_class_is_taken(where: str, field: str) -> None:
     for kind in TAKES_KEYS[where][field]:
         try:
             function(**{**right(where, field), field: kind(SECRET)})
-        except crypto.IntegrityError:
+        except IntegrityError:
             assert "verify" in where  # of a MIC that is four zeros
 
 

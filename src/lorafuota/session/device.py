@@ -26,7 +26,6 @@ from ..multipackage import v1 as multipackage
 from ..package import (
     MAX_PAYLOAD,
     Package,
-    PackageVersionReq,
     Parsed,
     UnknownCommand,
 )
@@ -36,6 +35,7 @@ from .actions import Action, Answer, Dropped, DropReason, Reboot, Rejected
 from .clock import ClockDevice
 from .firmware import FirmwareDevice
 from .fragmentation import FragDevice, FragLimits
+from .gate import Results, let_in
 from .multicast import McDevice, McLimits
 from .multipackage import SetDevice
 from .profile import SetProfile
@@ -357,7 +357,7 @@ class FuotaDevice:
         [fport] = [at for at, one in self._fports.items() if one is package]
         return fport
 
-    def _uplinks(self, fport: int, results: list[Answer | Action], now: float) -> list[Action]:
+    def _uplinks(self, fport: int, results: Results, now: float) -> list[Action]:
         return into_uplinks(
             results,
             fport=fport,
@@ -378,8 +378,8 @@ class FuotaDevice:
 
     def _receive_commands(
         self, fport: int, package: Package, payload: bytes, now: float, mc_group_id: int | None
-    ) -> list[Answer | Action]:
-        results: list[Answer | Action] = []
+    ) -> Results:
+        results: Results = []
         silent = False
         for parsed in self._read(package, payload):
             if not isinstance(parsed, Command):
@@ -405,7 +405,7 @@ class FuotaDevice:
         now: float,
         mc_group_id: int | None,
         max_payload: int,
-    ) -> list[Answer | Action]:
+    ) -> Results:
         if package is self.multicast.profile.package:
             return self.multicast.execute(
                 command, now=now, mc_group_id=mc_group_id, max_payload=max_payload
@@ -416,24 +416,23 @@ class FuotaDevice:
             return self.clock.execute(command, now=now, mc_group_id=mc_group_id)
         if self.firmware is not None and package is self.firmware.profile.package:
             return self.firmware.execute(command, now=now, mc_group_id=mc_group_id)
-        return self._own_command(command)
+        return let_in(
+            command,
+            multipackage.PACKAGE,
+            lambda: self._own_command(command),
+            unicast_only=mc_group_id is not None,
+        )
 
-    def _own_command(self, command: Command) -> list[Answer | Action]:
-        match command:
-            case PackageVersionReq():
-                return [Answer(multipackage.PACKAGE.version_ans())]
-            case multipackage.DevPackageReq():
-                infos = tuple(
-                    multipackage.PackageInfo(
-                        package_identifier=one.identifier, package_version=one.version, port=fport
-                    )
-                    for fport, one in self._fports.items()
-                )
-                return [
-                    Answer(multipackage.DevPackageAns(nb_total_packages=len(infos), packages=infos))
-                ]
-            case _:
-                return [Dropped(DropReason.DIRECTION, type(command).__name__)]
+    def _own_command(self, command: Command) -> Results | None:
+        if not isinstance(command, multipackage.DevPackageReq):
+            return None
+        infos = tuple(
+            multipackage.PackageInfo(
+                package_identifier=one.identifier, package_version=one.version, port=fport
+            )
+            for fport, one in self._fports.items()
+        )
+        return [Answer(multipackage.DevPackageAns(nb_total_packages=len(infos), packages=infos))]
 
 
 def _ports(own: list[Package], moved: dict[str, int], *, with_sets: bool) -> dict[int, Package]:

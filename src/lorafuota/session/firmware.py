@@ -18,9 +18,9 @@ from ..errors import FieldError, require_int
 from ..firmwaremanagement import v1
 from ..firmwaremanagement.v1 import UpImageStatus
 from ..gpstime import from_wire
-from ..package import PackageVersionReq
 from ..wire import Command
-from .actions import Action, Answer, DeleteImage, Dropped, DropReason, Reboot
+from .actions import Action, Answer, DeleteImage, Reboot
+from .gate import Results, let_in
 from .profile import FirmwareProfile
 
 __all__ = ["FirmwareDevice", "UpImageStatus"]
@@ -120,11 +120,14 @@ class FirmwareDevice:
             now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
         """
-        name = type(command).__name__
-        if mc_group_id is not None and self.profile.unicast_only_enforced:
-            return [Dropped(DropReason.UNICAST_ONLY, name)]
-        if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, name)]
+        return let_in(
+            command,
+            self.profile.package,
+            lambda: self._execute(command, now),
+            unicast_only=mc_group_id is not None and self.profile.unicast_only_enforced,
+        )
+
+    def _execute(self, command: Command, now: float) -> Results | None:
         match command:
             case v1.DevVersionReq():
                 versions = v1.DevVersionAns(fw_version=self.fw_version, hw_version=self.hw_version)
@@ -137,10 +140,8 @@ class FirmwareDevice:
                 return [Answer(self._image())]
             case v1.DevDeleteImageReq(firmware_to_delete_version=version):
                 return self._delete(version)
-            case PackageVersionReq():
-                return [Answer(self.profile.package.version_ans())]
             case _:
-                return [Dropped(DropReason.DIRECTION, name)]
+                return None
 
     @property
     def next_deadline(self) -> float | None:

@@ -25,7 +25,6 @@ from ..datablock import DataBlock
 from ..errors import Described, FieldError, IntegrityError, StateError
 from ..fec.decoder import CheckResult, Fed, FragDecoder
 from ..fragmentation import v1, v2
-from ..package import PackageVersionReq
 from ..types import AppKey, DataBlockIntKey, GenAppKey
 from ..wire import Command
 from .actions import (
@@ -50,6 +49,7 @@ from .fragsession import (
     absent_status,
     status_ans,
 )
+from .gate import Results, let_in
 from .profile import FragProfile
 from .saved import SavedState, saved_command, saved_decoder, saved_int, saved_word
 
@@ -139,11 +139,14 @@ class FragDevice:
             now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
         """
-        by_multicast = mc_group_id is not None and self.profile.unicast_only_enforced
-        if by_multicast and not command.MULTICAST:
-            return [Dropped(DropReason.UNICAST_ONLY, type(command).__name__)]
-        if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, type(command).__name__)]
+        return let_in(
+            command,
+            self.profile.package,
+            lambda: self._execute(command, now, mc_group_id),
+            unicast_only=mc_group_id is not None and self.profile.unicast_only_enforced,
+        )
+
+    def _execute(self, command: Command, now: float, mc_group_id: int | None) -> Results | None:
         match command:
             case v1.DataFragment(n=n, frag_index=index, payload=payload):
                 return self._fragment(index, n, payload, now, mc_group_id)
@@ -161,10 +164,8 @@ class FragDevice:
                     session.next_report = None  # before the first report it is a late repeat
                     session.reports_left = 0
                 return []
-            case PackageVersionReq():
-                return [Answer(self.profile.package.version_ans())]
             case _:
-                return [Dropped(DropReason.DIRECTION, type(command).__name__)]
+                return None
 
     @property
     def next_deadline(self) -> float | None:

@@ -408,7 +408,8 @@ def test_an_uplink_command_is_not_executed(
     before = plain(one)
     command = smallest(cls)
     if package is multipackage.PACKAGE:
-        assert one._own_command(command) == [Dropped(DropReason.DIRECTION, cls.__name__)]
+        own = one._execute(package, command, NOW, None, 128)
+        assert own == [Dropped(DropReason.DIRECTION, cls.__name__)]
     elif package is mc_profile(version).package:
         assert one.multicast.execute(command, now=NOW, max_payload=51) == [
             Dropped(DropReason.DIRECTION, cls.__name__)
