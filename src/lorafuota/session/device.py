@@ -309,7 +309,9 @@ class FuotaDevice:
         """
         state: SavedState = {"format": _FORMAT}
         state |= self.multicast.export() | self.fragmentation.export(progress=progress)
-        return state | (self.clock.export() if self.clock is not None else {})
+        for one in (self.clock, self.firmware):
+            state |= one.export() if one is not None else {}
+        return state
 
     def restore(self, state: Mapping[str, object], *, now: float) -> list[Action]:
         """Take over, as the first thing, what was exported or stored before a reset.
@@ -332,18 +334,20 @@ class FuotaDevice:
             raise StateError("FuotaDevice.restore", "the device is not fresh")
         saved_int(state, "format", _FORMAT, _FORMAT)
         self.multicast.restore(state, now=now)
-        self.fragmentation.restore(state)
+        self.fragmentation.restore(state, now=now)
         if self.clock is not None:
             self.clock.restore(state)
-        return self._in_step([], now)
+        actions = self.firmware.restore(state, now=now) if self.firmware is not None else []
+        return self._in_step(actions, now)
 
     # What one session means to another
 
     def _set_offset(self, offset: float | None, *, now: float) -> list[Action]:
         self._offset = offset
+        actions = self.multicast.set_offset(offset, now=now)
         if self.firmware is not None:
-            self.firmware.set_offset(offset, now=now)
-        return self.multicast.set_offset(offset, now=now)
+            actions += self.firmware.set_offset(offset, now=now)
+        return actions
 
     def _in_step(self, actions: list[Action], now: float) -> list[Action]:
         """Let the sessions follow what has just happened; a reboot stays the last action."""

@@ -492,8 +492,11 @@ def test_the_report_of_the_end_leaves_when_it_is_due() -> None:
     deadline = one.next_deadline
     assert deadline is not None
     assert one.tick(now=deadline - 0.01) == []
-    assert one.tick(now=deadline) == [Send(FRAGMENTATION, b"\x04\x01", deadline)]
-    assert one.receive(FRAGMENTATION, b"\x04\x01", now=deadline) == []
+    assert one.tick(now=deadline) == [
+        Store("report/1", 2),
+        Send(FRAGMENTATION, b"\x04\x01", deadline),
+    ]
+    assert one.receive(FRAGMENTATION, b"\x04\x01", now=deadline) == [Store("report/1", None)]
     assert (one.next_deadline, one.tick(now=NOW + 1e6)) == (None, [])
 
 
