@@ -304,7 +304,8 @@ class FragDevice:
         if session is None:
             return []
         self._stale = session.figures(self.profile, memory_error=self._memory_error)
-        return [Store(f"setup/{index}", None), *self._forget_end(index, session)]
+        # the end first: alone it would end the next session of this index
+        return [*self._forget_end(index, session), Store(f"setup/{index}", None)]
 
     def _forget_end(self, index: int, session: FragSession) -> list[Action]:
         session.reports_left = 0

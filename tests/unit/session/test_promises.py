@@ -33,7 +33,7 @@ from lorafuota.fec.decoder import memory_bound
 from lorafuota.fragmentation import v1 as fragmentation_v1
 from lorafuota.fragmentation.v1 import DataFragment, FragSessionStatusReq
 from lorafuota.link import McFrame
-from lorafuota.multicastsetup.v1 import McGroupDeleteReq
+from lorafuota.multicastsetup.v1 import McGroupDeleteReq, McGroupStatusAns, McGroupStatusReq
 from lorafuota.multipackage import v1 as multipackage
 from lorafuota.session.actions import (
     Action,
@@ -166,6 +166,55 @@ def test_what_was_lost_is_asked_for_again_as_in_the_vector() -> None:
         for at in range(0, len(frame) - 6, 2):
             octets[base + at // 2] = frame[4 + at : 6 + at]
     assert "".join(octets[at] for at in range(len(octets))) == vector["result"]
+
+
+# Answers and the room for them
+
+
+@given(
+    data=st.data(),
+    fport=st.sampled_from([200, 201, 202, 203]),
+    max_payload=st.integers(11, 242),
+    version=st.sampled_from([1, 2]),
+)
+def test_answers_of_every_package_leave_whole_and_in_order_whatever_the_room(
+    data: st.DataObject, fport: int, max_payload: int, version: int
+) -> None:
+    """Only McGroupStatusAns is cut, by whole groups, and its mask says which it lists."""
+    narrow, wide = (
+        device(f"documents v{version}", max_payload=octets) for octets in (max_payload, 242)
+    )
+    package = narrow._fports[fport]
+    commands = data.draw(payloads(package, DOWNLINK))
+    payload = b"".join(
+        command.encode() for command in commands if not isinstance(command, McGroupStatusReq)
+    )[:242]
+    told = []
+    for one in (narrow, wide):
+        sends = [
+            action for action in one.receive(fport, payload, now=NOW) if isinstance(action, Send)
+        ]
+        assert all(len(send.payload) <= one.max_payload for send in sends)
+        told.append(b"".join(send.payload for send in sends))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("max_payload", range(11, 30))
+def test_a_server_learns_of_every_group_however_little_room_there_is(max_payload: int) -> None:
+    one = device(max_payload=max_payload)
+    for index in range(4):
+        tell(one, 200, group(index, index).setup_req(ROOT, mc_group_id=index))
+    known: dict[int, int] = {}
+    while len(known) < 4:
+        mask = sum(1 << index for index in range(4) if index not in known)
+        [send] = tell(one, 200, McGroupStatusReq(req_group_mask=mask))
+        assert isinstance(send, Send)
+        assert len(send.payload) <= max_payload
+        answer = McGroupStatusAns.decode(send.payload)
+        assert answer.nb_total_groups == 4
+        assert answer.groups
+        known |= {at.mc_group_id: int(at.mc_addr) for at in answer.groups}
+    assert known == {index: 100 + index for index in range(4)}
 
 
 # S1
