@@ -53,7 +53,7 @@ class RebootSlot:
 
     def at_time(self, time: int, due: float, *, firmware: int) -> list[Action]:
         """Program a reboot at a GPS time modulo 2**32, which is *due* in the owner's seconds."""
-        self._due, self._time, self._seconds = due, time, None
+        self._due, self._time, self._seconds = float(due), time, None
         self._firmware, self._restored_at = firmware, None
         return self._store(None)
 
@@ -61,7 +61,7 @@ class RebootSlot:
         self, seconds: int, *, now: float, offset: float | None, firmware: int
     ) -> list[Action]:
         """Program a reboot after a countdown; *offset* is GPS seconds less the owner's, or None."""
-        self._due, self._time, self._seconds = now + seconds, None, seconds
+        self._due, self._time, self._seconds = float(now + seconds), None, seconds
         self._firmware, self._restored_at = firmware, None
         return self._store(offset)
 
@@ -74,7 +74,7 @@ class RebootSlot:
         """Follow the clock: GPS seconds less the owner's are *offset* from now on."""
         if self._time is None:
             return self._store(offset)
-        self._due = from_wire(self._time, near=now + offset) - offset
+        self._due = float(from_wire(self._time, near=now + offset) - offset)
         reset, self._restored_at = self._restored_at, None
         return self.clear() if reset is not None and self._due <= reset else []
 
