@@ -42,6 +42,7 @@ from .types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    require_key,
 )
 
 __all__ = [
@@ -76,9 +77,10 @@ def aes128_encrypt(key: Key, blocks: BytesLike) -> bytes:
     """Encrypt whole blocks of 16 octets, each on its own (FIPS 197).
 
     Raises:
-        FieldError: The length of *blocks* is not a multiple of 16.
+        FieldError: The length of *blocks* is not a multiple of 16, or *key* no key.
     """
-    encryptor = Cipher(AES(_octets("aes128_encrypt", "key", key, Key)), ECB()).encryptor()
+    octets = require_key("aes128_encrypt", "key", key, Key).reveal()
+    encryptor = Cipher(AES(octets), ECB()).encryptor()
     return encryptor.update(_whole_blocks("aes128_encrypt", blocks)) + encryptor.finalize()
 
 
@@ -86,15 +88,20 @@ def aes128_decrypt(key: Key, blocks: BytesLike) -> bytes:
     """Decrypt whole blocks of 16 octets, each on its own (FIPS 197).
 
     Raises:
-        FieldError: The length of *blocks* is not a multiple of 16.
+        FieldError: The length of *blocks* is not a multiple of 16, or *key* no key.
     """
-    decryptor = Cipher(AES(_octets("aes128_decrypt", "key", key, Key)), ECB()).decryptor()
+    octets = require_key("aes128_decrypt", "key", key, Key).reveal()
+    decryptor = Cipher(AES(octets), ECB()).decryptor()
     return decryptor.update(_whole_blocks("aes128_decrypt", blocks)) + decryptor.finalize()
 
 
 def aes128_cmac(key: Key, *parts: BytesLike) -> bytes:
-    """Compute the 16 octets of the CMAC over all *parts* one after the other (RFC 4493)."""
-    cmac = CMAC(AES(_octets("aes128_cmac", "key", key, Key)))
+    """Compute the 16 octets of the CMAC over all *parts* one after the other (RFC 4493).
+
+    Raises:
+        FieldError: *key* is no key.
+    """
+    cmac = CMAC(AES(require_key("aes128_cmac", "key", key, Key).reveal()))
     for part in parts:
         cmac.update(bytes(part))
     return cmac.finalize()
@@ -121,7 +128,7 @@ def derive_mc_root_key(root: GenAppKey | AppKey) -> McRootKey:
     Raises:
         FieldError: *root* is a key of another class.
     """
-    octets = _root("derive_mc_root_key", root)
+    octets = require_key("derive_mc_root_key", "root", root, GenAppKey, AppKey).reveal()
     return McRootKey(_derive(octets, b"\x00" if isinstance(root, GenAppKey) else b"\x20"))
 
 
@@ -131,7 +138,7 @@ def derive_mc_ke_key(mc_root_key: McRootKey) -> McKEKey:
     Raises:
         FieldError: *mc_root_key* is a key of another class.
     """
-    octets = _octets("derive_mc_ke_key", "mc_root_key", mc_root_key, McRootKey)
+    octets = require_key("derive_mc_ke_key", "mc_root_key", mc_root_key, McRootKey).reveal()
     return McKEKey(_derive(octets, b"\x00"))
 
 
@@ -143,8 +150,8 @@ def wrap_mc_key(mc_ke_key: McKEKey, mc_key: McKey) -> bytes:
     Raises:
         FieldError: A key is of another class.
     """
-    _octets("wrap_mc_key", "mc_ke_key", mc_ke_key, McKEKey)
-    return aes128_decrypt(mc_ke_key, _octets("wrap_mc_key", "mc_key", mc_key, McKey))
+    require_key("wrap_mc_key", "mc_ke_key", mc_ke_key, McKEKey)
+    return aes128_decrypt(mc_ke_key, require_key("wrap_mc_key", "mc_key", mc_key, McKey).reveal())
 
 
 def unwrap_mc_key(mc_ke_key: McKEKey, mc_key_encrypted: BytesLike) -> McKey:
@@ -156,7 +163,7 @@ def unwrap_mc_key(mc_ke_key: McKEKey, mc_key_encrypted: BytesLike) -> McKey:
     Raises:
         FieldError: *mc_key_encrypted* is not 16 octets, or the key is of another class.
     """
-    _octets("unwrap_mc_key", "mc_ke_key", mc_ke_key, McKEKey)
+    require_key("unwrap_mc_key", "mc_ke_key", mc_ke_key, McKEKey)
     encrypted = _exactly("unwrap_mc_key", "mc_key_encrypted", mc_key_encrypted, _BLOCK)
     return McKey(aes128_encrypt(mc_ke_key, encrypted))
 
@@ -167,7 +174,7 @@ def derive_mc_app_s_key(mc_key: McKey, mc_addr: DevAddr) -> McAppSKey:
     Raises:
         FieldError: The key is of another class, or *mc_addr* no 32-bit number.
     """
-    octets = _octets("derive_mc_app_s_key", "mc_key", mc_key, McKey)
+    octets = require_key("derive_mc_app_s_key", "mc_key", mc_key, McKey).reveal()
     return McAppSKey(_derive(octets, b"\x01" + _address("derive_mc_app_s_key", mc_addr)))
 
 
@@ -179,7 +186,7 @@ def derive_mc_nwk_s_key(mc_key: McKey, mc_addr: DevAddr) -> McNwkSKey:
     Raises:
         FieldError: The key is of another class, or *mc_addr* no 32-bit number.
     """
-    octets = _octets("derive_mc_nwk_s_key", "mc_key", mc_key, McKey)
+    octets = require_key("derive_mc_nwk_s_key", "mc_key", mc_key, McKey).reveal()
     return McNwkSKey(_derive(octets, b"\x02" + _address("derive_mc_nwk_s_key", mc_addr)))
 
 
@@ -192,7 +199,8 @@ def derive_data_block_int_key(root: GenAppKey | AppKey) -> DataBlockIntKey:
     Raises:
         FieldError: *root* is a key of another class.
     """
-    return DataBlockIntKey(_derive(_root("derive_data_block_int_key", root), b"\x30"))
+    octets = require_key("derive_data_block_int_key", "root", root, GenAppKey, AppKey).reveal()
+    return DataBlockIntKey(_derive(octets, b"\x30"))
 
 
 def data_block_mic(
@@ -219,7 +227,7 @@ def data_block_mic(
         FieldError: An argument is out of its range, or the key of another class.
     """
     where = "data_block_mic"
-    _octets(where, "key", key, DataBlockIntKey)
+    require_key(where, "key", key, DataBlockIntKey)
     data = bytes(data)
     if not 1 <= len(data) <= _MAX_DATA_BLOCK:
         raise FieldError(where, "len(data)", len(data), f"1..{_MAX_DATA_BLOCK} octets")
@@ -284,7 +292,7 @@ def crypt_mc_frm_payload(
         FieldError: An argument is out of its range, or the key of another class.
     """
     where = "crypt_mc_frm_payload"
-    _octets(where, "key", key, McAppSKey)
+    require_key(where, "key", key, McAppSKey)
     payload = bytes(payload)
     if len(payload) > _MAX_CRYPT:
         raise FieldError(where, "len(payload)", len(payload), f"0..{_MAX_CRYPT} octets")
@@ -311,7 +319,7 @@ def mc_frame_mic(key: McNwkSKey, message: BytesLike, *, mc_addr: DevAddr, fcnt: 
         FieldError: An argument is out of its range, or the key of another class.
     """
     where = "mc_frame_mic"
-    _octets(where, "key", key, McNwkSKey)
+    require_key(where, "key", key, McNwkSKey)
     message = bytes(message)
     if len(message) > 0xFF:
         raise FieldError(where, "len(message)", len(message), "0..255 octets")
@@ -344,19 +352,6 @@ def verify_mc_frame_mic(
 
 def _derive(octets: bytes, head: bytes) -> bytes:
     return aes128_encrypt(Key(octets), head.ljust(_BLOCK, b"\x00"))
-
-
-def _octets(where: str, field: str, key: Key, kind: type[Key]) -> bytes:
-    """Return the octets of a key of the right class; untyped callers mix them up, too."""
-    if not isinstance(key, kind):
-        raise FieldError(where, field, type(key).__name__, f"a {kind.__name__}")
-    return key.reveal()
-
-
-def _root(where: str, root: Key) -> bytes:
-    if not isinstance(root, GenAppKey | AppKey):
-        raise FieldError(where, "root", type(root).__name__, "a GenAppKey (1.0.x) or AppKey (1.1)")
-    return root.reveal()
 
 
 def _exactly(where: str, field: str, octets: BytesLike, size: int) -> bytes:

@@ -23,7 +23,7 @@ from typing import Final, Self, final
 from . import crypto
 from .errors import FieldError, IntegrityError, StateError, require_int
 from .gpstime import WRAP_SECONDS, whole_seconds
-from .types import BytesLike, DevAddr, Key, McAppSKey, McKey, McNwkSKey
+from .types import BytesLike, DevAddr, Key, McAppSKey, McKey, McNwkSKey, require_key
 
 __all__ = [
     "BEACON_GUARD_MS",
@@ -228,9 +228,12 @@ class McReceiver:
         """Check what was given.
 
         Raises:
-            FieldError: A counter is no 32-bit number, min is above max, or retries is negative.
+            FieldError: A counter is no 32-bit number, min is above max, retries is negative, or a
+                key is of another class.
         """
         where = "McReceiver"
+        require_key(where, "mc_app_s_key", self.mc_app_s_key, McAppSKey)
+        require_key(where, "mc_nwk_s_key", self.mc_nwk_s_key, McNwkSKey)
         self.mc_addr = DevAddr(self.mc_addr)
         require_int(where, "max_mc_fcnt", self.max_mc_fcnt, 0, MAX_FCNT)
         require_int(where, "min_mc_fcnt", self.min_mc_fcnt, 0, self.max_mc_fcnt)
@@ -292,7 +295,8 @@ class McReceiver:
         """Rebuild from :meth:`to_plain` and the keys kept elsewhere.
 
         Raises:
-            FieldError: *plain* lacks an entry, or has one that does not fit.
+            FieldError: *plain* lacks an entry, or has one that does not fit; or a key is of another
+                class.
         """
         last = None if plain.get("last_fcnt", 0) is None else _stored(plain, "last_fcnt")
         return cls(
@@ -379,8 +383,11 @@ class McSender:
         """Check what was given.
 
         Raises:
-            FieldError: A counter is no 32-bit number, or the next one is above the maximum.
+            FieldError: A counter is no 32-bit number, the next one is above the maximum, or a key
+                is of another class.
         """
+        require_key("McSender", "mc_app_s_key", self.mc_app_s_key, McAppSKey)
+        require_key("McSender", "mc_nwk_s_key", self.mc_nwk_s_key, McNwkSKey)
         self.mc_addr = DevAddr(self.mc_addr)
         require_int("McSender", "max_mc_fcnt", self.max_mc_fcnt, 0, MAX_FCNT)
         require_int("McSender", "next_fcnt", self.next_fcnt, 0, self.max_mc_fcnt)
@@ -450,7 +457,8 @@ class McSender:
         """Rebuild from :meth:`to_plain` and the keys kept elsewhere.
 
         Raises:
-            FieldError: *plain* lacks an entry, or has one that does not fit.
+            FieldError: *plain* lacks an entry, or has one that does not fit; or a key is of another
+                class.
         """
         return cls(
             mc_addr=DevAddr(_stored(plain, "mc_addr")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import hmac
 import secrets
-from typing import ClassVar, Final, NoReturn, Self, final
+from typing import ClassVar, Final, NoReturn, Self, TypeVar, final
 
 from .errors import Described, FieldError
 
@@ -26,6 +26,7 @@ __all__ = [
     "McKey",
     "McNwkSKey",
     "McRootKey",
+    "require_key",
 ]
 
 BytesLike = bytes | bytearray | memoryview
@@ -102,6 +103,9 @@ class DevEUI(_Address):
 
     __slots__ = ()
     OCTETS = 8
+
+
+_K = TypeVar("_K", bound="Key")
 
 
 class Key:
@@ -229,3 +233,15 @@ class DataBlockIntKey(Key):
     """Computes the MIC of a data block (TS004 version 2); different in every device."""
 
     __slots__ = ()
+
+
+def require_key(message: str, field: str, key: object, *kinds: type[_K]) -> _K:
+    """Return *key* if it is of one of these classes; the argument check of everything with keys.
+
+    Raises:
+        FieldError: It is octets, text or a key of another class; the error names its class only.
+    """
+    if not isinstance(key, kinds):
+        expected = " or ".join(f"a {kind.__name__}" for kind in kinds)
+        raise FieldError(message, field, Described(type(key).__name__), expected)
+    return key

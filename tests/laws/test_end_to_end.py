@@ -390,7 +390,7 @@ def test_the_end_is_reported_to_the_server_that_asked() -> None:
     assert honest(pair, pair.send(all_numbers(block, 0.3), Channel(loss=0.3)))
     deadline = pair.device.next_deadline
     assert deadline is not None
-    [report] = pair.device.tick(now=deadline)
+    [_, report] = pair.device.tick(now=deadline)
     assert isinstance(report, Send)
     assert pair.package.parse(report.payload, UPLINK) == [
         FragDataBlockReceivedReq(frag_index=INDEX, mic_error=False)

@@ -19,7 +19,7 @@ from ..fec.variant import ParityVariant
 from ..link import MAX_FRM_PAYLOAD
 from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
 from ..session.profile import FRAG_PROFILES, MC_PROFILES
-from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
+from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey, require_key
 
 __all__ = [
     "CampaignConfig",
@@ -101,8 +101,10 @@ class Member:
         """Check the numbers.
 
         Raises:
-            FieldError: One is out of range, or a version or port cannot be.
+            FieldError: One is out of range, a version or port cannot be, or the key is of another
+                class.
         """
+        require_key("Member", "root_key", self.root_key, GenAppKey, AppKey)
         for name, versions in (("frag_version", FRAG_PROFILES), ("mc_version", MC_PROFILES)):
             version = getattr(self, name)
             if version is not None and version not in versions:
@@ -181,8 +183,9 @@ class GroupConfig:
         """Check the numbers.
 
         Raises:
-            FieldError: One is out of range.
+            FieldError: One is out of range, or the key is of another class.
         """
+        require_key("GroupConfig", "mc_key", self.mc_key, McKey)
         require_int("GroupConfig", "frag_index", self.frag_index, 0, 3)
         require_int("GroupConfig", "fport", self.fport, 1, 223)
         require_int("GroupConfig", "periodicity", self.periodicity, 0, 7)

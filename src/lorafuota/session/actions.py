@@ -185,6 +185,7 @@ class DropReason(enum.Enum):
     ORDER = "the imitated stack takes fragments in ascending order only"
     TOKEN = "the answer is to a request of before the last correction"
     NO_TRANSMISSIONS = "a resynchronisation of no transmissions"
+    NO_ROOM = "no room left for the answer"
     RECEIVE_TIME = "the receive time allowed for today is used up"
     UNASKED = "an answer that nobody waits for, or not any more"
     UNSUPPORTED = "the imitated stack does not know the command, and stops reading"

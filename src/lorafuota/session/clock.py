@@ -27,7 +27,6 @@ from typing import Final, final
 
 from ..clocksync import v1, v2
 from ..errors import FieldError
-from ..package import PackageVersionReq
 from ..wire import Command
 from .actions import Action, Answer, Dropped, DropReason, Store
 from .clocksync import (
@@ -36,6 +35,7 @@ from .clocksync import (
     next_interval_seconds,
     nominal_period_seconds,
 )
+from .gate import Results, let_in
 from .profile import ClockProfile
 from .saved import SavedState, saved_int
 
@@ -134,24 +134,25 @@ class ClockDevice:
             now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
         """
-        name = type(command).__name__
-        if mc_group_id is not None:
-            return [Dropped(DropReason.UNICAST_ONLY, name)]
-        if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, name)]
+        return let_in(
+            command,
+            self.profile.package,
+            lambda: self._execute(command, now),
+            unicast_only=mc_group_id is not None,
+        )
+
+    def _execute(self, command: Command, now: float) -> Results | None:
         match command:
             case v1.AppTimeAns(time_correction=correction, token_ans=token):
                 return self._correct(correction, token, now)
             case v1.DeviceAppTimePeriodicityReq(period=period):
                 return self._set_period(period, now)
             case v1.ForceDeviceResyncReq(nb_transmissions=count):
-                return self._force(count, name)
+                return self._force(count, command)
             case v2.ForceDeviceResyncCmd(nb_transmissions=count):
-                return self._force(count, name)
-            case PackageVersionReq():
-                return [Answer(self.profile.package.version_ans())]
+                return self._force(count, command)
             case _:
-                return [Dropped(DropReason.DIRECTION, name)]
+                return None
 
     def tick(self, *, now: float) -> list[Answer | Action]:
         """Ask for the time if it is time to.  Harmless when called too early or too often."""
@@ -222,9 +223,9 @@ class ClockDevice:
             self._next = self._next_period(now)
         return [Store("period", period), answer] if changed else [answer]
 
-    def _force(self, count: int, name: str) -> list[Answer | Action]:
+    def _force(self, count: int, command: Command) -> list[Answer | Action]:
         if count == 0:
-            return [Dropped(DropReason.NO_TRANSMISSIONS, name)]
+            return [Dropped(DropReason.NO_TRANSMISSIONS, type(command).__name__)]
         self._forced_left = count + self.profile.forced_extra
         self._next = _NOW
         return []

@@ -26,7 +26,6 @@ from ..multipackage import v1 as multipackage
 from ..package import (
     MAX_PAYLOAD,
     Package,
-    PackageVersionReq,
     Parsed,
     UnknownCommand,
 )
@@ -36,8 +35,9 @@ from .actions import Action, Answer, Dropped, DropReason, Reboot, Rejected
 from .clock import ClockDevice
 from .firmware import FirmwareDevice
 from .fragmentation import FragDevice, FragLimits
+from .gate import Results, let_in
 from .multicast import McDevice, McLimits
-from .multipackage import SetDevice
+from .multipackage import DEFAULT_GAP_SECONDS, SetDevice
 from .profile import SetProfile
 from .saved import SavedState, saved_int
 from .stacks import DeviceProfile, OnUnknown
@@ -65,6 +65,7 @@ class FuotaDevice:
         sets: SetProfile | None = SetProfile(),  # noqa: B008  frozen
         fports: Mapping[str, int] | None = None,
         max_payload: int = MAX_PAYLOAD,
+        piece_gap_seconds: float = DEFAULT_GAP_SECONDS,
         one_command_per_uplink: bool = False,
         on_unknown: OnUnknown = OnUnknown.ANSWERS,
         leaves_when_complete: bool = True,
@@ -79,6 +80,8 @@ class FuotaDevice:
             sets: How it answers command sets on FPort 225; None for a device that does not.
             fports: FPort by package name, where it is not the document's.
             max_payload: Octets an uplink can carry at the present data rate, 11 to 242.
+            piece_gap_seconds: Between two pieces of the answers to a command set, as the duty cycle
+                asks for; 0 or more.
             one_command_per_uplink: Give every answer an uplink of its own, for servers that read
                 only the first (ChirpStack).
             on_unknown: What happens to a payload that cannot be read to its end.
@@ -86,14 +89,14 @@ class FuotaDevice:
 
         Raises:
             FieldError: A port is taken twice, out of range or for another package, or *max_payload*
-                is out of range.
+                or *piece_gap_seconds* is out of range.
         """
         self.multicast, self.fragmentation = multicast, fragmentation
         self.clock, self.firmware = clock, firmware
         self.max_payload = max_payload
         self.one_command_per_uplink = one_command_per_uplink
         self._on_unknown, self._leaves = on_unknown, leaves_when_complete
-        self._sets = SetDevice(sets)
+        self._sets = SetDevice(sets, gap_seconds=piece_gap_seconds)
         self._fports = _ports(
             [one.profile.package for one in (clock, multicast, fragmentation, firmware) if one],
             dict(fports or {}),
@@ -119,6 +122,7 @@ class FuotaDevice:
         clock_known: bool = False,
         fports: Mapping[str, int] | None = None,
         max_payload: int = MAX_PAYLOAD,
+        piece_gap_seconds: float = DEFAULT_GAP_SECONDS,
         leaves_when_complete: bool = True,
     ) -> Self:
         """Put together a device like a stack in the field, or one that follows the documents.
@@ -135,6 +139,7 @@ class FuotaDevice:
             clock_known: Whether the owner's seconds are GPS seconds.
             fports: FPort by package name, where it is not the document's.
             max_payload: Octets an uplink can carry at the present data rate, 11 to 242.
+            piece_gap_seconds: Between two pieces of the answers to a command set.
             leaves_when_complete: End the windows of a group when every block it feeds is complete.
 
         Raises:
@@ -162,6 +167,7 @@ class FuotaDevice:
             sets=profile.sets,
             fports=fports,
             max_payload=max_payload,
+            piece_gap_seconds=piece_gap_seconds,
             one_command_per_uplink=profile.one_command_per_uplink,
             on_unknown=profile.on_unknown,
             leaves_when_complete=leaves_when_complete,
@@ -240,7 +246,11 @@ class FuotaDevice:
     @property
     def next_deadline(self) -> float | None:
         """When :meth:`tick` will next have something to do, in the owner's seconds."""
-        deadlines = [self.multicast.next_deadline, self.fragmentation.next_deadline]
+        deadlines = [
+            self.multicast.next_deadline,
+            self.fragmentation.next_deadline,
+            self._sets.next_deadline,
+        ]
         if self.firmware is not None:
             deadlines.append(self.firmware.next_deadline)
         if self.clock is not None and self.clock.next_deadline is not None:
@@ -265,6 +275,7 @@ class FuotaDevice:
         ):
             fport = self._fport_of(session.profile.package)
             actions += self._uplinks(fport, results, now)
+        actions += self._sets.tick(max_payload=self.max_payload, now=now)
         if self.clock is not None and self.multicast.class_c_until is None:
             fport = self._fport_of(self.clock.profile.package)
             actions += self._uplinks(fport, self.clock.tick(now=now), now)
@@ -298,7 +309,9 @@ class FuotaDevice:
         """
         state: SavedState = {"format": _FORMAT}
         state |= self.multicast.export() | self.fragmentation.export(progress=progress)
-        return state | (self.clock.export() if self.clock is not None else {})
+        for one in (self.clock, self.firmware):
+            state |= one.export() if one is not None else {}
+        return state
 
     def restore(self, state: Mapping[str, object], *, now: float) -> list[Action]:
         """Take over, as the first thing, what was exported or stored before a reset.
@@ -321,18 +334,20 @@ class FuotaDevice:
             raise StateError("FuotaDevice.restore", "the device is not fresh")
         saved_int(state, "format", _FORMAT, _FORMAT)
         self.multicast.restore(state, now=now)
-        self.fragmentation.restore(state)
+        self.fragmentation.restore(state, now=now)
         if self.clock is not None:
             self.clock.restore(state)
-        return self._in_step([], now)
+        actions = self.firmware.restore(state, now=now) if self.firmware is not None else []
+        return self._in_step(actions, now)
 
     # What one session means to another
 
     def _set_offset(self, offset: float | None, *, now: float) -> list[Action]:
         self._offset = offset
+        actions = self.multicast.set_offset(offset, now=now)
         if self.firmware is not None:
-            self.firmware.set_offset(offset, now=now)
-        return self.multicast.set_offset(offset, now=now)
+            actions += self.firmware.set_offset(offset, now=now)
+        return actions
 
     def _in_step(self, actions: list[Action], now: float) -> list[Action]:
         """Let the sessions follow what has just happened; a reboot stays the last action."""
@@ -349,6 +364,8 @@ class FuotaDevice:
                 if index in spent:
                     followed += self.multicast.leave(index)
         reboots = [one for one in actions if isinstance(one, Reboot)]
+        if reboots:
+            followed += self._sets.rest(max_payload=self.max_payload, now=now)
         return [one for one in actions if not isinstance(one, Reboot)] + followed + reboots
 
     # Commands
@@ -357,7 +374,7 @@ class FuotaDevice:
         [fport] = [at for at, one in self._fports.items() if one is package]
         return fport
 
-    def _uplinks(self, fport: int, results: list[Answer | Action], now: float) -> list[Action]:
+    def _uplinks(self, fport: int, results: Results, now: float) -> list[Action]:
         return into_uplinks(
             results,
             fport=fport,
@@ -378,8 +395,8 @@ class FuotaDevice:
 
     def _receive_commands(
         self, fport: int, package: Package, payload: bytes, now: float, mc_group_id: int | None
-    ) -> list[Answer | Action]:
-        results: list[Answer | Action] = []
+    ) -> Results:
+        results: Results = []
         silent = False
         for parsed in self._read(package, payload):
             if not isinstance(parsed, Command):
@@ -405,7 +422,7 @@ class FuotaDevice:
         now: float,
         mc_group_id: int | None,
         max_payload: int,
-    ) -> list[Answer | Action]:
+    ) -> Results:
         if package is self.multicast.profile.package:
             return self.multicast.execute(
                 command, now=now, mc_group_id=mc_group_id, max_payload=max_payload
@@ -416,24 +433,23 @@ class FuotaDevice:
             return self.clock.execute(command, now=now, mc_group_id=mc_group_id)
         if self.firmware is not None and package is self.firmware.profile.package:
             return self.firmware.execute(command, now=now, mc_group_id=mc_group_id)
-        return self._own_command(command)
+        return let_in(
+            command,
+            multipackage.PACKAGE,
+            lambda: self._own_command(command),
+            unicast_only=mc_group_id is not None,
+        )
 
-    def _own_command(self, command: Command) -> list[Answer | Action]:
-        match command:
-            case PackageVersionReq():
-                return [Answer(multipackage.PACKAGE.version_ans())]
-            case multipackage.DevPackageReq():
-                infos = tuple(
-                    multipackage.PackageInfo(
-                        package_identifier=one.identifier, package_version=one.version, port=fport
-                    )
-                    for fport, one in self._fports.items()
-                )
-                return [
-                    Answer(multipackage.DevPackageAns(nb_total_packages=len(infos), packages=infos))
-                ]
-            case _:
-                return [Dropped(DropReason.DIRECTION, type(command).__name__)]
+    def _own_command(self, command: Command) -> Results | None:
+        if not isinstance(command, multipackage.DevPackageReq):
+            return None
+        infos = tuple(
+            multipackage.PackageInfo(
+                package_identifier=one.identifier, package_version=one.version, port=fport
+            )
+            for fport, one in self._fports.items()
+        )
+        return [Answer(multipackage.DevPackageAns(nb_total_packages=len(infos), packages=infos))]
 
 
 def _ports(own: list[Package], moved: dict[str, int], *, with_sets: bool) -> dict[int, Package]:

@@ -6,22 +6,25 @@ boot loader's business, and :meth:`FirmwareDevice.booted` tells the session how 
 
     none --RebootTime, Countdown--> programmed --the moment comes--> Reboot     cancel: none
 
-A reboot at an absolute time moves with the device's clock, one after a countdown does not.  A
-programmed reboot does not survive an unplanned reset; the document asks nobody to rely on it.
+What becomes of it when the clock is set, or in a reset, is the matter of
+:mod:`lorafuota.session.rebootslot`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, final
 
 from ..errors import FieldError, require_int
 from ..firmwaremanagement import v1
 from ..firmwaremanagement.v1 import UpImageStatus
 from ..gpstime import from_wire
-from ..package import PackageVersionReq
 from ..wire import Command
-from .actions import Action, Answer, DeleteImage, Dropped, DropReason, Reboot
+from .actions import Action, Answer, DeleteImage, Reboot
+from .gate import Results, let_in
 from .profile import FirmwareProfile
+from .rebootslot import RebootSlot
+from .saved import SavedState
 
 __all__ = ["FirmwareDevice", "UpImageStatus"]
 
@@ -54,30 +57,33 @@ class FirmwareDevice:
         self.image_status = UpImageStatus.NO_IMAGE
         self.next_firmware_version: int | None = None
         self._offset: float | None = 0.0
-        self._reboot_at: float | None = None
-        self._reboot_time: int | None = None  # as requested, if it was an absolute time
+        self._slot = RebootSlot()
         self._unknown_asked = False
 
     @property
     def reboot_at(self) -> float | None:
         """When the programmed reboot is due, in the owner's seconds, or None."""
-        return self._reboot_at
+        return self._slot.due
 
     @property
     def wants_time(self) -> bool:
-        """Whether a reboot was refused because the device does not know the time."""
-        return self._unknown_asked
+        """Whether a reboot waits, or was refused, because the device does not know the time."""
+        return self._unknown_asked or self._slot.waiting
 
-    def booted(self, fw_version: int) -> None:
+    def booted(self, fw_version: int) -> list[Action]:
         """Tell what runs after a reboot.  An image that runs now is no longer reported.
+
+        Returns:
+            What to store: a reboot that was programmed for another firmware is forgotten.
 
         Raises:
             FieldError: *fw_version* is not 32 bits.
         """
-        self.fw_version = require_int("FirmwareDevice", "fw_version", fw_version, 0, 0xFFFFFFFF)
-        self._cancel()
+        require_int("FirmwareDevice", "fw_version", fw_version, 0, 0xFFFFFFFF)
+        changed, self.fw_version = self.fw_version != fw_version, fw_version
         if self.next_firmware_version == fw_version:
             self.store_image(UpImageStatus.NO_IMAGE)
+        return self._slot.clear() if changed else []
 
     def store_image(self, status: UpImageStatus, *, version: int | None = None) -> None:
         """Tell what the image store holds now, after the checks in the order of the values.
@@ -95,7 +101,7 @@ class FirmwareDevice:
             require_int("FirmwareDevice", "version", version, 0, 0xFFFFFFFF)
         self.image_status, self.next_firmware_version = status, version
 
-    def set_offset(self, offset: float | None, *, now: float) -> None:
+    def set_offset(self, offset: float | None, *, now: float) -> list[Action]:
         """Tell what the device's clock shows since it was set; a reboot at a time moves with it.
 
         Args:
@@ -105,10 +111,9 @@ class FirmwareDevice:
         """
         self._offset = offset
         if offset is None:
-            return
+            return []
         self._unknown_asked = False
-        if self._reboot_time is not None:
-            self._reboot_at = from_wire(self._reboot_time, near=now + offset) - offset
+        return self._slot.set_offset(offset, now=now)
 
     def execute(
         self, command: Command, *, now: float, mc_group_id: int | None = None
@@ -120,11 +125,14 @@ class FirmwareDevice:
             now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
         """
-        name = type(command).__name__
-        if mc_group_id is not None and self.profile.unicast_only_enforced:
-            return [Dropped(DropReason.UNICAST_ONLY, name)]
-        if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, name)]
+        return let_in(
+            command,
+            self.profile.package,
+            lambda: self._execute(command, now),
+            unicast_only=mc_group_id is not None and self.profile.unicast_only_enforced,
+        )
+
+    def _execute(self, command: Command, now: float) -> Results | None:
         match command:
             case v1.DevVersionReq():
                 versions = v1.DevVersionAns(fw_version=self.fw_version, hw_version=self.hw_version)
@@ -137,57 +145,69 @@ class FirmwareDevice:
                 return [Answer(self._image())]
             case v1.DevDeleteImageReq(firmware_to_delete_version=version):
                 return self._delete(version)
-            case PackageVersionReq():
-                return [Answer(self.profile.package.version_ans())]
             case _:
-                return [Dropped(DropReason.DIRECTION, name)]
+                return None
 
     @property
     def next_deadline(self) -> float | None:
         """When :meth:`tick` will next have something to do, in the owner's seconds."""
-        return self._reboot_at
+        return self._slot.due
 
     def tick(self, *, now: float) -> list[Answer | Action]:
         """Reboot if it is time.  Harmless when called too early or too often."""
-        if self._reboot_at is None or self._reboot_at > now:
+        if self._slot.due is None or self._slot.due > now:
             return []
         return self._reboot()
 
-    # The commands
+    def export(self) -> SavedState:
+        """Return what has to survive a reset; versions and image are the boot loader's."""
+        return self._slot.export()
 
-    def _cancel(self) -> None:
-        self._reboot_at = self._reboot_time = None
+    def restore(self, state: Mapping[str, object], *, now: float) -> list[Action]:
+        """Take over, at the start, what was stored before a reset; return what to store.
+
+        Raises:
+            FieldError: An entry cannot be read.
+        """
+        return self._slot.restore(state, now=now, offset=self._offset, firmware=self.fw_version)
+
+    # The commands
 
     def _reboot(self) -> list[Answer | Action]:
         """Reboot without an answer (TS006-1.0.0: none shall be sent)."""
-        self._cancel()
-        return [Reboot(self.next_firmware_version)]
+        return [*self._slot.clear(), Reboot(self.next_firmware_version)]
 
     def _at_time(self, time: int, now: float) -> list[Answer | Action]:
         if time == _NOW:
             return self._reboot()
         if time == _CANCEL_TIME:
-            self._cancel()
-            return [Answer(v1.DevRebootTimeAns(reboot_time=_CANCEL_TIME))]
-        if self.profile.refusal_cancels:
-            self._cancel()
+            return [*self._slot.clear(), Answer(v1.DevRebootTimeAns(reboot_time=_CANCEL_TIME))]
+        cleared = self._slot.clear() if self.profile.refusal_cancels else []
         if self._offset is None:
             self._unknown_asked = True
-            return [Answer(v1.DevRebootTimeAns(reboot_time=_CANNOT))]
+            return [*cleared, Answer(v1.DevRebootTimeAns(reboot_time=_CANNOT))]
         due = from_wire(time, near=now + self._offset) - self._offset
         if due < now or (due == now and not self.profile.now_is_future):
-            return [Answer(v1.DevRebootTimeAns(reboot_time=_CANNOT))]  # a delay of 0 is an error
-        self._reboot_at, self._reboot_time = due, time
+            # a delay of 0 is an error
+            return [*cleared, Answer(v1.DevRebootTimeAns(reboot_time=_CANNOT))]
+        stored = self._slot.at_time(time, due, firmware=self.fw_version)
         shortest = 0 if self.profile.now_is_future else 1
-        return [Answer(v1.DevRebootTimeAns(reboot_time=max(shortest, int(due - now))))]
+        return [
+            *cleared,
+            *stored,
+            Answer(v1.DevRebootTimeAns(reboot_time=max(shortest, int(due - now)))),
+        ]
 
     def _after(self, seconds: int, now: float) -> list[Answer | Action]:
         if seconds == _NOW:
             return self._reboot()
-        self._cancel()
-        if seconds != _CANCEL_COUNTDOWN:
-            self._reboot_at = now + seconds
-        return [Answer(v1.DevRebootCountdownAns(countdown=seconds))]
+        if seconds == _CANCEL_COUNTDOWN:
+            stored = self._slot.clear()
+        else:
+            stored = self._slot.after(
+                seconds, now=now, offset=self._offset, firmware=self.fw_version
+            )
+        return [*stored, Answer(v1.DevRebootCountdownAns(countdown=seconds))]
 
     def _image(self) -> v1.DevUpgradeImageAns:
         version = self.next_firmware_version

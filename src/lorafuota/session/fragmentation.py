@@ -25,7 +25,6 @@ from ..datablock import DataBlock
 from ..errors import Described, FieldError, IntegrityError, StateError
 from ..fec.decoder import CheckResult, Fed, FragDecoder
 from ..fragmentation import v1, v2
-from ..package import PackageVersionReq
 from ..types import AppKey, DataBlockIntKey, GenAppKey
 from ..wire import Command
 from .actions import (
@@ -50,8 +49,17 @@ from .fragsession import (
     absent_status,
     status_ans,
 )
+from .gate import Results, let_in
 from .profile import FragProfile
-from .saved import SavedState, saved_command, saved_decoder, saved_int, saved_word
+from .saved import (
+    SavedState,
+    reports_value,
+    saved_command,
+    saved_decoder,
+    saved_int,
+    saved_reports,
+    saved_word,
+)
 
 __all__ = ["FragDevice", "FragLimits", "FragServer", "FragState", "SetupReq", "StatusAns"]
 
@@ -139,11 +147,14 @@ class FragDevice:
             now: The owner's seconds.
             mc_group_id: The group on whose address it arrived; None for unicast.
         """
-        by_multicast = mc_group_id is not None and self.profile.unicast_only_enforced
-        if by_multicast and not command.MULTICAST:
-            return [Dropped(DropReason.UNICAST_ONLY, type(command).__name__)]
-        if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, type(command).__name__)]
+        return let_in(
+            command,
+            self.profile.package,
+            lambda: self._execute(command, now, mc_group_id),
+            unicast_only=mc_group_id is not None and self.profile.unicast_only_enforced,
+        )
+
+    def _execute(self, command: Command, now: float, mc_group_id: int | None) -> Results | None:
         match command:
             case v1.DataFragment(n=n, frag_index=index, payload=payload):
                 return self._fragment(index, n, payload, now, mc_group_id)
@@ -157,14 +168,13 @@ class FragDevice:
                 return self._delete(index)
             case v2.FragDataBlockReceivedAns(frag_index=index):
                 session = self._sessions.get(index)
-                if session is not None and session.reported:
-                    session.next_report = None  # before the first report it is a late repeat
-                    session.reports_left = 0
-                return []
-            case PackageVersionReq():
-                return [Answer(self.profile.package.version_ans())]
+                if session is None or not session.reported:
+                    return []  # before the first report it is a late repeat
+                session.next_report = None
+                session.reports_left = 0
+                return [*self._stored_reports(index, session)]
             case _:
-                return [Dropped(DropReason.DIRECTION, type(command).__name__)]
+                return None
 
     @property
     def next_deadline(self) -> float | None:
@@ -182,7 +192,7 @@ class FragDevice:
                 latest = now + self._longest_delay(session.setup)
                 session.next_report = min(session.next_report, latest)  # time ran back
                 continue
-            actions.append(self._report(index, session))
+            actions += self._report(index, session)
             if session.reports_left == 0 or self.profile.reports_on_fragment:
                 session.next_report = None
             else:
@@ -200,14 +210,18 @@ class FragDevice:
             state |= {f"session_cnt/{at}": count for at, count in self.session_cnt_prev.items()}
         for index, session in self._sessions.items():
             state[f"setup/{index}"] = session.setup.encode().hex()
+            if session.reports_stored is not None:
+                state[f"report/{index}"] = session.reports_stored
             if session.ended:
                 state[f"end/{index}"] = session.state.value
             elif progress and session.decoder is not None:
                 state[f"decoder/{index}"] = session.decoder.save()
         return state
 
-    def restore(self, state: Mapping[str, object]) -> None:
+    def restore(self, state: Mapping[str, object], *, now: float) -> None:
         """Take over, at the start, what was stored before a reset.
+
+        Reports that were not acknowledged go on, after a new delay; those sent before count.
 
         Raises:
             FieldError: An entry cannot be read, or is above the limits.
@@ -225,6 +239,7 @@ class FragDevice:
                 expected = f"a set-up of {index} that is accepted"
                 raise FieldError("saved state", f"setup/{index}", setup, expected)
             self._sessions[index] = self._restored(state, index, setup)
+            self._restore_reports(state, index, now)
 
     # Setting up
 
@@ -240,8 +255,8 @@ class FragDevice:
         if session is not None and session.setup == req and session.state is FragState.READY:
             return [Answer(answer)]
         actions: list[Answer | Action] = []
-        if session is not None and session.ended:
-            actions.append(Store(f"end/{index}", None))
+        if session is not None:
+            actions += self._forget_end(index, session)
         if session is None or session.setup != req:
             actions.append(Store(f"setup/{index}", req.encode().hex()))
         self._sessions[index] = FragSession(req, self._new_decoder(req))
@@ -289,8 +304,23 @@ class FragDevice:
         if session is None:
             return []
         self._stale = session.figures(self.profile, memory_error=self._memory_error)
-        ended = [Store(f"end/{index}", None)] if session.ended else []
-        return [Store(f"setup/{index}", None), *ended]
+        # the end first: alone it would end the next session of this index
+        return [*self._forget_end(index, session), Store(f"setup/{index}", None)]
+
+    def _forget_end(self, index: int, session: FragSession) -> list[Action]:
+        session.reports_left = 0
+        ended: list[Action] = [Store(f"end/{index}", None)] if session.ended else []
+        return [*ended, *self._stored_reports(index, session)]
+
+    def _restore_reports(self, state: Mapping[str, object], index: int, now: float) -> None:
+        session, left = self._sessions[index], saved_reports(state, f"report/{index}")
+        session.reports_stored = reports_value(left)
+        if not session.ended or left == 0:
+            return
+        session.reports_left = left
+        session.reported = left is None or left < (self.profile.reports or 0)
+        if not (self.profile.reports_on_fragment and session.reported):
+            session.next_report = now + self._delay(session.setup)
 
     def _restored(self, state: Mapping[str, object], index: int, setup: SetupReq) -> FragSession:
         end = saved_word(state, f"end/{index}", _ENDS)
@@ -317,7 +347,7 @@ class FragDevice:
         if session is None or session.decoder is None or reason is not None:
             again = self.profile.reports_on_fragment and session is not None and session.reported
             if again and reason is DropReason.COMPLETE and session is not None:
-                return [self._report(index, session)] if session.reports_left != 0 else []
+                return self._report(index, session) if session.reports_left != 0 else []
             return [Dropped(reason or DropReason.NO_SESSION, f"fragment {n}")]
         setup, decoder = session.setup, session.decoder
         actions = self._first(session) if session.state is FragState.READY else []
@@ -332,6 +362,7 @@ class FragDevice:
         noticed = n > setup.nb_frag or not self.profile.needs_coded_fragment
         if noticed and decoder.complete:
             actions.append(self._finish(session, decoder, now))
+            actions += self._stored_reports(index, session)  # before the end, which makes it count
             actions.append(Store(f"end/{index}", session.state.value))
         return actions
 
@@ -404,12 +435,21 @@ class FragDevice:
             return self.profile.report_every_seconds
         return 0.0 if setup is None else self._delay(setup)
 
-    def _report(self, index: int, session: FragSession) -> Answer:
+    def _report(self, index: int, session: FragSession) -> Results:
         session.reported = True
         if session.reports_left is not None:
             session.reports_left -= 1
         failed = session.state is FragState.FAILED
-        return Answer(v2.FragDataBlockReceivedReq(frag_index=index, mic_error=failed))
+        report = v2.FragDataBlockReceivedReq(frag_index=index, mic_error=failed)
+        return [*self._stored_reports(index, session), Answer(report)]
+
+    def _stored_reports(self, index: int, session: FragSession) -> list[Action]:
+        """Store how many reports are left, if that has changed."""
+        value = reports_value(session.reports_left)
+        if value == session.reports_stored:
+            return []
+        session.reports_stored = value
+        return [Store(f"report/{index}", value)]
 
     def _status(self, req: v1.FragSessionStatusReq, multicast: bool) -> list[Answer | Action]:
         session = self._sessions.get(req.frag_index)

@@ -11,7 +11,7 @@ from ..crypto import derive_data_block_int_key
 from ..datablock import DataBlock
 from ..errors import FieldError, StateError
 from ..fragmentation import v1, v2
-from ..types import AppKey, GenAppKey
+from ..types import AppKey, GenAppKey, require_key
 from .fragsession import SetupReq
 from .profile import FragProfile
 
@@ -50,10 +50,13 @@ class FragServer:
             root_key: Version 2: the device's GenAppKey (LoRaWAN 1.0.x) or AppKey (1.1).
 
         Raises:
-            FieldError: A number is out of range, or version 2 without a root key.
+            FieldError: A number is out of range, the key is of another class, or version 2 has
+                none.
         """
         self.profile, self.block = profile, block
         mic = b""
+        if root_key is not None:
+            require_key("FragServer", "root_key", root_key, GenAppKey, AppKey)
         if profile.has_mic:
             if root_key is None:
                 expected = f"a key, since {profile.package} signs"

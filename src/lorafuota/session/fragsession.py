@@ -82,6 +82,8 @@ class FragSession:
     state: FragState = FragState.READY
     reports_left: int | None = 0
     """Reports still to be sent; None for any number."""
+    reports_stored: int | str | None = None
+    """The same, as it was stored last."""
     reported: bool = False
     next_report: float | None = None
     last_n: int = 0

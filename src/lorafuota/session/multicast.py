@@ -29,10 +29,10 @@ from ..crypto import (
 from ..errors import FieldError
 from ..link import MAX_FCNT, Drop, McFrame, McReceiver, open_any
 from ..multicastsetup import v1
-from ..package import PackageVersionReq
 from ..types import AppKey, BytesLike, DevAddr, GenAppKey, McKEKey
 from ..wire import Command
 from .actions import Action, Answer, Dropped, DropReason, ListenClassB, ListenClassC, Store
+from .gate import Results, let_in
 from .groupserver import CLOCK_UNKNOWN, McGroupServer, SessionAns, choose_time_out
 from .mcsession import McLimits, acceptance_ans, refusal_ans, session_errors
 from .profile import McProfile
@@ -165,28 +165,30 @@ class McDevice:
             mc_group_id: The group on whose address it arrived; None for unicast.
             max_payload: Octets the answer may have, identifier included.
         """
-        name = type(command).__name__
-        if mc_group_id is not None and self.profile.unicast_only_enforced:
-            return [Dropped(DropReason.UNICAST_ONLY, name)]
-        if type(command) not in self.profile.package.commands:
-            return [Dropped(DropReason.PACKAGE, name)]
+        return let_in(
+            command,
+            self.profile.package,
+            lambda: self._execute(command, now, max_payload),
+            unicast_only=mc_group_id is not None and self.profile.unicast_only_enforced,
+        )
+
+    def _execute(self, command: Command, now: float, max_payload: int) -> Results | None:
+        unknown: Results = [Dropped(DropReason.UNSUPPORTED, type(command).__name__)]
         match command:
+            case v1.McGroupStatusReq() if not self.profile.status_known:
+                return unknown
             case v1.McGroupStatusReq(req_group_mask=mask):
-                if not self.profile.status_known:
-                    return [Dropped(DropReason.UNSUPPORTED, name)]
                 return [Answer(self._status(mask, max_payload))]
             case v1.McGroupSetupReq():
                 return self._setup(command)
             case v1.McGroupDeleteReq(mc_group_id=index):
                 return self._delete(index)
             case v1.McClassBSessionReq() if not self.profile.knows_class_b:
-                return [Dropped(DropReason.UNSUPPORTED, name)]
+                return unknown
             case v1.McClassCSessionReq() | v1.McClassBSessionReq():
                 return self._session(command, now)
-            case PackageVersionReq():
-                return [Answer(self.profile.package.version_ans())]
             case _:
-                return [Dropped(DropReason.DIRECTION, name)]
+                return None
 
     @property
     def next_deadline(self) -> float | None:

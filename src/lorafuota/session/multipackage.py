@@ -1,29 +1,40 @@
 """Multi-Package Access (TS007): the device's ANS buffer and how it leaves in pieces.
 
 A command set clears the buffer, and each of its answers is appended to it whole.  The buffer leaves
-at once if it fits, otherwise in MultiPackBufferFrag, a piece at each opportunity.  It stays until
-the next set, so that a server that missed something can ask for it again::
+at once if it fits, otherwise in MultiPackBufferFrag, one piece after the other with a gap between
+them: duty cycle, and a receive window in which the server can break off.  Each piece is cut when it
+leaves, to what the data rate allows then.  The buffer stays until the next set, so that a server
+that missed something can ask for it again::
 
     command set ----------> [clear, token] -> answers -> whole, or pieces from 0
     MultiPackBufferReq ---> [keep]         -> the error piece, or pieces of the range asked for
+    gap is over ----------> the next piece          reboot --> what is left, then the reboot
+
+Whatever is unsent after a reset is gone, and the buffer is empty (the document says nothing).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import final
+from typing import Final, final
 
 from ..errors import FieldError, require_int
 from ..multipackage.commandset import CommandSet, read_command_set
 from ..multipackage.v1 import NO_SUCH_BYTES, PACKAGE, MultiPackBufferFrag, MultiPackBufferReq
 from ..package import Package
 from ..wire import Command
-from .actions import Action, Answer, Reboot, Rejected, Send
+from .actions import Action, Answer, Dropped, DropReason, Reboot, Rejected, Send
+from .gate import Results
 from .profile import SetProfile
+from .uplinks import no_room
 
-__all__ = ["AnswerBuffer", "SetDevice"]
+__all__ = ["DEFAULT_GAP_SECONDS", "AnswerBuffer", "SetDevice"]
 
-_PIECE_OVERHEAD = 3  # identifier, BaseByte, token
+DEFAULT_GAP_SECONDS: Final = 10.0
+"""Between two pieces: longer than the receive windows of class A."""
+
+_PIECE_OVERHEAD: Final = 3  # identifier, BaseByte, token
 
 
 @final
@@ -52,6 +63,11 @@ class AnswerBuffer:
     def token(self) -> int:
         """Command Token of the set they answer."""
         return self._token
+
+    @property
+    def unsent(self) -> bool:
+        """Whether :meth:`next_frame` has something to send."""
+        return self._error or bool(self._range)
 
     def begin(self, token: int) -> None:
         """Clear for a new command set, abandoning what was being sent.
@@ -114,24 +130,39 @@ class AnswerBuffer:
 class SetDevice:
     """The device's side of command sets: executes them, and sends what the buffer holds."""
 
-    def __init__(self, profile: SetProfile | None = None) -> None:
+    def __init__(
+        self, profile: SetProfile | None = None, *, gap_seconds: float = DEFAULT_GAP_SECONDS
+    ) -> None:
         """Start with an empty buffer.
 
         Args:
             profile: The stack imitated; None follows the document.
+            gap_seconds: Between two pieces, 0 or more.
+
+        Raises:
+            FieldError: *gap_seconds* is negative or no number.
         """
+        if not 0 <= gap_seconds < math.inf:
+            raise FieldError("SetDevice", "gap_seconds", gap_seconds, "0 or more seconds")
         self.buffer = AnswerBuffer(profile)
+        self._gap = float(gap_seconds)
+        self._next: float | None = None  # when the next piece is due
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the next piece is due, in the owner's seconds; None when nothing is unsent."""
+        return self._next
 
     def receive(
         self,
         payload: bytes,
         *,
         packages: Mapping[int, Package],
-        execute: Callable[[Package, Command], list[Answer | Action]],
+        execute: Callable[[Package, Command], Results],
         max_payload: int,
         now: float,
     ) -> list[Action]:
-        """Take a payload of FPort 225; return what it caused, a reboot last.
+        """Take a payload of FPort 225; return what it caused, the first piece after the rest.
 
         Args:
             payload: FRMPayload in the clear.
@@ -146,26 +177,46 @@ class SetDevice:
             actions += self._execute(found, packages, execute)
             if found.leftover is not None:
                 actions.append(Rejected(PACKAGE.fport, payload, found.leftover.error))
+            if not found.commands:
+                return actions  # discarded: what is being sent goes on
         else:
             self.buffer.request(found)
-        reboots = [one for one in actions if isinstance(one, Reboot)]
-        actions = [one for one in actions if not isinstance(one, Reboot)]
-        while (frame := self.buffer.next_frame(max_payload)) is not None:
-            actions.append(Send(PACKAGE.fport, frame, now))
-        return actions + reboots
+        return actions + self._send(max_payload, now)
+
+    def tick(self, *, max_payload: int, now: float) -> list[Action]:
+        """Send the next piece if it is due.  Harmless when called too early or too often."""
+        if self._next is None:
+            return []
+        if self._next > now:
+            self._next = min(self._next, now + self._gap)  # time ran back
+            return []
+        return self._send(max_payload, now)
+
+    def rest(self, *, max_payload: int, now: float) -> list[Action]:
+        """Send everything that is unsent, each piece a gap after the one before: for a reboot."""
+        actions, when = list[Action](), now if self._next is None else max(self._next, now)
+        while self.buffer.unsent:
+            actions += self._send(max_payload, when)
+            when += self._gap
+        return actions
+
+    def _send(self, max_payload: int, when: float) -> list[Action]:
+        frame = self.buffer.next_frame(max_payload)
+        self._next = when + self._gap if self.buffer.unsent else None
+        return [] if frame is None else [Send(PACKAGE.fport, frame, when)]
 
     def _execute(
         self,
         commands: CommandSet,
         packages: Mapping[int, Package],
-        execute: Callable[[Package, Command], list[Answer | Action]],
+        execute: Callable[[Package, Command], Results],
     ) -> list[Action]:
         profile, actions = self.buffer.profile, list[Action]()
         if commands.commands:
             self.buffer.begin(commands.token)
         silent = profile.silence_ends_all and commands.leftover is not None
         named = 0  # the package the last answer belongs to
-        for one in commands.commands:
+        for at, one in enumerate(commands.commands):
             caused = execute(packages[one.package], one.command)
             actions += [result for result in caused if not isinstance(result, Answer)]
             answers = [result for result in caused if isinstance(result, Answer)]
@@ -174,8 +225,13 @@ class SetDevice:
                 octets = bytes((0x80 | one.package,)) if identify else b""
                 if self.buffer.append(octets + answer.command.encode()):
                     named = one.package
-                elif not profile.skips_what_does_not_fit:
-                    return actions
+                    continue
+                actions.append(no_room(answer))
+                if not profile.skips_what_does_not_fit:
+                    return actions + [
+                        Dropped(DropReason.NO_ROOM, type(unread.command).__name__)
+                        for unread in commands.commands[at + 1 :]
+                    ]
             ends = profile.silence_ends_all and not answers
             silent |= ends
             if ends or any(isinstance(result, Reboot) for result in caused):

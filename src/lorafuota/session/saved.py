@@ -12,6 +12,9 @@ there is nothing to convert and little that can be wrong:
     setup/1         the set-up of a fragmentation session, in hex
     end/1           how that session ended: done, failed or aborted
     session_cnt/1   the last SessionCnt used
+    report/1        FragDataBlockReceivedReq still to be sent about it, or "always"
+    reboot          the programmed reboot: "time" and GPS seconds, or "countdown" and seconds, and
+                    the firmware that ran
     period          Period of AppTimeReq, as set by the server
     decoder/1       fragments received so far (``export(progress=True)`` only)
 
@@ -35,10 +38,13 @@ __all__ = [
     "SavedState",
     "SavedValue",
     "keep",
+    "reports_value",
     "saved_command",
     "saved_decoder",
     "saved_int",
     "saved_mark",
+    "saved_reboot",
+    "saved_reports",
     "saved_word",
 ]
 
@@ -49,6 +55,9 @@ SavedState: TypeAlias = dict[str, SavedValue]
 _C = TypeVar("_C", bound=Command)
 _V = TypeVar("_V")
 _WHERE: Final = "saved state"
+_ALWAYS: Final = "always"
+_HIGHEST: Final = 0xFFFFFFFF
+_REBOOT: Final = re.compile(r"(time|countdown) ([0-9]{1,10}) ([0-9]{1,10})", re.ASCII)
 _MARK: Final = re.compile(r"([0-9a-f]{16}) ([0-9]{1,10})", re.ASCII)
 
 
@@ -111,6 +120,37 @@ def saved_mark(state: Mapping[str, object], name: str, highest: int) -> tuple[st
     if found is None or int(found[2]) > highest:
         raise FieldError(_WHERE, name, _described(value), f"a digest and a counter to {highest}")
     return found[1], int(found[2])
+
+
+def saved_reboot(state: Mapping[str, object], name: str) -> tuple[str, int, int] | None:
+    """Return a stored reboot (kind, seconds, firmware), or None when there is no such entry.
+
+    Raises:
+        FieldError: It is not "time" or "countdown" and two 32-bit numbers.
+    """
+    value = state.get(name)
+    if value is None:
+        return None
+    found = _REBOOT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or max(int(found[2]), int(found[3])) > _HIGHEST:
+        raise FieldError(_WHERE, name, _described(value), "a kind of reboot and two numbers")
+    return found[1], int(found[2]), int(found[3])
+
+
+def saved_reports(state: Mapping[str, object], name: str) -> int | None:
+    """Return how many reports are still to be sent: None without end, 0 without an entry.
+
+    Raises:
+        FieldError: It is neither 1 to 255 nor "always".
+    """
+    if state.get(name) == _ALWAYS:
+        return None
+    return saved_int(state, name, 1, 0xFF) or 0
+
+
+def reports_value(left: int | None) -> int | str | None:
+    """Return what :func:`saved_reports` reads."""
+    return _ALWAYS if left is None else left or None
 
 
 def saved_word(state: Mapping[str, object], name: str, words: Mapping[str, _V]) -> _V | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .actions import Action, Answer, Reboot, Send
+from .actions import Action, Answer, Dropped, DropReason, Reboot, Send
 
-__all__ = ["into_uplinks", "within"]
+__all__ = ["into_uplinks", "no_room", "within"]
 
 
 def into_uplinks(
@@ -51,13 +51,19 @@ def into_uplinks(
     return actions + sends + reboots
 
 
+def no_room(answer: Answer) -> Dropped:
+    """Say that an answer was left out although its command was executed."""
+    return Dropped(DropReason.NO_ROOM, type(answer.command).__name__)
+
+
 def within(results: Sequence[Answer | Action], octets: int) -> list[Answer | Action]:
-    """Leave out the answers for which a stack's buffer has no room."""
+    """Leave out the answers for which a stack's buffer has no room, and say so."""
     kept: list[Answer | Action] = []
     for result in results:
         if isinstance(result, Answer):
             size = len(result.command.encode())
             if size > octets:
+                kept.append(no_room(result))
                 continue
             octets -= size
         kept.append(result)

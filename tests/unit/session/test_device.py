@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ from lorafuota.session.actions import (
     Dropped,
     DropReason,
     ListenClassC,
+    Reboot,
     Rejected,
     Send,
     StopListening,
@@ -43,6 +45,7 @@ from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragDevice, FragLimits, FragServer, FragState
 from lorafuota.session.multicast import McDevice, McGroupServer, McLimits, SessionAns
 from lorafuota.session.profile import frag_profile, mc_profile
+from lorafuota.session.stacks import device_profile
 from lorafuota.testing.strategies import payloads, records
 from lorafuota.types import DOWNLINK, UPLINK, AppKey, DevAddr, GenAppKey, Key, McKey
 from lorafuota.wire import Command
@@ -408,7 +411,8 @@ def test_an_uplink_command_is_not_executed(
     before = plain(one)
     command = smallest(cls)
     if package is multipackage.PACKAGE:
-        assert one._own_command(command) == [Dropped(DropReason.DIRECTION, cls.__name__)]
+        own = one._execute(package, command, NOW, None, 128)
+        assert own == [Dropped(DropReason.DIRECTION, cls.__name__)]
     elif package is mc_profile(version).package:
         assert one.multicast.execute(command, now=NOW, max_payload=51) == [
             Dropped(DropReason.DIRECTION, cls.__name__)
@@ -488,8 +492,11 @@ def test_the_report_of_the_end_leaves_when_it_is_due() -> None:
     deadline = one.next_deadline
     assert deadline is not None
     assert one.tick(now=deadline - 0.01) == []
-    assert one.tick(now=deadline) == [Send(FRAGMENTATION, b"\x04\x01", deadline)]
-    assert one.receive(FRAGMENTATION, b"\x04\x01", now=deadline) == []
+    assert one.tick(now=deadline) == [
+        Store("report/1", 2),
+        Send(FRAGMENTATION, b"\x04\x01", deadline),
+    ]
+    assert one.receive(FRAGMENTATION, b"\x04\x01", now=deadline) == [Store("report/1", None)]
     assert (one.next_deadline, one.tick(now=NOW + 1e6)) == (None, [])
 
 
@@ -635,6 +642,10 @@ def test_a_long_answer_leaves_in_pieces(version: int) -> None:
     one, _, _ = running(version)
     one.max_payload = 11
     frames = sends(one.receive(SETS, b"\x01\x00\x03", now=NOW))
+    assert len(frames) == 1
+    assert one.next_deadline == NOW + 10
+    assert sends(one.tick(now=NOW + 9.9)) == []
+    frames += sends(one.tick(now=NOW + 10))
     assert [frame[:4] for frame in frames] == ["0200", "0208"]
     assert (
         "".join(frame[4:-2] for frame in frames)
@@ -650,9 +661,12 @@ def test_actions_of_a_set_are_told_and_a_full_buffer_ends_it(version: int) -> No
     [stop, answer] = said(one.receive(SETS, bytes.fromhex("82030100"), now=NOW))
     assert (stop, answer) == (StopListening(1), Send(SETS, bytes.fromhex("82030100"), NOW))
     many = bytes.fromhex("83" + "00" * 60 + "01")
-    [answer] = one.receive(SETS, many, now=NOW)
+    *left_out, answer = one.receive(SETS, many, now=NOW)
     assert isinstance(answer, Send)
     assert len(answer.payload) == 1 + 42 * 3 + 1
+    ran = Dropped(DropReason.NO_ROOM, "PackageVersionAns")  # its answer does not fit
+    not_run = Dropped(DropReason.NO_ROOM, "PackageVersionReq")
+    assert left_out == [ran, *[not_run] * 17]
 
 
 @both
@@ -668,6 +682,75 @@ def test_a_set_that_is_discarded_changes_nothing(version: int) -> None:
     unknown = one.receive(SETS, bytes.fromhex("8700810002"), now=NOW)
     assert [type(action) for action in unknown] == [Rejected]
     assert plain(one) == before
+
+
+@both
+def test_a_set_that_is_discarded_does_not_stop_what_is_being_sent(version: int) -> None:
+    one, _, _ = running(version)
+    one.max_payload = 11
+    one.receive(SETS, b"\x01\x00\x03", now=NOW)
+    assert sends(one.receive(SETS, bytes.fromhex("0002000501"), now=NOW + 1)) == []
+    [piece] = sends(one.tick(now=NOW + 10))
+    assert piece[:4] == "0208"
+
+
+@both
+def test_a_piece_is_cut_to_what_the_data_rate_allows_when_it_leaves(version: int) -> None:
+    one, _, _ = running(version)
+    one.max_payload = 11
+    [first] = sends(one.receive(SETS, bytes.fromhex("0100830003"), now=NOW))
+    one.max_payload = 242
+    [rest] = sends(one.tick(now=NOW + 10))
+    assert (first[:4], len(first), rest[:4], rest[-2:]) == ("0200", 22, "0208", "03")
+    assert one.tick(now=NOW + 20) == []
+
+
+def test_a_reboot_takes_along_what_is_left_of_the_answers() -> None:
+    one = FuotaDevice.from_profile(
+        device_profile("documents v2"),
+        root_key=ROOT,
+        rng=random.Random(1),
+        clock_known=True,
+        period_seconds=None,
+        max_payload=11,
+        piece_gap_seconds=7.0,
+    )
+    actions = one.receive(SETS, bytes.fromhex("018401020000000000"), now=NOW)
+    *pieces, reboot = actions
+    assert reboot == Reboot(None)
+    assert [(send.payload[1], send.not_before) for send in pieces if isinstance(send, Send)] == [
+        (0, NOW),
+        (8, NOW + 7),
+        (16, NOW + 14),
+        (24, NOW + 21),
+    ]
+    assert one.next_deadline is None
+    one.receive(SETS, bytes.fromhex("0184010300010001"), now=NOW + 30)
+    for when in (NOW + 37, NOW + 44):
+        assert len(sends(one.tick(now=when))) == 1
+
+
+@pytest.mark.parametrize("gap", [-1.0, math.inf, math.nan])
+def test_a_gap_that_is_none_is_the_owners_mistake(gap: float) -> None:
+    with pytest.raises(FieldError):
+        device(1, piece_gap_seconds=gap)
+
+
+def test_without_a_gap_one_piece_comes_at_each_tick() -> None:
+    one = device(1, piece_gap_seconds=0.0)
+    one.max_payload = 11
+    assert len(sends(one.receive(SETS, b"\x01\x00\x03", now=NOW))) == 1
+    assert one.next_deadline == NOW
+    assert len(sends(one.tick(now=NOW))) == 1
+    assert one.next_deadline is None
+
+
+def test_pieces_do_not_wait_for_a_clock_that_ran_back() -> None:
+    one = device(1)
+    one.max_payload = 11
+    one.receive(SETS, b"\x01\x00\x03", now=NOW)
+    assert one.tick(now=NOW - 1e6) == []
+    assert one.next_deadline == NOW - 1e6 + 10
 
 
 # Noise (R1 at the level of a device)

@@ -22,6 +22,7 @@ from lorafuota.session.actions import (
     DropReason,
     Reboot,
     Send,
+    Store,
 )
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.firmware import FirmwareDevice, UpImageStatus
@@ -106,7 +107,7 @@ def test_the_last_valid_command_programs_the_only_reboot() -> None:
 def test_the_answer_is_sent_at_once_and_so_repeats_the_countdown() -> None:
     """A device that answers without delay has no latency to subtract; an owner may add some."""
     vector = SEQUENCES["answer-latency"]
-    [answer] = receive(device(), vector["downlink"], NOW)
+    [_, answer] = receive(device(), vector["downlink"], NOW)
     assert answer == Send(FIRMWARE, bytes.fromhex(vector["uplink_common"]), NOW)
 
 
@@ -131,7 +132,7 @@ def test_a_reboot_comes_when_it_is_due_and_once() -> None:
     receive(one, "033c0000", NOW)
     assert one.tick(now=NOW + 59.9) == []
     assert firmware(one).reboot_at == NOW + 60
-    assert one.tick(now=NOW + 60) == [Reboot(None)]
+    assert one.tick(now=NOW + 60) == [Store("reboot", None), Reboot(None)]
     assert one.tick(now=NOW + 61) == []
     deadline: float | None = one.next_deadline
     assert deadline is None
@@ -178,8 +179,119 @@ def test_reboot_times_wrap_in_2116_and_beyond_2_31_seconds_are_past() -> None:
 
 
 def test_a_late_request_is_at_least_a_second_away() -> None:
-    [answer] = receive(device(), f"02{(NOW + 1).to_bytes(4, 'little').hex()}", NOW + 0.5)
+    [_, answer] = receive(device(), f"02{(NOW + 1).to_bytes(4, 'little').hex()}", NOW + 0.5)
     assert answer == Send(FIRMWARE, bytes.fromhex("0201000000"), NOW + 0.5)
+
+
+# Resets
+
+
+def after_reset(one: FuotaDevice, *, now: float, clock_known: bool = True) -> FuotaDevice:
+    fresh = device(clock_known=clock_known)
+    fresh.restore(one.export(), now=now)
+    return fresh
+
+
+def test_a_programmed_reboot_is_stored_before_it_is_promised() -> None:
+    one = device()
+    at = NOW + 1000
+    time = f"02{at.to_bytes(4, 'little').hex()}"
+    assert receive(one, time, NOW)[0] == Store("reboot", f"time {at} {0x11223344}")
+    assert uplinks(receive(one, time, NOW + 5)) == ["02e3030000"]  # the same: nothing to write
+    assert not any(isinstance(action, Store) for action in receive(one, time, NOW + 5))
+    assert receive(one, "03e80300", NOW + 0.5)[0] == Store("reboot", f"time {at + 1} {0x11223344}")
+    assert receive(one, "03ffffff", NOW)[0] == Store("reboot", None)
+    assert "reboot" not in one.export()
+    assert uplinks(receive(one, "03ffffff", NOW)) == ["03ffffff"]
+    receive(one, time, NOW)
+    assert receive(one, "0200000000", NOW) == [Store("reboot", None), Reboot(None)]
+
+
+@pytest.mark.parametrize("downlink", ["02{}", "03e80300"], ids=["time", "countdown"])
+@pytest.mark.parametrize("clock_known", [True, False])
+def test_a_programmed_reboot_comes_at_its_moment_despite_a_reset(
+    downlink: str, clock_known: bool
+) -> None:
+    one = device()
+    receive(one, downlink.format((NOW + 1000).to_bytes(4, "little").hex()), NOW)
+    if clock_known:
+        fresh = after_reset(one, now=NOW + 300)
+        assert fresh.next_deadline == NOW + 1000
+        assert fresh.tick(now=NOW + 1000) == [Store("reboot", None), Reboot(None)]
+        return
+    fresh = after_reset(one, now=7.0, clock_known=False)  # seconds from the start of the device
+    assert firmware(fresh).wants_time
+    assert firmware(fresh).reboot_at is None
+    assert fresh.export()["reboot"] == one.export()["reboot"]
+    fresh.set_time(NOW + 300, now=17.0)
+    assert not firmware(fresh).wants_time
+    assert fresh.next_deadline == 717.0
+
+
+def test_a_moment_that_passed_while_the_device_was_off_is_spent() -> None:
+    one = device()
+    receive(one, "03e80300", NOW)
+    fresh = device()
+    assert fresh.restore(one.export(), now=NOW + 1000) == [Store("reboot", None)]
+    assert (fresh.next_deadline, firmware(fresh).reboot_at) == (None, None)
+    late = after_reset(one, now=7.0, clock_known=False)
+    assert late.set_time(NOW + 1010, now=17.0) == [Store("reboot", None)]  # it was NOW + 1000 at 7
+    late = after_reset(one, now=7.0, clock_known=False)
+    assert late.set_time(NOW + 1005, now=17.0) == []  # it came between the reset and the time
+    assert Reboot(None) in late.tick(now=17.0)
+
+
+def test_a_countdown_without_the_time_starts_again_and_is_a_time_as_soon_as_there_is_one() -> None:
+    one = device(clock_known=False)
+    assert receive(one, "03e80300", 50.0)[0] == Store("reboot", f"countdown 1000 {0x11223344}")
+    fresh = after_reset(one, now=3.0, clock_known=False)
+    assert firmware(fresh).reboot_at == 1003.0
+    stored = Store("reboot", f"time {NOW + 1000} {0x11223344}")
+    assert fresh.set_time(NOW, now=3.0) == [stored]
+    assert fresh.export()["reboot"] == stored.value
+    assert firmware(fresh).reboot_at == 1003.0
+    known = device()
+    assert known.restore(one.export(), now=float(NOW)) == [stored]
+
+
+def test_a_reboot_for_firmware_that_does_not_run_any_more_is_spent() -> None:
+    one = device()
+    receive(one, "03e80300", NOW)
+    state = one.export()
+    updated = FirmwareDevice(fw_version=5, hw_version=6)
+    assert updated.restore(state, now=NOW) == [Store("reboot", None)]
+    assert (updated.reboot_at, updated.export()) == (None, {})
+    assert firmware(one).booted(0x11223344) == []
+    assert firmware(one).reboot_at == NOW + 1000  # an unplanned reset: it is still to come
+    assert firmware(one).booted(5) == [Store("reboot", None)]
+    assert firmware(one).reboot_at is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [5, "time 5", "time 4294967296 1", "time 1 4294967296", "later 1 1", "countdown -1 1", ["x"]],
+)
+def test_a_stored_reboot_that_cannot_be_is_refused(value: object) -> None:
+    with pytest.raises(FieldError, match="reboot"):
+        device().restore({"reboot": value}, now=NOW)
+
+
+@given(
+    moments=st.lists(st.floats(-1e10, 1e10), min_size=2, max_size=8),
+    time=st.integers(0, 2**32 - 1),
+    known=st.booleans(),
+)
+def test_r11_a_stored_reboot_survives_any_clock(
+    moments: list[float], time: int, known: bool
+) -> None:
+    state: dict[str, object] = {"reboot": f"time {time} 1"}
+    for now in moments:
+        one = FirmwareDevice(fw_version=1, hw_version=2)
+        one.set_offset(0.0 if known else None, now=now)
+        actions = [*one.restore(state, now=now), *one.tick(now=now)]
+        assert not any(isinstance(action, Reboot) for action in actions)  # it has just rebooted
+        one.set_offset(now / 3, now=now)
+        state = {**one.export()} or state
 
 
 # Images

@@ -731,7 +731,8 @@ def test_the_end_is_reported_three_times_while_nobody_answers(damage: int) -> No
         assert receiver.tick(now=deadline - 0.001) == []
         assert receiver.tick(now=deadline - 15) == []
         assert plain(receiver) == before
-        assert receiver.tick(now=deadline) == [report]
+        left = FragDevice.REPORTS - len(times)
+        assert receiver.tick(now=deadline) == [Store("report/1", left or None), report]
         times.append(deadline)
     assert len(times) == 1 + FragDevice.REPORTS
     assert receiver.tick(now=NOW + 1e9) == []
@@ -739,7 +740,7 @@ def test_the_end_is_reported_three_times_while_nobody_answers(damage: int) -> No
 
 def test_a_clock_that_jumps_sends_one_report_and_not_all() -> None:
     receiver = finished()
-    assert len(receiver.tick(now=NOW + 1e6)) == 1
+    assert [type(one) for one in receiver.tick(now=NOW + 1e6)] == [Store, Answer]
     assert receiver.next_deadline is not None
     assert NOW + 1e6 <= receiver.next_deadline < NOW + 1e6 + 16
 
@@ -755,7 +756,7 @@ def test_an_answer_ends_the_reports_and_one_for_another_session_does_not() -> No
     assert receiver.next_deadline is not None
     for _ in range(2):
         right = v2.FragDataBlockReceivedAns(frag_index=1)
-        assert execute(receiver, right, now=deadline) == []
+        execute(receiver, right, now=deadline)
         assert receiver.next_deadline is None
     assert receiver.tick(now=NOW + 1e9) == []
 
@@ -763,7 +764,53 @@ def test_an_answer_ends_the_reports_and_one_for_another_session_does_not() -> No
 def test_an_answer_nobody_waits_for_does_not_silence_the_report() -> None:
     receiver = finished()
     assert execute(receiver, v2.FragDataBlockReceivedAns(frag_index=1), now=NOW) == []
-    assert len(receiver.tick(now=NOW + 16)) == 1
+    assert [type(one) for one in receiver.tick(now=NOW + 16)] == [Store, Answer]
+
+
+@pytest.mark.parametrize("sent", [0, 1, 2, 3])
+@pytest.mark.parametrize("damage", [0, 1 << 79])
+def test_reports_that_are_pending_go_on_after_a_reset(sent: int, damage: int) -> None:
+    receiver = finished(damage=damage)
+    for _ in range(sent):
+        assert receiver.next_deadline is not None
+        receiver.tick(now=receiver.next_deadline)
+    fresh = FragDevice(frag_profile(2), rng=random.Random(5), root_key=ROOT)
+    fresh.restore(receiver.export(), now=NOW + 500)
+    assert fresh.export() == receiver.export()
+    report = Answer(v2.FragDataBlockReceivedReq(frag_index=1, mic_error=bool(damage)))
+    if sent == 0:  # a late repeat of another session's answer still changes nothing
+        assert execute(fresh, v2.FragDataBlockReceivedAns(frag_index=1), now=NOW + 500) == []
+    told = []
+    while (deadline := fresh.next_deadline) is not None:
+        assert NOW + 500 <= deadline < NOW + 500 + 48
+        told += [one for one in fresh.tick(now=deadline) if isinstance(one, Answer)]
+    assert told == [report] * (3 - sent)
+    again = FragDevice(frag_profile(2), rng=random.Random(5), root_key=ROOT)
+    again.restore(fresh.export(), now=NOW + 900)
+    assert again.next_deadline is None
+
+
+def test_an_answer_that_came_after_a_reset_ends_the_reports() -> None:
+    receiver = finished()
+    assert receiver.next_deadline is not None
+    receiver.tick(now=receiver.next_deadline)
+    fresh = FragDevice(frag_profile(2), rng=random.Random(5), root_key=ROOT)
+    fresh.restore(receiver.export(), now=NOW + 500)
+    acknowledged = fresh.execute(v2.FragDataBlockReceivedAns(frag_index=1), now=NOW + 500)
+    assert acknowledged == [Store("report/1", None)]
+    assert fresh.next_deadline is None
+    assert "report/1" not in fresh.export()
+
+
+def test_a_stack_that_reports_for_ever_does_so_after_a_reset() -> None:
+    profile = dataclasses.replace(frag_profile(2), reports=None, report_every_seconds=1.5)
+    state = finished().export() | {"report/1": "always"}
+    fresh = FragDevice(profile, rng=random.Random(5), root_key=ROOT)
+    fresh.restore(state, now=NOW)
+    for _ in range(9):
+        assert fresh.next_deadline is not None
+        assert [type(one) for one in fresh.tick(now=fresh.next_deadline)] == [Answer]
+    assert fresh.export()["report/1"] == "always"
 
 
 def test_deleting_or_replacing_a_session_ends_its_reports() -> None:

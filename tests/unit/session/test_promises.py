@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import random
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -32,7 +34,7 @@ from lorafuota.firmwaremanagement import v1 as firmware
 from lorafuota.fragmentation import v1 as fragmentation_v1
 from lorafuota.fragmentation.v1 import DataFragment, FragSessionStatusReq
 from lorafuota.link import McFrame
-from lorafuota.multicastsetup.v1 import McGroupDeleteReq
+from lorafuota.multicastsetup.v1 import McGroupDeleteReq, McGroupStatusAns, McGroupStatusReq
 from lorafuota.multipackage import v1 as multipackage
 from lorafuota.multipackage.commandset import CommandSet
 from lorafuota.package import PackageVersionReq
@@ -105,10 +107,24 @@ def vector_device() -> FuotaDevice:
     return one
 
 
-def frames(one: FuotaDevice, downlink: str, max_payload: int) -> list[str]:
+def opportunities(one: FuotaDevice, downlink: str, max_payload: int) -> Iterator[str]:
+    """The uplinks after a downlink, one at each opportunity, of which no two come together."""
     one.max_payload = max(max_payload, 11)
-    actions = one.receive(225, bytes.fromhex(downlink), now=NOW)
-    return [action.payload.hex() for action in actions if isinstance(action, Send)]
+    actions, when = one.receive(225, bytes.fromhex(downlink), now=NOW), NOW
+    while True:
+        sends = [action for action in actions if isinstance(action, Send) and action.fport == 225]
+        assert [send.not_before for send in sends] in ([], [when])
+        yield from (send.payload.hex() for send in sends)
+        if one.next_deadline in (None, -math.inf):  # nothing, or a request for the time
+            return
+        assert one.next_deadline == when + 10
+        when += 10
+        assert one.tick(now=when - 1) == []
+        actions = one.tick(now=when)
+
+
+def frames(one: FuotaDevice, downlink: str, max_payload: int) -> list[str]:
+    return list(opportunities(one, downlink, max_payload))
 
 
 @pytest.mark.parametrize("vector", TS007["downlinks"], ids=lambda v: v["id"])
@@ -133,11 +149,13 @@ def test_a_part_of_the_buffer_comes_again_as_in_the_vector(vector: dict[str, Any
     "sequence", [one for one in TS007["sequences"] if "steps" in one], ids=lambda v: v["id"]
 )
 def test_a_dialogue_of_command_sets_goes_as_in_the_vector(sequence: dict[str, Any]) -> None:
-    """A whole transmission is handed over at once, so what a vector aborts is the head of it."""
+    """Aborted transmissions included."""
     one = vector_device()
     for step in sequence["steps"]:
-        found = frames(one, step["downlink"], sequence.get("max_payload", 222))
-        assert found[: len(step["uplinks_before_next"])] == step["uplinks_before_next"]
+        sent = opportunities(one, step["downlink"], sequence.get("max_payload", 222))
+        expected = step["uplinks_before_next"]
+        assert list(itertools.islice(sent, len(expected))) == expected
+    assert one.next_deadline is None
 
 
 def test_what_was_lost_is_asked_for_again_as_in_the_vector() -> None:
@@ -162,6 +180,55 @@ def test_what_was_lost_is_asked_for_again_as_in_the_vector() -> None:
     assert isinstance(answered, SetAnswered)
     assert answered.unanswered == ()
     assert CommandSet(answered.answers, 3).answer_octets().hex() == vector["result"]
+
+
+# Answers and the room for them
+
+
+@given(
+    data=st.data(),
+    fport=st.sampled_from([200, 201, 202, 203]),
+    max_payload=st.integers(11, 242),
+    version=st.sampled_from([1, 2]),
+)
+def test_answers_of_every_package_leave_whole_and_in_order_whatever_the_room(
+    data: st.DataObject, fport: int, max_payload: int, version: int
+) -> None:
+    """Only McGroupStatusAns is cut, by whole groups, and its mask says which it lists."""
+    narrow, wide = (
+        device(f"documents v{version}", max_payload=octets) for octets in (max_payload, 242)
+    )
+    package = narrow._fports[fport]
+    commands = data.draw(payloads(package, DOWNLINK))
+    payload = b"".join(
+        command.encode() for command in commands if not isinstance(command, McGroupStatusReq)
+    )[:242]
+    told = []
+    for one in (narrow, wide):
+        sends = [
+            action for action in one.receive(fport, payload, now=NOW) if isinstance(action, Send)
+        ]
+        assert all(len(send.payload) <= one.max_payload for send in sends)
+        told.append(b"".join(send.payload for send in sends))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("max_payload", range(11, 30))
+def test_a_server_learns_of_every_group_however_little_room_there_is(max_payload: int) -> None:
+    one = device(max_payload=max_payload)
+    for index in range(4):
+        tell(one, 200, group(index, index).setup_req(ROOT, mc_group_id=index))
+    known: dict[int, int] = {}
+    while len(known) < 4:
+        mask = sum(1 << index for index in range(4) if index not in known)
+        [send] = tell(one, 200, McGroupStatusReq(req_group_mask=mask))
+        assert isinstance(send, Send)
+        assert len(send.payload) <= max_payload
+        answer = McGroupStatusAns.decode(send.payload)
+        assert answer.nb_total_groups == 4
+        assert answer.groups
+        known |= {at.mc_group_id: int(at.mc_addr) for at in answer.groups}
+    assert known == {index: 100 + index for index in range(4)}
 
 
 # S1

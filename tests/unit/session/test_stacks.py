@@ -553,6 +553,7 @@ def test_basics_modem_differs_on_port_225_as_executed() -> None:
     assert whole.startswith("820002028300030284")
     one.max_payload = 19  # 16 octets of answers, a token, and no room for a piece's three
     pieces = sends(one.receive(225, bytes.fromhex("82008300840101"), now=NOW))
+    pieces += sends(one.tick(now=NOW + 10))
     assert len(pieces) == 1 + (len(whole) // 2 - 1 > 16)
     assert sends(one.receive(225, b"\x02\x02\x05", now=NOW))[0][:4] == "0202"
     [three] = sends(one.receive(225, b"\x02\x02\x05", now=NOW))

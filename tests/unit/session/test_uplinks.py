@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorafuota.package import PackageVersionAns
-from lorafuota.session.actions import Action, Answer, Reboot, Send, Store
+from lorafuota.session.actions import Action, Answer, Dropped, DropReason, Reboot, Send, Store
 from lorafuota.session.uplinks import into_uplinks, within
 
 
@@ -70,5 +70,6 @@ def test_every_answer_leaves_once_and_in_order(
 
 def test_a_small_buffer_leaves_out_what_does_not_fit_and_takes_what_does() -> None:
     results: list[Answer | Action] = [answer(1), answer(2), Store("x", 1), answer(3), answer(4)]
-    assert within(results, 9) == [answer(1), answer(2), Store("x", 1), answer(3)]
-    assert within(results, 2) == [Store("x", 1)]
+    left_out = Dropped(DropReason.NO_ROOM, "PackageVersionAns")
+    assert within(results, 9) == [answer(1), answer(2), Store("x", 1), answer(3), left_out]
+    assert within(results, 2) == [left_out, left_out, Store("x", 1), left_out, left_out]
