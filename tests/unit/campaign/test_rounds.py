@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lorafuota.campaign.actions import CampaignAction, Multicast, WindowAnnounced
-from lorafuota.campaign.exchange import Step
 from lorafuota.campaign.group import Group
 from lorafuota.campaign.roster import Roster
 from lorafuota.campaign.rounds import Rounds
 from lorafuota.campaign.state import GroupPhase, Outcome, Stage
+from lorafuota.campaign.step import Step
 from lorafuota.types import DevEUI
 from tests.unit.campaign.fleet import START, config, member
 
