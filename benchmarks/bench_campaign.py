@@ -39,7 +39,13 @@ SIZES, SIZES_ONCE = (1_000, 4_000), (100, 400)
 
 def _config(devices: int) -> CampaignConfig:
     members = tuple(
-        Member(dev_eui=DevEUI(at + 1), root_key=GenAppKey(at.to_bytes(16))) for at in range(devices)
+        Member(
+            dev_eui=DevEUI(at + 1),
+            root_key=GenAppKey(at.to_bytes(16)),
+            clock_version=0,
+            multi_package=False,
+        )
+        for at in range(devices)
     )
     group = GroupConfig(
         name="all",

@@ -34,7 +34,7 @@ import pytest
 import lorafuota
 from lorafuota import campaign, errors
 from lorafuota.campaign.actions import CampaignAction
-from lorafuota.campaign.config import StatusQuirk
+from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.report import aws_status
 from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.cli import main

@@ -18,20 +18,23 @@ from ..errors import FieldError, require_int
 from ..fec.variant import ParityVariant
 from ..link import MAX_FRM_PAYLOAD
 from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
-from ..session.profile import FRAG_PROFILES, MC_PROFILES
+from ..session.profile import CLOCK_PROFILES, FRAG_PROFILES, MC_PROFILES
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey, require_key
+from .quirks import StatusQuirk
+from .state import ASKING, Stage
 
 __all__ = [
     "CampaignConfig",
+    "ClockCheck",
     "FirmwareStep",
     "GroupConfig",
     "Member",
     "RetryPolicy",
-    "StatusQuirk",
     "WindowClass",
 ]
 
 _HIGHEST: Final = 0xFFFFFFFF
+_CLEANUP_ATTEMPTS: Final = 2
 _FRAGMENT_HEAD: Final = 3
 """Octets of a DataFragment before its payload."""
 
@@ -48,22 +51,15 @@ def _require_seconds(message: str, field: str, seconds: float, *, above_zero: bo
         raise FieldError(message, field, seconds, "above 0" if above_zero else "0 or more")
 
 
-class StatusQuirk(enum.Flag):
-    """How a device's status answers differ from the text (TS004 reference, section 9.3; TS006)."""
+class ClockCheck(enum.Enum):
+    """Whether a device that is going to listen in a window has its clock checked first (TS003)."""
 
-    NONE = 0
-    MISSING_ONE_WHEN_COMPLETE = enum.auto()
-    """LoRa Basics Modem up to 4.8: MissingFrag 1 after a transfer without losses."""
-    MISSING_NEVER_FALLS = enum.auto()
-    """LoRaMac-node, ST: MissingFrag counts what was lost, repaired or not: an upper bound.  No
-    answer tells that such a device has everything, so its best outcome is a likely one, unless the
-    firmware step asks for the image."""
-    VERSION_1_LAYOUT = enum.auto()
-    """ST middleware in version 2 mode: fields in the order of version 1."""
-    STICKY_MEMORY_ERROR = enum.auto()
-    """LoRaMac-node (its issue 1629): the memory bit may be left from an earlier session."""
-    NEXT_VERSION_ZERO = enum.auto()
-    """ST, Actility (TS006): a valid image is reported with version 0."""
+    OFF = "off"
+    """TimeToStart of its answer to the session request has to do."""
+    IF_ABLE = "if able"
+    """A device without TS003, or one that does not answer, is let pass."""
+    REQUIRED = "required"
+    """Such a device is refused, and so is one whose clock cannot be put right."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +72,10 @@ class Member:
         multicast: False for a device that gets every fragment by unicast.
         frag_version: Version of TS004, or None to ask the device.
         mc_version: Version of TS005, or None to ask the device.
+        clock_version: Version of TS003, 0 if the device has none, or None to ask it.
+        fm_version: Version of TS006, 0 if the device has none, or None to ask it.
+        multi_package: Whether it speaks TS007 and is asked for all its packages at once; None to
+            try that once.
         parity: The matrix its decoder uses, or None for what its version says.
         frag_index: FragIndex to begin with, 0 to 3, if served by unicast; others are tried if it is
             refused.
@@ -90,6 +90,9 @@ class Member:
     multicast: bool = True
     frag_version: int | None = None
     mc_version: int | None = None
+    clock_version: int | None = None
+    fm_version: int | None = None
+    multi_package: bool | None = None
     parity: ParityVariant | None = None
     frag_index: int = 0
     mc_group_id: int = 0
@@ -105,15 +108,23 @@ class Member:
                 class.
         """
         require_key("Member", "root_key", self.root_key, GenAppKey, AppKey)
-        for name, versions in (("frag_version", FRAG_PROFILES), ("mc_version", MC_PROFILES)):
+        for name, versions in _VERSIONS.items():
             version = getattr(self, name)
             if version is not None and version not in versions:
-                raise FieldError("Member", name, version, "1, 2 or None")
+                expected = ", ".join(str(one) for one in versions)
+                raise FieldError("Member", name, version, f"{expected} or None")
         require_int("Member", "frag_index", self.frag_index, 0, 3)
         require_int("Member", "mc_group_id", self.mc_group_id, 0, 3)
         require_int("Member", "session_cnt", self.session_cnt, 0, 0xFFFF)
         PackageMap(fports=self.fports)
 
+
+_VERSIONS: Final = {
+    "frag_version": tuple(FRAG_PROFILES),
+    "mc_version": tuple(MC_PROFILES),
+    "clock_version": (0, *CLOCK_PROFILES),
+    "fm_version": (0, 1),
+}
 
 _SECONDS: Final = (
     "setup_seconds",
@@ -302,7 +313,8 @@ class CampaignConfig:
             goes on without the rest, who are asked on.
         lead_seconds: From announcing a window to its start.
         retry: For requests.
-        status_retry: For status requests.
+        status_retry: For status and image requests.
+        retries: For single stages, instead of these two.
         max_in_flight: Devices that may owe an answer at the same time.
         unicast_seconds: Between two fragments sent to one device by unicast.
         unicast_frame_seconds: Time on air of one, for the budget.
@@ -318,7 +330,10 @@ class CampaignConfig:
             2**(n + 4) seconds, n from 0 to 7; None for :meth:`ack_delay`.
         rekey_seconds: How long a group whose counters are used up waits for a new key before it
             goes on by unicast.
-        clock_threshold_seconds: AppTimeReq is answered above this error.
+        clock_check: Whether clocks are checked before a window.
+        clock_threshold_seconds: A clock is right up to this error; above it AppTimeReq is answered.
+        mic_retries: How often a session is repeated, with another SessionCnt, because the block had
+            another MIC.
         firmware: What follows the transfer, or None.
     """
 
@@ -336,6 +351,7 @@ class CampaignConfig:
     lead_seconds: float = 3_600.0
     retry: RetryPolicy = RetryPolicy()
     status_retry: RetryPolicy = RetryPolicy(attempts=4)
+    retries: Mapping[Stage, RetryPolicy] = dataclasses.field(default_factory=dict)
     max_in_flight: int = 1_000
     unicast_seconds: float = 60.0
     unicast_frame_seconds: float = 0.0
@@ -344,7 +360,9 @@ class CampaignConfig:
     answers_per_second: float = 2.0
     block_ack_delay: int | None = None
     rekey_seconds: float = 0.0
+    clock_check: ClockCheck = ClockCheck.IF_ABLE
     clock_threshold_seconds: float = 1.0
+    mic_retries: int = 1
     firmware: FirmwareStep | None = None
 
     def __post_init__(self) -> None:
@@ -367,6 +385,10 @@ class CampaignConfig:
         if self.block_ack_delay is not None:
             require_int(where, "block_ack_delay", self.block_ack_delay, 0, _MOST_DELAY)
         _require_seconds(where, "answers_per_second", self.answers_per_second, above_zero=True)
+        require_int(where, "mic_retries", self.mic_retries, 0, 1_000)
+        for stage in self.retries:
+            if stage not in ASKING:
+                raise FieldError(where, "retries", stage, "stages with a request")
         for field in _SECONDS:
             _require_seconds(where, field, getattr(self, field))
         if self.airtime_budget_seconds is not None:
@@ -398,3 +420,13 @@ class CampaignConfig:
     def spread_seconds(self) -> float:
         """Over how long a group spreads its answers (TS004, BlockAckDelay)."""
         return float(1 << self.ack_delay() + 4)
+
+    def retry_of(self, stage: Stage) -> RetryPolicy:
+        """Return how often the request of a stage is sent, and how far apart."""
+        if stage in self.retries:
+            return self.retries[stage]
+        if stage in (Stage.STATUS, Stage.IMAGE):
+            return self.status_retry
+        if stage is Stage.CLEANUP:
+            return RetryPolicy(_CLEANUP_ATTEMPTS, self.retry.interval_seconds)
+        return self.retry

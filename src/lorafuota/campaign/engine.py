@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, final
 
-from ..clocksync.v1 import AppTimeAns, AppTimeReq, ForceDeviceResyncReq
+from ..clocksync.v1 import AppTimeAns, AppTimeReq
 from ..errors import FieldError, StateError
 from ..fragmentation import v1 as frag_v1
 from ..fragmentation import v2 as frag_v2
@@ -33,25 +33,22 @@ from .actions import (
     Unicast,
     UplinkRejected,
 )
-from .config import (
-    CampaignConfig,
-    Member,
-    RetryPolicy,
-    StatusQuirk,
-)
-from .exchange import Step, answer, requests, silence
+from .config import CampaignConfig, Member
+from .exchange import answer, requests, silence
 from .group import MAX_N
+from .negotiation import app_time, negotiated, versions_known
+from .packing import CommandSets
+from .quirks import StatusQuirk
 from .report import CampaignReport, make_report
 from .roster import ENDED, Roster
 from .rounds import Rounds
 from .state import CampaignPhase, DeviceRecord, GroupPhase, Outcome, Stage
+from .step import Step
 
 __all__ = ["FuotaCampaign"]
 
 _STATUS_CID: Final = frag_v1.FragSessionStatusAns.CID.to_bytes()
 _MAX_SESSION_CNT: Final = 0xFFFF
-_CLEANUP_ATTEMPTS: Final = 2
-_RESYNC_TRANSMISSIONS: Final = 3
 
 
 @final
@@ -76,6 +73,7 @@ class FuotaCampaign:
         head = f"{config.block.frag_size} {config.block.descriptor.hex()} ".encode()
         self._fingerprint = hashlib.sha256(head + config.block.image).hexdigest()
         self._roster = Roster(config, saved or {})
+        self._sets = CommandSets()
         self._rounds = Rounds(config, self._roster, act=self._act, step=self._step)
         if saved:
             self._load(saved)
@@ -113,13 +111,18 @@ class FuotaCampaign:
         if record is None or self._phase is CampaignPhase.NEW:
             return []
         package = self._roster.map_of(dev_eui).at(fport)
-        if package is None or package.identifier == 0:
+        if package is None or (
+            package.identifier == 0 and self._roster.members[dev_eui].multi_package is False
+        ):
             return []
         payload = bytes(payload)
         quirks = self._roster.members[dev_eui].quirks
         old_order = StatusQuirk.VERSION_1_LAYOUT in quirks and payload.startswith(_STATUS_CID)
         if package.name == "fragmentation" and old_order:
             package = FRAG_PROFILES[1].package
+        if package.identifier == 0:
+            self._take_set(dev_eui, fport, payload, now)
+            return self.tick(now=now)
         for parsed in package.parse(payload, UPLINK):
             if isinstance(parsed, Command):
                 self._take(dev_eui, parsed, now)
@@ -341,25 +344,19 @@ class FuotaCampaign:
 
     # One device
 
-    def _policy(self, stage: Stage) -> RetryPolicy:
-        if stage in (Stage.STATUS, Stage.IMAGE):
-            return self._config.status_retry
-        if stage is Stage.CLEANUP:
-            return RetryPolicy(_CLEANUP_ATTEMPTS, self._config.retry.interval_seconds)
-        return self._config.retry
-
     def _device_due(self, dev_eui: DevEUI, record: DeviceRecord, now: float) -> None:
         """Send what the device's stage asks for, or give the stage up."""
         record.due = None
         if record.stage is Stage.UNICAST:
             self._send_fragment(dev_eui, record, now)
             return
-        if record.stage is Stage.NEGOTIATE and self._roster.versions_known(dev_eui):
-            self._step(dev_eui, Step(Stage.GROUP), now)
+        member, map_ = self._roster.members[dev_eui], self._roster.map_of(dev_eui)
+        if record.stage is Stage.NEGOTIATE and versions_known(self._config, member, record):
+            self._step(dev_eui, negotiated(self._config, member, record), now)
             return
-        policy = self._policy(record.stage)
+        policy = self._config.retry_of(record.stage)
         if record.attempts >= policy.attempts:
-            self._step(dev_eui, silence(self._config, record), now)
+            self._step(dev_eui, silence(self._config, member, record), now)
             return
         if not self._roster.take_turn(dev_eui):
             return
@@ -369,9 +366,9 @@ class FuotaCampaign:
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
         server = group.server if group else None
-        member, map_ = self._roster.members[dev_eui], self._roster.map_of(dev_eui)
-        for name, command in requests(self._config, member, record, server, session):
-            self._act(Unicast(dev_eui, map_.fport(name), command.encode()))
+        asked = requests(self._config, member, record, server, session)
+        for fport, payload in self._sets.send(dev_eui, asked, map_, ports=record.ports, now=now):
+            self._act(Unicast(dev_eui, fport, payload))
         answerable = now
         if group is not None and record.stage is Stage.FRAGMENTATION:
             record.cnt_used = group.record.phase is GroupPhase.SEND  # it may hear the next frame
@@ -394,7 +391,7 @@ class FuotaCampaign:
             record.cnt_used = False
             record.session_cnt += 1
             record.missing = record.received = None
-            record.sent = record.unicast_n = 0
+            record.sent = record.sent_before = record.unicast_n = 0
         return record.session_cnt <= _MAX_SESSION_CNT or record.frag_version == 1
 
     def _send_fragment(self, dev_eui: DevEUI, record: DeviceRecord, now: float) -> None:
@@ -420,12 +417,23 @@ class FuotaCampaign:
         self._roster.touch(dev_eui)
         self._roster.wake(dev_eui, now + self._config.unicast_seconds)
 
+    def _take_set(self, dev_eui: DevEUI, fport: int, payload: bytes, now: float) -> None:
+        """Take an uplink with the answers of several packages, or a piece of one (TS007)."""
+        map_ = self._roster.map_of(dev_eui)
+        answers, downlinks, error = self._sets.receive(dev_eui, payload, map_, now=now)
+        if error is not None:
+            self._act(UplinkRejected(dev_eui, fport, payload, error))
+        for command in answers:
+            self._take(dev_eui, command, now)
+        if self._phase is not CampaignPhase.PAUSED:  # else it is asked again after the pause
+            for port, request in downlinks:
+                self._act(Unicast(dev_eui, port, request))
+
     def _take(self, dev_eui: DevEUI, command: Command, now: float) -> None:
         """Take one command of an uplink."""
         member, record = self._roster.members[dev_eui], self._roster.devices[dev_eui]
         if isinstance(command, AppTimeReq):
             self._tell_time(dev_eui, command, now)
-            return
         if isinstance(command, frag_v2.FragDataBlockReceivedReq):  # each time, or it repeats
             ack = frag_v2.FragDataBlockReceivedAns(frag_index=command.frag_index)
             fport = self._roster.map_of(dev_eui).fport("fragmentation")
@@ -438,7 +446,10 @@ class FuotaCampaign:
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
         before = record.to_json()
-        step = answer(self._config, member, record, command, now=now, session=session)
+        if isinstance(command, AppTimeReq):
+            step = app_time(self._config, record, command, now)
+        else:
+            step = answer(self._config, member, record, command, now=now, session=session)
         if record.to_json() != before:
             self._roster.touch(dev_eui)
         if step is not None:
@@ -467,8 +478,8 @@ class FuotaCampaign:
         if stage in ENDED:
             self._end(dev_eui, stage, record.outcome, step.detail)
             return
-        if stage is Stage.GROUP and record.group is None:
-            stage = self._assign(dev_eui, record)
+        if stage in (Stage.CLOCK, Stage.GROUP) and record.group is None:
+            stage = self._assign(dev_eui, record, stage)
             if stage is Stage.FAILED:
                 fport = self._roster.map_of(dev_eui).fport("fragmentation")
                 detail = f"parity variant {self._roster.parity_of(dev_eui).value}, FPort {fport}"
@@ -478,11 +489,8 @@ class FuotaCampaign:
             stage = self._next_unicast(dev_eui, record)
             if stage is Stage.CLEANUP:
                 record.outcome = Outcome.MISSING_FRAGMENTS
+        self._sets.forget(dev_eui)
         self._roster.enter(dev_eui, stage)
-        if step.resync:
-            force = ForceDeviceResyncReq(nb_transmissions=_RESYNC_TRANSMISSIONS)
-            fport = self._roster.map_of(dev_eui).fport("clocksync")
-            self._act(Unicast(dev_eui, fport, force.encode()))
         if stage is Stage.READY:
             self._rounds.settle(dev_eui, record, now)
         elif stage is not Stage.LISTENING:
@@ -491,10 +499,11 @@ class FuotaCampaign:
     def _end(self, dev_eui: DevEUI, stage: Stage, outcome: Outcome, detail: str) -> None:
         record = self._roster.devices[dev_eui]
         record.outcome, record.detail = outcome, detail
+        self._sets.forget(dev_eui)
         self._roster.enter(dev_eui, stage)
         self._act(DeviceEnded(dev_eui, outcome, detail))
 
-    def _assign(self, dev_eui: DevEUI, record: DeviceRecord) -> Stage:
+    def _assign(self, dev_eui: DevEUI, record: DeviceRecord, stage: Stage) -> Stage:
         """Choose the group with the device's matrix and port, or unicast."""
         after_group = Stage.DELETE if record.frag_version == 1 else Stage.FRAGMENTATION
         if not self._roster.members[dev_eui].multicast:
@@ -504,7 +513,7 @@ class FuotaCampaign:
         for group in self._roster.groups.values():
             if group.config.parity is parity and group.config.fport == fport:
                 self._roster.join(dev_eui, group)
-                return Stage.GROUP
+                return stage
         return Stage.FAILED
 
     def _next_unicast(self, dev_eui: DevEUI, record: DeviceRecord) -> Stage:
@@ -513,11 +522,11 @@ class FuotaCampaign:
             return Stage.CLEANUP
         if record.unicast_n == 0:
             record.unicast_left = self._roster.first_pass
-        elif record.told >= self._config.max_rounds:
+        elif record.unicast_rounds >= self._config.max_rounds:
             return Stage.CLEANUP
         else:
-            record.told += 1
+            record.unicast_rounds += 1
             record.unicast_left = (record.missing or 0) + 2
             parity = self._roster.parity_of(dev_eui)
-            record.plain_n = self._rounds.plain_n(parity, [record], record.told)
+            record.plain_n = self._rounds.plain_n(parity, [record], record.unicast_rounds)
         return Stage.UNICAST

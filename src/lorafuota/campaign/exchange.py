@@ -6,7 +6,6 @@ record to commands, answers from command to the next stage.  :mod:`.engine` deci
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
 
 from ..firmwaremanagement import v1 as firmware
@@ -15,17 +14,28 @@ from ..fragmentation import v2 as frag_v2
 from ..gpstime import from_wire
 from ..multicastsetup import v1 as mc_v1
 from ..multicastsetup import v2 as mc_v2
-from ..package import PackageVersionAns, PackageVersionReq
+from ..multipackage.v1 import DevPackageAns
+from ..package import PackageVersionAns
 from ..session.fragserver import FragServer
 from ..session.groupserver import McGroupServer, SessionAns
-from ..session.profile import FRAG_PROFILES, MC_PROFILES
+from ..session.profile import FRAG_PROFILES
 from ..session.windows import SessionReq
 from ..wire import Command
-from .config import CampaignConfig, Member, StatusQuirk
-from .repair import completion_probability
-from .state import DeviceRecord, Outcome, Stage
+from .completion import no_report, report, status
+from .config import CampaignConfig, Member
+from .negotiation import (
+    ask_clock,
+    ask_versions,
+    clock_silence,
+    dev_packages,
+    package_version,
+    version_silence,
+)
+from .quirks import StatusQuirk
+from .state import MAX_RESTARTS, DeviceRecord, Outcome, Stage
+from .step import Step
 
-__all__ = ["Step", "answer", "frag_server", "requests", "silence"]
+__all__ = ["answer", "frag_server", "requests", "silence"]
 
 _MAX_TRIES: Final = 8
 """Other session counters tried after refusals."""
@@ -33,22 +43,11 @@ _MAX_TRIES: Final = 8
 _NUMBERS: Final = 4
 """Values of McGroupID and of FragIndex."""
 
-_MAX_RESTARTS: Final = 8
-"""Set-ups of one device that are begun again because its groups, session or clock went astray."""
-
 _MAX_SILENT: Final = 2
 """Polls without any answer after which a device is given up."""
 
-_RESYNC_SECONDS: Final = 300.0
-"""Time for a device to ask for the time and get it."""
-
 _START_TOLERANCE: Final = 60.0
 """A device that calls a start missed that is still so far away has a wrong clock."""
-
-_LOSSLESS_MARGIN: Final = 8
-"""Coded fragments sent in vain that tell MissingFrag 1 after no loss from one that is missing."""
-
-_LIKELY: Final = 0.999
 
 _START_MISSED: Final = 8
 """Of version 2; known version 1 devices set it as well."""
@@ -68,18 +67,6 @@ _SETUP_REFUSALS: Final = (
     (frag_v2.SetupError.NOT_ENOUGH_MEMORY, Outcome.NOT_ENOUGH_MEMORY),
     (frag_v2.SetupError.WRONG_DESCRIPTOR, Outcome.WRONG_DESCRIPTOR),
 )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Step:
-    """Where an answer leads: to a stage, to an end, or to the same stage once more."""
-
-    stage: Stage
-    outcome: Outcome | None = None
-    detail: str = ""
-    delay_seconds: float = 0.0
-    resync: bool = False
-    """Have the device synchronise its clock first."""
 
 
 def frag_server(config: CampaignConfig, member: Member, record: DeviceRecord) -> FragServer:
@@ -107,10 +94,9 @@ def requests(
     """Return what the device is asked in its present stage: package names and commands."""
     match record.stage:
         case Stage.NEGOTIATE:
-            asked = [("fragmentation", record.frag_version)]
-            if member.multicast:
-                asked.append(("multicastsetup", record.mc_version))
-            return [(name, PackageVersionReq()) for name, version in asked if version is None]
+            return ask_versions(config, member, record)
+        case Stage.CLOCK:
+            return [("clocksync", ask_clock(record))]
         case Stage.GROUP if group is not None:
             setup = group.setup_req(member.root_key, mc_group_id=record.mc_group_id)
             return [("multicastsetup", setup)]
@@ -178,18 +164,24 @@ def _over(record: DeviceRecord) -> Step:
     return Step(Stage.DONE if done else Stage.FAILED, detail=record.detail)
 
 
-def silence(config: CampaignConfig, record: DeviceRecord) -> Step:
+def silence(config: CampaignConfig, member: Member, record: DeviceRecord) -> Step:
     """Say what to do with a device that did not answer in its stage, however often asked."""
     match record.stage:
+        case Stage.NEGOTIATE:
+            return version_silence(config, member, record)
+        case Stage.CLOCK:
+            return clock_silence(config, record)
         case Stage.DELETE:
             return Step(Stage.FRAGMENTATION)  # the answer does not matter; a set-up replaces
         case Stage.SESSION:
             return Step(Stage.READY, detail="the window was not confirmed")
+        case Stage.STATUS if step := no_report(config, record):
+            return step
         case Stage.STATUS:
             record.silent += 1
             if record.silent >= _MAX_SILENT:
                 return Step(Stage.FAILED, Outcome.NO_ANSWER, "no status answer")
-            if record.frag_version == 1 and record.restarts < _MAX_RESTARTS:
+            if record.frag_version == 1 and record.restarts < MAX_RESTARTS:
                 record.restarts += 1  # version 1 says nothing when there is no session
                 return Step(Stage.DELETE, detail="no status answer")
             return Step(Stage.READY, detail="no status answer")
@@ -224,7 +216,9 @@ def answer(
     """
     match command:
         case PackageVersionAns():
-            return _version(member, record, command)
+            return package_version(config, member, record, command)
+        case DevPackageAns():
+            return dev_packages(config, member, record, command)
         case mc_v1.McGroupSetupAns() if record.stage is Stage.GROUP:
             return _group(record, command)
         case frag_v1.FragSessionDeleteAns(frag_index=index) if index == record.frag_index:
@@ -242,15 +236,9 @@ def answer(
         case frag_v1.FragSessionSetupAns() | frag_v2.FragSessionSetupAns():
             return _setup(record, command) if record.stage is Stage.FRAGMENTATION else None
         case frag_v1.FragSessionStatusAns() | frag_v2.FragSessionStatusAns():
-            return _status(config, member, record, command)
-        case frag_v2.FragDataBlockReceivedReq(frag_index=index, mic_error=wrong):
-            if index != record.frag_index or not record.cnt_used:
-                return None  # without a fragment of ours it is about an earlier session
-            if _listens(record):
-                return _mic_error() if wrong else _complete(config, record)
-            if not wrong:
-                _take_back(record)
-            return None
+            return status(config, member, record, command)
+        case frag_v2.FragDataBlockReceivedReq():
+            return report(config, record, command)
         case firmware.DevUpgradeImageAns() if record.stage is Stage.IMAGE:
             return _image(config, member, record, command)
         case firmware.DevRebootCountdownAns(countdown=seconds) if record.stage is Stage.REBOOT:
@@ -275,40 +263,11 @@ def _reboot_seconds(config: CampaignConfig) -> float:
     return step.countdown_seconds + step.boot_seconds if step else 0.0
 
 
-def _listens(record: DeviceRecord) -> bool:
-    return record.stage in (
-        Stage.READY,
-        Stage.SESSION,
-        Stage.LISTENING,
-        Stage.UNICAST,
-        Stage.STATUS,
-    )
-
-
-def _version(member: Member, record: DeviceRecord, command: PackageVersionAns) -> Step | None:
-    if record.stage is not Stage.NEGOTIATE:
-        return None
-    identifier, version = command.package_identifier, command.package_version
-    if identifier == FRAG_PROFILES[1].package.identifier:
-        known = version in FRAG_PROFILES
-        record.frag_version = version if known else record.frag_version
-    elif identifier == MC_PROFILES[1].package.identifier:
-        known = version in MC_PROFILES
-        record.mc_version = version if known else record.mc_version
-    else:
-        return None
-    if not known:
-        detail = f"package {identifier} version {version}"
-        return Step(Stage.FAILED, Outcome.NOT_SUPPORTED, detail)
-    waiting = record.frag_version is None or (member.multicast and record.mc_version is None)
-    return None if waiting else Step(Stage.GROUP)
-
-
 def _group(record: DeviceRecord, command: mc_v1.McGroupSetupAns) -> Step | None:
     if command.mc_group_id != record.mc_group_id:
         return None
     if not command.id_error:
-        record.tries = 0
+        record.tries, record.joined = 0, True
         if record.cnt_used:  # it had a session and may have it still
             return Step(Stage.STATUS)
         return Step(Stage.DELETE if record.frag_version == 1 else Stage.FRAGMENTATION)
@@ -356,149 +315,27 @@ def _session(
     if command.mc_group_id != record.mc_group_id:
         return None
     errors = int(command.errors)
-    again = record.restarts < _MAX_RESTARTS
+    again = record.restarts < MAX_RESTARTS
     if errors & int(mc_v1.SessionError.MC_GROUP_UNDEFINED) and again:
         # LoRaMac-node says so for a missed start too, hence the clock.
-        record.restarts += 1
-        record.told = 0
-        return Step(Stage.GROUP, detail=refusal, resync=True)
+        record.joined = False
+        return _set_clock(record, Stage.GROUP, refusal)
     if errors & int(mc_v1.SessionError.FREQ_ERROR | mc_v1.SessionError.DR_ERROR):
         return Step(Stage.CLEANUP, Outcome.REFUSED, refusal)
     missed = errors & _START_MISSED and now + _START_TOLERANCE < start
     if again and (missed or command.time_to_start is not None):  # the clock is off
-        record.restarts += 1
-        if now + _RESYNC_SECONDS < start:
-            return Step(Stage.SESSION, None, refusal, delay_seconds=_RESYNC_SECONDS, resync=True)
-        return Step(Stage.READY, detail=refusal, resync=True)
+        return _set_clock(record, Stage.READY, refusal)
     return Step(Stage.READY, detail=refusal)  # too late for this window
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Status:
-    """What a status answer of either version says about a session that exists."""
-
-    received: int
-    missing: int
-    frag_index: int
-    memory_error: bool
-    mic_error: bool = False
-
-    @classmethod
-    def of(cls, command: frag_v1.FragSessionStatusAns | frag_v2.FragSessionStatusAns) -> _Status:
-        if isinstance(command, frag_v1.FragSessionStatusAns):
-            return cls(
-                command.nb_frag_received,
-                command.missing_frag,
-                command.frag_index,
-                command.not_enough_matrix_memory,
-            )
-        return cls(
-            command.nb_frag_received or 0,
-            command.missing_frag or 0,
-            command.frag_index or 0,
-            command.memory_error,
-            command.mic_error,
-        )
-
-    @property
-    def nothing_yet(self) -> bool:
-        """All zeros, index included: some stacks before the first fragment, or after a reset."""
-        return self.received == 0 and self.missing == 0
-
-
-def _status(
-    config: CampaignConfig,
-    member: Member,
-    record: DeviceRecord,
-    command: frag_v1.FragSessionStatusAns | frag_v2.FragSessionStatusAns,
-) -> Step | None:
-    if not _listens(record):
-        about, nb_frag = _Status.of(command), config.block.nb_frag
-        ours = record.cnt_used and about.frag_index == record.frag_index
-        good = ours and not about.memory_error and not about.mic_error
-        if good and _everything(member, record, about, nb_frag):
-            _take_back(record)
-        return None
-    asked, again = record.stage is Stage.STATUS, record.restarts < _MAX_RESTARTS
-    if isinstance(command, frag_v2.FragSessionStatusAns) and command.session_does_not_exist:
-        if not (asked and again):
-            return None
-        record.restarts += 1
-        return Step(Stage.FRAGMENTATION, detail="the session is gone")
-    status, nb_frag = _Status.of(command), config.block.nb_frag
-    if status.frag_index != record.frag_index and not status.nothing_yet:
-        return None
-    if not record.cnt_used:  # no fragment was sent yet, so it is about an earlier session
-        return Step(Stage.READY) if asked else None
-    if status.memory_error and StatusQuirk.STICKY_MEMORY_ERROR not in member.quirks:
-        return Step(Stage.CLEANUP, Outcome.MEMORY_ERROR)
-    if status.mic_error and status.received >= nb_frag:
-        return _mic_error()
-    record.received, record.silent = status.received, 0
-    if status.nothing_yet and asked and again and record.sent:
-        record.restarts += 1  # nothing is lost by setting it up again, should it have been reset
-        return Step(Stage.FRAGMENTATION, detail="nothing was received")
-    # A count cut to 8 bits, or 255 for more: what was not received is missing in any case.
-    missing = max(status.missing, nb_frag - status.received)
-    if _everything(member, record, status, nb_frag):
-        return _complete(config, record)
-    record.missing = missing
-    if _likely(member, record, status, nb_frag):
-        detail = f"MissingFrag {missing} never falls; {record.sent} fragments were sent"
-        return _complete(config, record, Outcome.LIKELY, detail)
-    return Step(Stage.READY) if asked else None
-
-
-def _everything(member: Member, record: DeviceRecord, status: _Status, nb_frag: int) -> bool:
-    """Say whether a status means that the block is there.
-
-    Nothing missing counts only with NbFrag fragments received.  LoRa Basics Modem up to 4.8 says 1
-    after a transfer without loss; it then stopped counting at NbFrag.  A device that misses one can
-    show the same right after the plain fragments, but not after several coded ones.
-    """
-    if status.missing == 0:
-        return status.received >= nb_frag
-    lossless = status.missing == 1 and status.received == nb_frag
-    enough = record.sent >= nb_frag + _LOSSLESS_MARGIN
-    return StatusQuirk.MISSING_ONE_WHEN_COMPLETE in member.quirks and lossless and enough
-
-
-def _likely(member: Member, record: DeviceRecord, status: _Status, nb_frag: int) -> bool:
-    """Say whether a device whose MissingFrag never falls must have everything by now."""
-    if StatusQuirk.MISSING_NEVER_FALLS not in member.quirks or status.received < nb_frag:
-        return False
-    coded = record.sent - nb_frag
-    loss = min(max(status.missing / nb_frag, 0.05), 0.9)
-    return coded > 0 and completion_probability(status.missing, coded, loss) >= _LIKELY
-
-
-def _mic_error() -> Step:
-    return Step(Stage.CLEANUP, Outcome.MIC_ERROR, "the block has another MIC, or another matrix")
-
-
-def _complete(
-    config: CampaignConfig,
-    record: DeviceRecord,
-    outcome: Outcome | None = None,
-    detail: str = "",
-) -> Step:
-    if outcome is None:
-        record.missing = 0
-        outcome = _arrived(record)
-    return Step(Stage.IMAGE if config.firmware else Stage.CLEANUP, outcome, detail)
-
-
-def _arrived(record: DeviceRecord) -> Outcome:
-    """Return what is known of a block that is there: only version 2 checks it."""
-    verified = FRAG_PROFILES[record.frag_version or 1].has_mic
-    return Outcome.VERIFIED if verified else Outcome.TRANSPORTED
-
-
-def _take_back(record: DeviceRecord) -> None:
-    """Take back that fragments are missing: an answer from before the last ones spoke first."""
-    if record.stage is Stage.CLEANUP and record.outcome is Outcome.MISSING_FRAGMENTS:
-        record.missing = 0
-        record.outcome = _arrived(record)
+def _set_clock(record: DeviceRecord, otherwise: Stage, detail: str) -> Step:
+    """Have a device set its clock before it is told of a window again, if it can."""
+    record.restarts += 1
+    if record.clock_version == 0:
+        record.told = record.told if otherwise is Stage.READY else 0
+        return Step(otherwise, detail=detail)
+    record.told = 0
+    return Step(Stage.CLOCK, detail=detail)
 
 
 def _image(

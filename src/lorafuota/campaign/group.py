@@ -34,7 +34,7 @@ __all__ = ["MAX_N", "MAY_HEAR", "SETTING_UP", "Group", "key_check"]
 MAX_N: Final = 16_383
 """The highest fragment number."""
 
-SETTING_UP: Final = (Stage.NEGOTIATE, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION)
+SETTING_UP: Final = (Stage.NEGOTIATE, Stage.CLOCK, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION)
 """Stages before a device can take part in a window."""
 
 MAY_HEAR: Final = (*SETTING_UP, Stage.READY, Stage.LISTENING, Stage.STATUS)

@@ -17,6 +17,7 @@ _AWS: Final = {
     Outcome.PENDING: "Initial",
     Outcome.NO_ANSWER: "Initial",
     Outcome.NO_GROUP: "Initial",
+    Outcome.CLOCK_WRONG: "Initial",
     Outcome.CANCELLED: "Initial",
     Outcome.REFUSED: "Device_exist_in_conflict_fuota_task",
     Outcome.NOT_SUPPORTED: "Package_Not_Supported",

@@ -13,21 +13,28 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Final, final
 
-from ..catalogue import PackageMap
+from ..catalogue import PACKAGES, PackageMap
 from ..errors import Described, FieldError
 from ..fec.encoder import FragEncoder
 from ..fec.variant import ParityVariant
-from ..session.profile import FRAG_PROFILES, MC_PROFILES
+from ..session.profile import FRAG_PROFILES
 from ..types import DevAddr, DevEUI, McKey
 from ..wire import JSON
 from .config import CampaignConfig, Member
 from .group import MAX_N, Group, key_check
+from .negotiation import VERSION_FIELDS, device_fports
 from .state import DeviceRecord, GroupRecord, Stage
 from .windows import frames_that_fit
 
 __all__ = ["ENDED", "Roster"]
 
 ENDED: Final = (Stage.DONE, Stage.FAILED)
+_VERSIONS: Final = {
+    *((one.name, one.version) for one in PACKAGES),
+    ("clocksync", 0),
+    ("firmwaremanagement", 0),
+}
+"""What can be known of a package; 0 is that it is not there."""
 _AT_REST: Final = (*ENDED, Stage.READY, Stage.LISTENING)
 """Stages in which a device owes no answer and is sent nothing of its own."""
 
@@ -61,7 +68,7 @@ class Roster:
         self.stages: Counter[Stage] = Counter()
         self.unicast_airtime = 0.0
         self.dirty: dict[str, DeviceRecord | GroupRecord | None] = {}
-        self._maps: dict[tuple[int | None, int | None, str], PackageMap] = {}
+        self._maps: dict[tuple[tuple[int | None, ...], str, str], PackageMap] = {}
         self._encoders: dict[ParityVariant, FragEncoder] = {}
         self._heap: list[tuple[float, int]] = []
         self._in_flight: set[DevEUI] = set()
@@ -111,6 +118,8 @@ class Roster:
             DeviceRecord(
                 frag_version=member.frag_version,
                 mc_version=member.mc_version,
+                clock_version=member.clock_version,
+                fm_version=member.fm_version,
                 frag_index=member.frag_index,
                 mc_group_id=member.mc_group_id,
                 session_cnt=member.session_cnt,
@@ -120,12 +129,10 @@ class Roster:
         )
         if record.group is not None and record.group not in self.groups:
             raise FieldError("DeviceRecord", "group", record.group, "a group of the campaign")
-        for version, known in (
-            (record.frag_version, FRAG_PROFILES),
-            (record.mc_version, MC_PROFILES),
-        ):
-            if version is not None and version not in known:
-                raise FieldError("DeviceRecord", "version", version, "1, 2 or None")
+        for name, field in VERSION_FIELDS.items():
+            version = getattr(record, field)
+            if version is not None and (name, version) not in _VERSIONS:
+                raise FieldError("DeviceRecord", field, version, "a version of that package")
         self.members[member.dev_eui] = member
         self.devices[member.dev_eui] = record
         self._count(record, 1)
@@ -143,23 +150,18 @@ class Roster:
     def map_of(self, dev_eui: DevEUI) -> PackageMap:
         """Return which versions and ports the device has, as far as that is known."""
         member, record = self.members[dev_eui], self.devices[dev_eui]
-        key = record.frag_version, record.mc_version, repr(sorted(member.fports.items()))
+        versions = tuple(getattr(record, field) for field in VERSION_FIELDS.values())
+        key = versions, record.ports, repr(sorted(member.fports.items()))
         if key not in self._maps:
-            versions = {"fragmentation": record.frag_version, "multicastsetup": record.mc_version}
-            known = {name: version for name, version in versions.items() if version is not None}
-            self._maps[key] = PackageMap(versions=known, fports=member.fports)
+            known = {name: one for name, one in zip(VERSION_FIELDS, versions, strict=True) if one}
+            fports = device_fports(record.ports, member.fports) if record.ports else member.fports
+            self._maps[key] = PackageMap(versions=known, fports=fports)
         return self._maps[key]
 
     def parity_of(self, dev_eui: DevEUI) -> ParityVariant:
         """Return the matrix a device decodes with."""
         own = self.members[dev_eui].parity
         return own or FRAG_PROFILES[self.devices[dev_eui].frag_version or 1].parity
-
-    def versions_known(self, dev_eui: DevEUI) -> bool:
-        """Say whether a device has nothing more to be asked about its packages."""
-        member, record = self.members[dev_eui], self.devices[dev_eui]
-        known = record.mc_version is not None or not member.multicast
-        return known and record.frag_version is not None
 
     def in_group(self, group: Group, *stages: Stage) -> list[DevEUI]:
         """Return the members of a group that are in one of these stages, as they joined it."""

@@ -26,11 +26,11 @@ from ..fec.variant import ParityVariant
 from ..types import DevEUI
 from .actions import CampaignAction, NewKeyWanted
 from .config import CampaignConfig, GroupConfig
-from .exchange import Step
 from .group import MAX_N, MAY_HEAR, SETTING_UP, Group
 from .repair import coded_alone_never_suffice, fragments_needed
 from .roster import Roster
 from .state import DeviceRecord, GroupPhase, Outcome, Stage
+from .step import Step
 
 __all__ = ["Rounds"]
 

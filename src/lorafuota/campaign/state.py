@@ -3,7 +3,8 @@
 A record is a few plain values and becomes one JSON list in the store.  A device goes through
 stages; most have one request that is repeated until its answer comes::
 
-    NEGOTIATE -> GROUP -> DELETE (v1) -> FRAGMENTATION -> READY -> SESSION -> LISTENING -> STATUS
+    NEGOTIATE -> CLOCK -> GROUP -> DELETE (v1) -> FRAGMENTATION -> READY
+    READY -> SESSION -> LISTENING -> STATUS; a wrong clock: SESSION -> CLOCK -> READY
                                               unicast: UNICAST ----------------------------^  |
           READY (another round) or UNICAST (repair) <-- missing --------------------------- --+
     STATUS -- nothing missing --> IMAGE -> REBOOT -> CONFIRM -> CLEANUP -> DONE
@@ -31,6 +32,7 @@ class Stage(enum.Enum):
     """Where one device stands."""
 
     NEGOTIATE = "negotiate"
+    CLOCK = "clock"
     GROUP = "group"
     DELETE = "delete"
     FRAGMENTATION = "fragmentation"
@@ -55,19 +57,34 @@ def _after(*stages: Stage) -> frozenset[Stage]:
 TRANSITIONS: Final[Mapping[Stage, frozenset[Stage]]] = MappingProxyType(
     {
         Stage.NEGOTIATE: frozenset(
-            {Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.FAILED},
+            {Stage.CLOCK, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.FAILED},
         ),
+        Stage.CLOCK: _after(Stage.GROUP, Stage.READY),
         Stage.GROUP: _after(Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.STATUS),
         Stage.DELETE: _after(Stage.GROUP, Stage.FRAGMENTATION),
         Stage.FRAGMENTATION: _after(
             Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST
         ),
-        Stage.READY: _after(Stage.GROUP, Stage.SESSION, Stage.UNICAST, Stage.STATUS, Stage.IMAGE),
-        Stage.SESSION: _after(
-            Stage.GROUP, Stage.READY, Stage.SESSION, Stage.LISTENING, Stage.IMAGE
+        Stage.READY: _after(
+            Stage.GROUP,
+            Stage.FRAGMENTATION,
+            Stage.SESSION,
+            Stage.UNICAST,
+            Stage.STATUS,
+            Stage.IMAGE,
         ),
-        Stage.LISTENING: _after(Stage.GROUP, Stage.READY, Stage.STATUS, Stage.IMAGE),
-        Stage.UNICAST: _after(Stage.GROUP, Stage.STATUS, Stage.IMAGE),
+        Stage.SESSION: _after(
+            Stage.CLOCK,
+            Stage.GROUP,
+            Stage.FRAGMENTATION,
+            Stage.READY,
+            Stage.LISTENING,
+            Stage.IMAGE,
+        ),
+        Stage.LISTENING: _after(
+            Stage.GROUP, Stage.FRAGMENTATION, Stage.READY, Stage.STATUS, Stage.IMAGE
+        ),
+        Stage.UNICAST: _after(Stage.GROUP, Stage.FRAGMENTATION, Stage.STATUS, Stage.IMAGE),
         Stage.STATUS: _after(
             Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.READY, Stage.UNICAST, Stage.IMAGE
         ),
@@ -81,6 +98,18 @@ TRANSITIONS: Final[Mapping[Stage, frozenset[Stage]]] = MappingProxyType(
 )
 """Where each stage can lead; to itself where a refusal is answered with another number, and back to
 GROUP when the group gets a new key."""
+
+ASKING: Final = frozenset(Stage) - {
+    Stage.READY,
+    Stage.LISTENING,
+    Stage.UNICAST,
+    Stage.DONE,
+    Stage.FAILED,
+}
+"""Stages with a request that is repeated."""
+
+MAX_RESTARTS: Final = 8
+"""Set-ups of one device that are begun again because its groups, session or clock went astray."""
 
 
 class Outcome(enum.Enum):
@@ -98,6 +127,7 @@ class Outcome(enum.Enum):
     CONFIRMED = "installed and confirmed"
     NO_ANSWER = "no answer"
     NOT_SUPPORTED = "package not supported"
+    CLOCK_WRONG = "clock cannot be put right"
     NO_GROUP = "no multicast group for its parity variant"
     REFUSED = "refused"
     NOT_ENOUGH_MEMORY = "not enough memory"
@@ -179,9 +209,18 @@ class DeviceRecord:
     """When it is sent (again), or the stage is given up."""
     frag_version: int | None = None
     mc_version: int | None = None
+    clock_version: int | None = None
+    """... of TS003; 0 if the device has none, like the next."""
+    fm_version: int | None = None
+    ports: str = ""
+    """The ports a device of TS007 told of its packages; empty if it told none."""
+    clock_error: int | None = None
+    """Seconds its clock was late when it was last read, before any correction."""
     group: str | None = None
     frag_index: int = 0
     mc_group_id: int = 0
+    joined: bool = False
+    """It has the multicast group."""
     tries: int = 0
     """Other values tried after a refusal, since it last got further."""
     restarts: int = 0
@@ -191,7 +230,11 @@ class DeviceRecord:
     cnt_used: bool = False
     """A fragment may have reached the device since the set-up: the counter is used up."""
     told: int = 0
-    """Number of the last window it was told of; for unicast, repair rounds so far."""
+    """Number of the last window it was told of."""
+    unicast_rounds: int = 0
+    """Repair rounds by unicast so far."""
+    mic_errors: int = 0
+    """Sessions repeated because the block had another MIC."""
     silent: int = 0
     """Status requests in a row that brought no answer at all."""
     missing: int | None = None
@@ -204,6 +247,8 @@ class DeviceRecord:
     """A plain fragment to be sent by unicast before these, 0 for none."""
     sent: int = 0
     """Fragments sent to where the device listens."""
+    sent_before: int = 0
+    """... when the count it tells of received ones last changed."""
     cleaned: int = 0
     """Answers to the clean-up that came, as bits."""
     reboot_eta: float | None = None

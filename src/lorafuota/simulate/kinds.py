@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ..campaign.config import StatusQuirk
+from ..campaign.quirks import StatusQuirk, quirks_of
 from ..errors import FieldError
 from ..session.fragmentation import FragLimits
-from ..session.profile import FRAG_PROFILES, Missing
+from ..session.profile import FRAG_PROFILES
 from ..session.stacks import DEVICE_PROFILES, DeviceProfile, device_profile
 
 __all__ = ["Kind", "deal", "kind", "kind_names"]
@@ -58,16 +58,8 @@ def kind(name: str) -> Kind:
     if slug in _DOCUMENTS:
         return Kind(slug, device_profile(_DOCUMENTS[slug]), _PLENTY, StatusQuirk.NONE)
     [profile] = [one for one in DEVICE_PROFILES.values() if _slug(one.name) == slug]
-    frag, quirks = profile.fragmentation, StatusQuirk.NONE
-    if frag.missing is Missing.LOST:
-        quirks |= StatusQuirk.MISSING_NEVER_FALLS
-    if frag.lossless_missing_one:
-        quirks |= StatusQuirk.MISSING_ONE_WHEN_COMPLETE
-    if frag.status_as_v1:
-        quirks |= StatusQuirk.VERSION_1_LAYOUT
     # STICKY_MEMORY_ERROR is about an earlier session, and devices here have had none
-    if profile.firmware is not None and profile.firmware.ignores_versions:
-        quirks |= StatusQuirk.NEXT_VERSION_ZERO
+    quirks = quirks_of(profile) & ~StatusQuirk.STICKY_MEMORY_ERROR
     return Kind(slug, profile, profile.frag_limits, quirks)
 
 

@@ -119,6 +119,8 @@ class Plan:
             root_key=self.root_key(device),
             multicast=not self.is_unicast(device),
             parity=one.profile.fragmentation.parity,
+            clock_version=None if one.profile.clock else 0,
+            multi_package=one.profile.sets is not None,
             quirks=one.quirks,
         )
 

@@ -35,6 +35,7 @@ from lorafuota.campaign.actions import (
     UplinkRejected,
     WindowAnnounced,
 )
+from lorafuota.campaign.config import ClockCheck
 from lorafuota.campaign.state import CampaignPhase, DeviceRecord, GroupRecord, Outcome
 from lorafuota.clocksync import v1 as clocksync
 from lorafuota.datablock import DataBlock
@@ -43,6 +44,7 @@ from lorafuota.firmwaremanagement import v1 as firmware
 from lorafuota.fragmentation import v1 as frag_v1
 from lorafuota.fragmentation import v2 as frag_v2
 from lorafuota.multicastsetup.v1 import McGroupSetupReq
+from lorafuota.package import PackageVersionReq
 from lorafuota.session.actions import (
     Action,
     BlockFailed,
@@ -94,6 +96,7 @@ def member(number: int, **changes: Any) -> Member:
     fields: dict[str, Any] = {
         "dev_eui": DevEUI(number),
         "root_key": kind(random.Random(number).randbytes(16)),
+        "multi_package": False,
     }
     return Member(**{**fields, **changes})
 
@@ -110,6 +113,7 @@ def config(members: Iterable[Member], **changes: Any) -> CampaignConfig:
         "status_retry": QUICK,
         "unicast_seconds": 2.0,
         "unicast_frame_seconds": 0.1,
+        "clock_check": ClockCheck.OFF,
     }
     return CampaignConfig(**{**fields, **changes})
 
@@ -214,7 +218,10 @@ class Unit:
     def _clock(self, payload: bytes, now: float) -> list[tuple[float, int, bytes]]:
         sends = []
         for command in clocksync.PACKAGE.parse(payload, DOWNLINK):
-            if isinstance(command, clocksync.ForceDeviceResyncReq):
+            if isinstance(command, PackageVersionReq):
+                version = clocksync.PACKAGE.version_ans()
+                sends += self._own_way(now, clocksync.PACKAGE.fport, version.encode())
+            elif isinstance(command, clocksync.ForceDeviceResyncReq):
                 own = clocksync.AppTimeReq(
                     device_time=int(now + self.clock_error) % 2**32, token_req=0, ans_required=False
                 )
@@ -228,6 +235,8 @@ class Unit:
         for command in firmware.PACKAGE.parse(payload, DOWNLINK):
             answer: Command
             match command:
+                case PackageVersionReq():
+                    answer = firmware.PACKAGE.version_ans()
                 case firmware.DevVersionReq():
                     answer = firmware.DevVersionAns(fw_version=self.fw_version, hw_version=1)
                 case firmware.DevUpgradeImageReq():

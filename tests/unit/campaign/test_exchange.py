@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from lorafuota.campaign import FirmwareStep, RetryPolicy
-from lorafuota.campaign.config import CampaignConfig, StatusQuirk
-from lorafuota.campaign.exchange import Step, answer, requests, silence
+from lorafuota.campaign.config import CampaignConfig
+from lorafuota.campaign.exchange import answer, requests, silence
+from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.state import DeviceRecord, Outcome, Stage
+from lorafuota.campaign.step import Step
 from lorafuota.clocksync.v1 import DeviceAppTimePeriodicityAns
 from lorafuota.firmwaremanagement import v1 as firmware
 from lorafuota.fragmentation import v1 as frag_v1
@@ -92,7 +94,8 @@ def test_a_version_nobody_knows_ends_it(identifier: int) -> None:
 
 def test_versions_of_other_packages_and_late_ones_change_nothing() -> None:
     about = DeviceRecord()
-    assert told(about, PackageVersionAns(package_identifier=1, package_version=2)) is None
+    assert told(about, PackageVersionAns(package_identifier=0, package_version=1)) is None
+    assert told(about, PackageVersionAns(package_identifier=9, package_version=1)) is None
     assert about == DeviceRecord()
     ready = record(Stage.READY)
     assert told(ready, PackageVersionAns(package_identifier=3, package_version=1)) is None
@@ -229,14 +232,19 @@ def test_a_clock_that_is_off_is_set_and_the_request_repeated(seconds: int) -> No
     about = record(Stage.SESSION)
     step = told(about, session_ans(start=seconds))
     assert step is not None
-    assert (step.stage, step.resync, step.delay_seconds) == (Stage.SESSION, True, 300.0)
-    assert about.restarts == 1
+    assert step.stage is Stage.CLOCK
+    assert (about.restarts, about.told) == (1, 0)
 
 
-def test_a_clock_that_is_off_too_late_is_set_for_the_next_window() -> None:
-    step = told(record(Stage.SESSION), session_ans(start=900), now=START + 800)
+def test_without_clock_synchronisation_a_device_is_told_of_the_next_window_only() -> None:
+    about = record(Stage.SESSION, clock_version=0)
+    step = told(about, session_ans(start=900))
     assert step is not None
-    assert (step.stage, step.resync) == (Stage.READY, True)
+    assert (step.stage, about.restarts, about.told) == (Stage.READY, 1, 1)
+    about = record(Stage.SESSION, clock_version=0, joined=True)
+    step = told(about, session_ans(4))
+    assert step is not None
+    assert (step.stage, about.restarts, about.told, about.joined) == (Stage.GROUP, 1, 0, False)
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -244,7 +252,7 @@ def test_a_start_that_is_missed_too_early_is_a_wrong_clock(version: int) -> None
     """Version 1 devices set the bit as well (section 10, row 3)."""
     step = told(record(Stage.SESSION), session_ans(8, version=version))
     assert step is not None
-    assert (step.stage, step.resync) == (Stage.SESSION, True)
+    assert step.stage is Stage.CLOCK
 
 
 def test_a_start_that_was_missed_leaves_the_device_to_the_next_window() -> None:
@@ -255,11 +263,11 @@ def test_a_start_that_was_missed_leaves_the_device_to_the_next_window() -> None:
 @pytest.mark.parametrize("errors", [4, 0x1C, 7])
 def test_an_undefined_group_is_set_up_again_whatever_else_is_said(errors: int) -> None:
     """LoRaMac-node sets FreqError and DRError too (section 10, row 12); only the cause counts."""
-    about = record(Stage.SESSION)
+    about = record(Stage.SESSION, joined=True)
     step = told(about, session_ans(errors))
     assert step is not None
-    assert (step.stage, step.resync) == (Stage.GROUP, True)
-    assert (about.restarts, about.told) == (1, 0)
+    assert step.stage is Stage.CLOCK  # and from there to the group
+    assert (about.restarts, about.told, about.joined) == (1, 0, False)
 
 
 @pytest.mark.parametrize("errors", [1, 2, 3])
@@ -285,7 +293,7 @@ def test_a_device_is_set_up_again_a_bounded_number_of_times() -> None:
             assert step.stage is not Stage.READY
         step = told(about, session_ans(errors, seconds))
         assert step is not None
-        assert (step.stage, step.resync) == (Stage.READY, False)
+        assert step.stage is Stage.READY
 
 
 def test_session_answers_that_are_late_of_another_class_or_group_change_nothing() -> None:
@@ -440,23 +448,26 @@ def test_a_memory_bit_left_from_another_session_is_not_believed_of_a_stack_that_
 def test_a_wrong_mic_ends_it_but_only_of_a_complete_block() -> None:
     """The bit means something with nothing missing only (TS004 reference, section 4.2)."""
     detail = "the block has another MIC, or another matrix"
-    step = told(record(Stage.STATUS), status(M, 0, mic=True))
+    step = told(record(Stage.STATUS, mic_errors=1), status(M, 0, mic=True))
     assert step == Step(Stage.CLEANUP, Outcome.MIC_ERROR, detail)
     assert told(record(Stage.STATUS), status(3, 17, mic=True)) == Step(Stage.READY)
 
 
-@pytest.mark.parametrize("sent", [M, M + 7, M + 8, M + 20])
+@pytest.mark.parametrize("more", [0, 7, 8, 20])
 def test_one_missing_after_no_loss_is_believed_once_coded_fragments_did_not_help(
-    sent: int,
+    more: int,
 ) -> None:
     """LoRa Basics Modem up to 4.8 (SWL2001 issue 101)."""
     quirk = StatusQuirk.MISSING_ONE_WHEN_COMPLETE
-    step = told(record(Stage.STATUS, sent=sent), status(M, 1), quirks=quirk)
+    about = record(Stage.STATUS, sent=M + 20)
+    assert told(about, status(M, 1), quirks=quirk) == Step(Stage.READY)
+    about.stage, about.sent = Stage.STATUS, about.sent + more
     believed = Step(Stage.CLEANUP, Outcome.VERIFIED)
-    assert step == (believed if sent >= M + 8 else Step(Stage.READY))
-    really = told(record(Stage.STATUS, sent=sent), status(M + 2, 1), quirks=quirk)
-    assert really == Step(Stage.READY)
-    assert told(record(Stage.STATUS, sent=sent), status(M, 1)) == Step(Stage.READY)
+    assert told(dataclasses.replace(about), status(M, 1)) == Step(Stage.READY)
+    counts = told(dataclasses.replace(about), status(M + 2, 1), quirks=quirk)
+    assert counts == Step(Stage.READY)
+    step = told(about, status(M, 1), quirks=quirk)
+    assert step == (believed if more >= 8 else Step(Stage.READY))
 
 
 def test_a_count_that_never_falls_ends_with_a_likely_success_and_never_with_a_sure_one() -> None:
@@ -480,7 +491,7 @@ def test_a_device_that_reports_by_itself_is_done_or_has_another_mic(stage: Stage
     good = frag_v2.FragDataBlockReceivedReq(frag_index=0, mic_error=False)
     bad = frag_v2.FragDataBlockReceivedReq(frag_index=0, mic_error=True)
     assert told(record(stage), good) == Step(Stage.CLEANUP, Outcome.VERIFIED)
-    step = told(record(stage), bad)
+    step = told(record(stage, mic_errors=1), bad)
     assert step is not None
     assert (step.stage, step.outcome) == (Stage.CLEANUP, Outcome.MIC_ERROR)
     assert told(record(stage, cnt_used=False), good) is None
@@ -530,7 +541,9 @@ def test_no_image_yet_is_asked_again_and_is_a_failure_only_when_patience_ends() 
     about = record(Stage.IMAGE, outcome=Outcome.VERIFIED)
     assert told(about, image_ans(0), firmware=FIRMWARE) is None
     wanted = config((), firmware=FIRMWARE)
-    assert silence(wanted, about) == Step(Stage.CLEANUP, Outcome.BAD_IMAGE, "no image is stored")
+    assert silence(wanted, member(1), about) == Step(
+        Stage.CLEANUP, Outcome.BAD_IMAGE, "no image is stored"
+    )
 
 
 @pytest.mark.parametrize("seconds", [1, 59, 60, 0xFFFFFE])
@@ -553,7 +566,7 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
     new = firmware.DevVersionAns(fw_version=NEW, hw_version=1)
     assert told(about, old, firmware=FIRMWARE) is None
     expected = Step(Stage.CLEANUP, Outcome.NOT_UPDATED, "runs version 0x00000100")
-    assert silence(config((), firmware=FIRMWARE), about) == expected
+    assert silence(config((), firmware=FIRMWARE), member(1), about) == expected
     assert told(about, new, firmware=FIRMWARE) == Step(Stage.CLEANUP, Outcome.CONFIRMED)
     assert told(record(Stage.REBOOT), new, firmware=FIRMWARE) is None
 
@@ -564,7 +577,23 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("about", "expected"),
     [
-        (record(Stage.NEGOTIATE), Step(Stage.FAILED, Outcome.NO_ANSWER, "in stage negotiate")),
+        (
+            DeviceRecord(),
+            Step(Stage.FAILED, Outcome.NO_ANSWER, "in stage negotiate"),
+        ),
+        (
+            DeviceRecord(frag_version=2),
+            Step(Stage.FAILED, Outcome.NOT_SUPPORTED, "no answer from TS005, TS006"),
+        ),
+        (
+            record(Stage.NEGOTIATE),
+            Step(Stage.FAILED, Outcome.NOT_SUPPORTED, "no answer from TS006"),
+        ),
+        (record(Stage.CLOCK), Step(Stage.GROUP, detail="the clock could not be checked")),
+        (
+            record(Stage.CLOCK, joined=True, clock_error=5),
+            Step(Stage.READY, detail="the clock could not be checked"),
+        ),
         (record(Stage.GROUP), Step(Stage.FAILED, Outcome.NO_ANSWER, "in stage group")),
         (record(Stage.DELETE), Step(Stage.FRAGMENTATION)),
         (
@@ -597,7 +626,7 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
 def test_silence_leads_on_and_claims_nothing_it_does_not_know(
     about: DeviceRecord, expected: Step
 ) -> None:
-    assert silence(config((), firmware=FIRMWARE), about) == expected
+    assert silence(config((), firmware=FIRMWARE), member(1), about) == expected
 
 
 # Clean-up

@@ -62,12 +62,6 @@ def test_the_matrix_is_the_operators_word_or_what_the_version_says() -> None:
     assert of.parity_of(TWO) is ParityVariant.V2_ANNEX
 
 
-def test_versions_are_known_when_nothing_is_left_to_ask() -> None:
-    of = Roster(config([member(1, frag_version=2), member(2, frag_version=2, multicast=False)]), {})
-    assert not of.versions_known(ONE)
-    assert of.versions_known(TWO)
-
-
 def test_what_was_touched_is_dirty() -> None:
     of = roster()
     of.touch(ONE)

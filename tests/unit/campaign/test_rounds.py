@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lorafuota.campaign.actions import CampaignAction, Multicast, NewKeyWanted, WindowAnnounced
-from lorafuota.campaign.exchange import Step
 from lorafuota.campaign.group import Group, key_check
 from lorafuota.campaign.roster import Roster
 from lorafuota.campaign.rounds import Rounds
 from lorafuota.campaign.state import GroupPhase, Outcome, Stage
+from lorafuota.campaign.step import Step
 from lorafuota.crypto import derive_mc_app_s_key
 from lorafuota.fragmentation.v1 import FragSessionStatusReq
 from lorafuota.types import DevEUI, McKey

@@ -15,6 +15,7 @@ from lorafuota.campaign import (
     FuotaCampaign,
     Stage,
 )
+from lorafuota.campaign.config import ClockCheck
 from lorafuota.campaign.exchange import answer
 from lorafuota.campaign.group import Group
 from lorafuota.campaign.roster import Roster
@@ -36,6 +37,7 @@ from lorafuota.types import DevEUI, McKey
 from tests.unit.campaign.fleet import NEW, START, Channel, Fleet, Unit, config, fleet, group, member
 
 ENDED = (Stage.DONE, Stage.FAILED)
+LISTENING = (Stage.READY, Stage.SESSION, Stage.LISTENING, Stage.UNICAST, Stage.STATUS)
 FIRMWARE = FirmwareStep(version=NEW, countdown_seconds=60, boot_seconds=30.0)
 
 
@@ -93,6 +95,8 @@ def fleets() -> Iterator[Fleet]:
     """Campaigns that go well, badly, singly and in groups."""
     yield fleet()
     yield fleet((1, 2), firmware=FIRMWARE)
+    for check in ClockCheck:
+        yield fleet((1, 2), clock_check=check, channel=hostile(7))
     for seed in range(6):
         yield fleet((1, 2, 2, 1), channel=hostile(seed), firmware=FIRMWARE)
         yield fleet((1, 2, 2), channel=hostile(seed, down_loss=0.6, up_loss=0.6))
@@ -128,7 +132,8 @@ def test_no_device_and_no_group_goes_where_the_table_does_not_lead(seen: Seen) -
     for keys in (0, 9):
         used_up(keys)
     check(seen)
-    late = {(Stage.READY, Stage.IMAGE), (Stage.SESSION, Stage.IMAGE)}  # the test below
+    late = {(stage, Stage.IMAGE) for stage in (Stage.READY, Stage.SESSION)}  # the tests below
+    late |= {(stage, Stage.FRAGMENTATION) for stage in LISTENING}
     not_seen = set(all_moves()) - seen.stages - late
     assert [move for move in not_seen if move[1] not in (Stage.CLEANUP, Stage.FAILED)] == []
     phases = {(one, other) for one, others in GROUP_TRANSITIONS.items() for other in others}
@@ -146,13 +151,29 @@ def test_a_device_that_reports_late_goes_where_the_table_leads(stage: Stage) -> 
     assert step.stage in TRANSITIONS[stage]
 
 
+@pytest.mark.parametrize("stage", LISTENING)
+def test_a_block_with_another_mic_goes_where_the_table_leads(stage: Stage) -> None:
+    report = FragDataBlockReceivedReq(frag_index=0, mic_error=True)
+    record = DeviceRecord(stage=stage, frag_version=2, mc_version=2, group="v2", cnt_used=True)
+    wanted = config([member(1)])
+    step = answer(wanted, member(1), record, report, now=START, session=None)
+    assert step is not None
+    assert step.stage is Stage.FRAGMENTATION
+    assert step.stage in TRANSITIONS[stage]
+    step = answer(wanted, member(1), record, report, now=START, session=None)
+    assert step is not None
+    assert step.stage is Stage.CLEANUP
+
+
 def resets(seed: int) -> None:
     """A campaign with devices that lose everything now and then, and one that comes late."""
     rng = random.Random(seed)
     changes: dict[str, Any] = {"firmware": FIRMWARE} if seed % 4 > 1 else {}
     changes |= {"max_rounds": 3} if seed % 3 == 0 else {}
     version = 1 + seed % 2  # of all: the referee takes a frame of any group for one of the device's
-    one = fleet([version] * 3, channel=hostile(seed), **changes)
+    members = [member(at + 1, clock_version=0 if seed % 5 == 0 else None) for at in range(3)]
+    units = [Unit.of(each, version) for each in members]
+    one = Fleet(config(members, **changes), units, channel=hostile(seed))
     one.start()
     while one.campaign.phase is not CampaignPhase.ENDED:
         if rng.random() < 0.02:

@@ -81,7 +81,7 @@ def test_fleets_of_every_sort_are_served(
 def test_what_the_campaign_thinks_is_shown_where_it_is_less_than_the_truth(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ["--devices", "4", "--vanish", "0.5", "--seed", "2"]
+    arguments = ["--devices", "4", "--vanish", "0.25", "--seed", "2"]
     assert main(["simulate", str(SAMPLE), *arguments]) in (0, 1)
     shown = capsys.readouterr().out
     assert "1 no answer" in shown

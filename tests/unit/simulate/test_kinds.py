@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lorafuota.campaign.config import StatusQuirk
+from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.errors import FieldError
 from lorafuota.simulate.kinds import deal, kind, kind_names
 
