@@ -18,6 +18,7 @@ import subprocess
 import time
 
 from benchmarks import (
+    bench_bound,
     bench_campaign,
     bench_fec,
     bench_fleet,
@@ -39,6 +40,7 @@ PARTS = {
     "simulate": bench_simulate,
     "campaign": bench_campaign,
     "fec": bench_fec,
+    "bound": bench_bound,
     "fleet": bench_fleet,
     "floor": floor,
     "peers": peers,

@@ -9,6 +9,9 @@ from typing import Any
 
 import lorafuota
 from lorafuota.package import Package
+from lorafuota.session.actions import Action, Answer
+from lorafuota.session.device import FuotaDevice
+from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.types import Direction
 from lorafuota.wire import Command
 
@@ -41,3 +44,20 @@ def only(package: Package, way: str, octets: str) -> Command:
     assert type(command).from_json(command.to_json()).encode().hex() == octets
     assert package.join([command]).hex() == octets
     return command
+
+
+def is_rebuilding(one: FuotaDevice | FragDevice) -> bool:
+    sessions = one if isinstance(one, FragDevice) else one.fragmentation
+    return any(sessions.state(index) is FragState.REBUILDING for index in range(4))
+
+
+def rebuilt(one: FuotaDevice, actions: list[Action], now: float) -> list[Action]:
+    """What a downlink caused, and the tick after it if that completed a block."""
+    return actions + one.tick(now=now) if is_rebuilding(one) else actions
+
+
+def session_rebuilt(
+    one: FragDevice, results: list[Answer | Action], now: float
+) -> list[Answer | Action]:
+    """The same for the sessions alone."""
+    return results + one.tick(now=now) if is_rebuilding(one) else results

@@ -38,7 +38,7 @@ from lorafuota.session.multicast import McDevice, McGroupServer
 from lorafuota.session.profile import frag_profile, mc_profile
 from lorafuota.types import UPLINK, AppKey, DevAddr, GenAppKey, McKey
 from lorafuota.wire import Command
-from tests.support import LONG
+from tests.support import LONG, rebuilt
 
 NOW = 1_400_000_000.0
 FIRMWARE = pathlib.Path(__file__).parents[1] / "data" / "firmware"
@@ -135,7 +135,9 @@ class Pair:
         failures: list[BlockFailed] = []
         stored = 0
         for place, phy in enumerate(self.frames(numbers, channel)):
-            for action in self.device.receive_frame(phy, now=NOW + place):
+            for action in rebuilt(
+                self.device, self.device.receive_frame(phy, now=NOW + place), NOW + place
+            ):
                 match action:
                     case BlockReceived():
                         blocks.append(action)
@@ -164,7 +166,7 @@ class Pair:
         return found
 
     def _send(self, fport: int, command: Command) -> Send:
-        actions = self.device.receive(fport, command.encode(), now=NOW)
+        actions = rebuilt(self.device, self.device.receive(fport, command.encode(), now=NOW), NOW)
         [answer] = [action for action in actions if not isinstance(action, Store)]
         assert isinstance(answer, Send)
         return answer
@@ -346,7 +348,7 @@ def test_spare_fragments_betray_a_forged_one_that_one_of_them_covers() -> None:
             if n == forged:
                 payload = bytes((payload[0] ^ 1,)) + payload[1:]
             command = DataFragment(n=n, frag_index=INDEX, payload=payload)
-            actions = pair.device.receive(201, command.encode(), now=NOW)
+            actions = rebuilt(pair.device, pair.device.receive(201, command.encode(), now=NOW), NOW)
             outcome += [action for action in actions if isinstance(action, BlockReceived)]
         [received] = outcome
         assert received.data != block.image

@@ -10,9 +10,12 @@ there.  The decoder keeps two things apart:
   as many coded fragments as lost ones, since only then the block can be complete, or when so many
   are waiting that it would take too long at once.  Feeding is cheap until then.  The columns the
   rank is counted over are frozen when counting begins; a plain fragment that arrives later is one
-  more line, with a single one.
+  more line, with a single one.  While more is lost than there are coded fragments in 14 bits,
+  nothing is counted that nobody asks for.
 * **The solution** is computed once, when the block or a check is asked for, or the state to be
-  saved; or by :meth:`FragDecoder.feed_all` if it gets all that is needed at once.
+  saved; or by :meth:`FragDecoder.feed_all`.  It takes longer than anything else, and
+  :meth:`FragDecoder.feed` never computes it: the work for one fragment is bounded, also for the one
+  that completes the block and for those after it.
 
 A fragment that adds no rank is not waste.  It must be the XOR of others that arrived, so it is
 kept as a check, and tells of a wrong variant and of damaged or forged fragments, which a decoder
@@ -47,13 +50,15 @@ State = dict[str, int | str | bool | list[int] | None]
 
 _MAX_COUNT: Final = 2**63 - 1
 _LUMP: Final = 2**22  # lines that wait for the basis, times 2 M: what a single feed has to do
+_WIDE_LUMP: Final = 2**33  # ... and times the square of L, which matters if much is lost
+_SATURATED: Final = 255  # the most fragments a status can say are missing
 
 
 class Fed(enum.Enum):
     """What became of a fragment."""
 
     ACCEPTED = "accepted"
-    """News, and kept.  Whether it adds rank is seen later."""
+    """News, and kept.  Whether it adds rank, or agrees, is seen later."""
     REPEAT = "repeat"
     """This number was here before, with the same octets."""
     CONFLICT = "conflict"
@@ -61,9 +66,9 @@ class Fed(enum.Enum):
     DROPPED = "dropped"
     """Adds nothing, and ``max_checks`` such fragments are kept already."""
     AGREES = "agrees"
-    """Came after the block was complete, and is what the block makes it."""
+    """Came after the block was rebuilt, and is what the block makes it."""
     DISAGREES = "disagrees"
-    """Came after the block was complete, and is not what the block makes it."""
+    """Came after the block was rebuilt, and is not what the block makes it."""
     GIVEN_UP = "given up"
     """Ignored: more was lost than ``max_lost``."""
 
@@ -138,7 +143,8 @@ class FragDecoder:
         frag_size: Octets in a fragment.
         variant: How lines of the parity matrix are drawn.
         max_lost: How many lost plain fragments the imitated device can make good, None for all.
-        max_checks: How many spare fragments are kept until the block is complete.
+        max_checks: With so many spare fragments, further ones are dropped until the block is
+            rebuilt.
     """
 
     def __init__(
@@ -159,7 +165,7 @@ class FragDecoder:
             max_lost: Imitate a device whose matrix has this many lines (TS004-2.0.0, MemoryError):
                 when the first coded fragment arrives and more plain ones are lost by then, the
                 decoder gives up for good, even if the lost ones come later.
-            max_checks: Spare fragments to keep before the block is complete, 0 to 16383.
+            max_checks: Spare fragments to keep until the block is rebuilt, 0 to 16383.
 
         Raises:
             FieldError: A parameter is out of range.
@@ -173,15 +179,18 @@ class FragDecoder:
         self._received = bitarray(nb_frag, endian="little")  # plain fragments that arrived
         self._lost = nb_frag  # ... and how many did not
         self._block = bytearray()  # zeros where a fragment is missing; empty until it is needed
-        self._coded: dict[int, bytes] = {}  # in order of arrival; empty once solved
+        self._coded: dict[int, bytes] = {}  # in order of arrival, and what came after completion
         self._given_up = self._solved = False
 
         # The rank.  Nothing here is saved: it follows from what is above.
-        self._lump = max(_LUMP // (2 * nb_frag), 16)
+        self._lump = _lump(nb_frag, 0)  # how many lines may wait
+        most = MAX_N - nb_frag  # coded fragments there can be
+        slowest = _lump(nb_frag, most + 2 * _SATURATED) - 1
+        self._reach = most + -(-most // slowest) + 1 + _SATURATED
         self._basis: bytearray | None = None
         self._columns = b""  # what the basis is over: lost when it began
         self._substituted = 0  # ... and how many had arrived
-        self._pending: list[int] = []  # arrived, and not yet in the basis
+        self._pending: list[int] = []  # arrived, and not yet in the basis; all coded without one
         self._basis_rank = 0
         self._independent: set[int] = set()  # fragments that raised the rank
 
@@ -194,6 +203,15 @@ class FragDecoder:
 
     def feed(self, n: int, payload: bytes | bytearray | memoryview) -> Fed:
         """Take fragment *n*, in any order, any number of times.
+
+        The work is bounded: nothing is solved here.  What comes after the block is complete is
+        kept to be compared with it, up to ``max_checks`` spare fragments, or compared at once if
+        the block has been rebuilt, because :meth:`block`, :meth:`check` or :meth:`save` was called
+        since.  So it depends on such a call, and on nothing else that is asked, whether a later
+        fragment is ACCEPTED or DROPPED, or AGREES or DISAGREES; whether it counts in
+        :attr:`checks` when ``max_checks`` are kept already; and whether a second payload under
+        the number of one that disagrees is a conflict if neither is right.  The block does not
+        depend on it.
 
         Args:
             n: Fragment number, 1 to 16383.
@@ -216,8 +234,10 @@ class FragDecoder:
             raise FieldError("FragDecoder", "payload", f"{len(payload)} octets", expected)
         if self._given_up:
             return Fed.GIVEN_UP
-        if self._solved or (len(self._coded) >= self._lost and self.complete):
+        if self._solved:
             return self._verify(n, payload)
+        if len(self._coded) >= self._lost and self.complete:
+            return self._keep(n, payload)
         if self._nb_frag_received < MAX_N:
             self._nb_frag_received += 1
         if n <= self.nb_frag:
@@ -227,7 +247,7 @@ class FragDecoder:
             (self._block or self._begin())[end - size : end] = payload
             self._received[n - 1] = 1
             self._lost -= 1
-            if self._basis is not None:
+            if self._coded:
                 self._pend(n)
             return Fed.ACCEPTED
         if n in self._coded:
@@ -242,6 +262,9 @@ class FragDecoder:
     def feed_all(self, fragments: Iterable[tuple[int, bytes]]) -> list[Fed]:
         """Take many fragments, number and octets, as :meth:`feed` would, only faster.
 
+        The block is rebuilt as soon as it is complete: it is as if :meth:`check` was called then,
+        and what comes later AGREES or DISAGREES.
+
         Returns:
             What became of each.
 
@@ -250,18 +273,21 @@ class FragDecoder:
         """
         waiting = list(fragments)
         fed = self._feed_at_once(waiting)
-        while (start := len(fed)) < len(waiting):
+        while True:
+            if len(self._coded) >= self._lost and self.complete:
+                self._solve()
+            if (start := len(fed)) >= len(waiting):
+                return fed
             many = self._feed_plain(waiting, start) or self._feed_coded(waiting, start)
             if many:
                 fed += [Fed.ACCEPTED] * many
             else:
                 fed += self._feed_spare(waiting, start) or [self.feed(*waiting[start])]
-        return fed
 
     def _feed_at_once(self, waiting: list[tuple[int, bytes]]) -> list[Fed]:
         """Rebuild the block from *waiting*, if nothing came before and that can be done in one go.
 
-        Whether it can does not show afterwards, other than in the time it takes.
+        Whether it can shows only in the time it takes.
         """
         begun = self._nb_frag_received or self._solved
         if begun or self.max_lost is not None or len(waiting) < self.nb_frag:
@@ -335,10 +361,19 @@ class FragDecoder:
         return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
 
     def _pend(self, n: int) -> None:
-        """Note that a line waits for the basis, and do not let too many wait."""
-        self._pending.append(n)
-        if len(self._pending) > self._lump:
-            self._count_rank()
+        """Note that a line waits for the basis, and do not let too many wait.
+
+        A plain fragment is a line if there is a basis, else it is substituted when that begins.
+        So many may be waiting when it does that one fragment must not have them all counted.
+        ``_reach`` lies so far ahead of what coded fragments can make good that none are left over
+        when the rank can be full, or few enough missing for a status to tell their number.
+        """
+        if n > self.nb_frag or self._basis is not None:
+            self._pending.append(n)
+        if len(self._pending) > self._lump and (
+            self._basis is not None or self._lost <= self._reach
+        ):
+            self._count_rank(self._lump + 1)
 
     def _again(self, n: int, same: bool) -> Fed:
         if not same:
@@ -352,26 +387,41 @@ class FragDecoder:
         return Fed.CONFLICT
 
     def _limit_checks(self, newest: int) -> Fed:
-        """Keep no more than ``max_checks`` spare fragments, the oldest.
+        """Drop *newest* if it is spare, and ``max_checks`` such fragments are kept.
 
         Called when a coded fragment has arrived and there are enough to count the rank anyway, so
-        that what is dropped depends on what was fed and not on what was asked in between.
+        that what is dropped depends on what was fed and not on what was asked in between.  Plain
+        fragments that come late may make more coded ones spare than ``max_checks``; which ones
+        they are would take too long to find out for a single fragment.
+
+        The same goes for fragments that were spare before there were enough.  If it should be
+        more than the memory was promised for, the last of them goes.  With 64 checks that takes
+        as many sums of others among fewer fragments than are lost, so M is small.
         """
         self._count_rank()
-        excess = self.checks - self.max_checks
-        if excess <= 0:
-            return Fed.ACCEPTED
-        if excess == 1 and newest not in self._independent:
-            excess_numbers = [newest]  # what is below would find the same, at a price
-        else:
-            excess_numbers = self._spare()[-excess:]
-        for n in excess_numbers:
-            del self._coded[n]
-        return Fed.DROPPED if newest not in self._coded else Fed.ACCEPTED
+        if newest not in self._independent:
+            if self.checks <= self.max_checks:
+                return Fed.ACCEPTED
+            del self._coded[newest]
+            return Fed.DROPPED
+        most = self.nb_frag if self.max_lost is None else min(self.nb_frag, self.max_lost)
+        if len(self._coded) > most + self.max_checks:
+            del self._coded[self._spare()[-1]]
+        return Fed.ACCEPTED
+
+    def _keep(self, n: int, payload: bytes) -> Fed:
+        """Keep what comes when the block is complete, plain or coded, until it is rebuilt."""
+        if n in self._coded:
+            return self._again(n, self._coded[n] == payload)
+        if n <= self.nb_frag and self._received[n - 1]:
+            return self._again(n, self._plain(n) == payload)
+        if self.checks >= self.max_checks:
+            return Fed.DROPPED
+        self._coded[n] = payload
+        return Fed.ACCEPTED
 
     def _verify(self, n: int, payload: bytes) -> Fed:
-        """Compare a fragment with the complete block."""
-        self._solve()
+        """Compare a fragment with the rebuilt block."""
         agrees = payload == self._product([n])
         if self._seen[n]:  # only whether the first one agreed is known, not what it was
             return self._again(n, agrees is not bool(self._disagreeing[n]))
@@ -395,6 +445,12 @@ class FragDecoder:
     def missing(self) -> int:
         """How many more independent fragments are needed (MissingFrag of TS004); never rises."""
         return self.nb_frag - self.rank
+
+    def missing_up_to(self, most: int) -> int:
+        """Return :attr:`missing`, or *most* if that is less; quick if it is much less."""
+        if self._solved or self._lost - len(self._coded) < most:
+            return min(self.missing, most)
+        return most
 
     @property
     def complete(self) -> bool:
@@ -490,20 +546,21 @@ class FragDecoder:
     def _missing_map(self) -> bytes:
         return (~self._received).tobytes()
 
-    def _count_rank(self) -> None:
-        """Bring the basis up to date."""
+    def _count_rank(self, most: int = 2 * MAX_N) -> None:
+        """Bring the basis up to date, with no more than *most* lines."""
         if self._basis is None:
             self._columns, self._substituted = self._missing_map(), self.nb_frag - self._lost
             self._basis = bytearray(kernels.basis_octets(self._lost))
             self._pending = list(self._coded)
             self._basis_rank = 0
             self._independent = set()
+            self._lump = _lump(self.nb_frag, self._lost)
         if self._pending:
-            lines = packed_lines(self._pending, self.nb_frag, self._code)
+            numbers, self._pending = self._pending[:most], self._pending[most:]
+            lines = packed_lines(numbers, self.nb_frag, self._code)
             added = kernels.ACTIVE.rank_add(self._basis, self._columns, self.nb_frag, lines)
             self._basis_rank += added.count(1)
-            self._independent.update(compress(self._pending, added))
-            self._pending = []
+            self._independent.update(compress(numbers, added))
 
     def _spare(self) -> list[int]:
         """Return the coded fragments the lost ones do not need, in order of arrival.
@@ -636,6 +693,8 @@ class FragDecoder:
         if self._solved and hopeless:
             raise saved.error("solved", "false when more than max_lost are lost")
         self._restore_fragments(saved, 0 if self._solved or hopeless else MAX_N)
+        if len(self._pending) > self._lump and self._lost <= self._reach:
+            self._count_rank()  # or the next fragment would have to
         known = self.nb_frag - self._lost + len(self._coded)
         self._nb_frag_received = saved.integer("nb_frag_received", known, MAX_N)
         self._repeats = saved.integer("repeats", 0, _MAX_COUNT)
@@ -655,6 +714,7 @@ class FragDecoder:
         coded = saved.coded(self.nb_frag + 1, most_coded)
         octets = saved.octets("payloads", len(coded) * size)
         self._coded = {n: octets[i * size : (i + 1) * size] for i, n in enumerate(coded)}
+        self._pending = coded
 
     def _restore_checks(self, saved: Saved) -> None:
         self._seen, self._disagreeing = saved.numbers("seen"), saved.numbers("disagreeing")
@@ -667,6 +727,11 @@ class FragDecoder:
         possible = not (self._disagreeing & ~self._seen).any()
         if not possible or self._disagreeing.count() > self.checks:
             raise saved.error("disagreeing", "numbers in seen, no more than were spare")
+
+
+def _lump(nb_frag: int, lost: int) -> int:
+    """Return how many lines may wait for a basis of *lost* columns."""
+    return max(min(_LUMP // (2 * nb_frag), _WIDE_LUMP // max(lost, 1) ** 2), 16)
 
 
 def _to_base64(octets: bytes) -> str:

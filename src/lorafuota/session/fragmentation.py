@@ -2,9 +2,15 @@
 
 On the device a session of one FragIndex goes through these states::
 
-    none --set-up accepted--> ready --fragment--> receiving --rank M--> done (block good, or bad)
+    none --set-up accepted--> ready --fragment--> receiving --rank M--> rebuilding
                                                      |--more lost than max_lost--> aborted
+    rebuilding --tick--> done (block good, or bad)
     any --set-up accepted--> ready      any --delete--> none      refused set-up: nothing changes
+
+The work for a fragment is bounded, so the one that completes the block does not rebuild it: the
+session is *rebuilding*, ``next_deadline`` is at once, and the next :meth:`FragDevice.tick` does it.
+Further fragments are ignored from then on, and a status request is answered when it is known
+whether the MIC fits.
 
 A set-up that is accepted replaces whatever the index held, completely; TS004-1.0.0 wants a delete
 in between, which no known device insists on.  In version 2 the first fragment that counts uses the
@@ -66,7 +72,8 @@ __all__ = ["FragDevice", "FragLimits", "FragServer", "FragState", "SetupReq", "S
 _FRAG_INDICES: Final = 4
 _NOTHING: Final = Figures(0, 0, False)
 _ENDS: Final = {
-    state.value: state for state in (FragState.DONE, FragState.FAILED, FragState.ABORTED)
+    state.value: state
+    for state in (FragState.REBUILDING, FragState.DONE, FragState.FAILED, FragState.ABORTED)
 }
 
 
@@ -131,7 +138,10 @@ class FragDevice:
 
     @property
     def spent_groups(self) -> frozenset[int]:
-        """Multicast groups that feed sessions, all of which have ended."""
+        """Multicast groups that feed sessions, all of which have ended.
+
+        One that is rebuilding counts only with its block: a reset before that sets it back.
+        """
         fed: dict[bool, int] = {False: 0, True: 0}
         for session in self._sessions.values():
             fed[session.ended] |= session.setup.mc_group_bit_mask
@@ -179,13 +189,20 @@ class FragDevice:
     @property
     def next_deadline(self) -> float | None:
         """When :meth:`tick` will next have something to do, in the owner's seconds."""
-        times = [one.next_report for one in self._sessions.values() if one.next_report is not None]
+        sessions = self._sessions.values()
+        times = [one.next_report for one in sessions if one.next_report is not None]
+        times += [one.full_since for one in sessions if one.state is FragState.REBUILDING]
         return min(times, default=None)
 
     def tick(self, *, now: float) -> list[Answer | Action]:
-        """Send the reports that are due.  Harmless when called too early or too often."""
+        """Rebuild blocks and send the reports that are due.
+
+        Harmless when called too early or too often.
+        """
         actions: list[Answer | Action] = []
         for index, session in self._sessions.items():
+            if session.state is FragState.REBUILDING:
+                actions += self._rebuild(session, now)
             if session.next_report is None:
                 continue
             if session.next_report > now:
@@ -216,6 +233,8 @@ class FragDevice:
                 state[f"end/{index}"] = session.state.value
             elif progress and session.decoder is not None:
                 state[f"decoder/{index}"] = session.decoder.save()
+                if session.state is FragState.REBUILDING:
+                    state[f"end/{index}"] = session.state.value
         return state
 
     def restore(self, state: Mapping[str, object], *, now: float) -> None:
@@ -275,7 +294,7 @@ class FragDevice:
     def _usurp(self, index: int) -> None:
         """Have every other session lose its decoding to this one."""
         for other, session in self._sessions.items():
-            if other != index and not session.ended:
+            if other != index and not session.full:  # a stack rebuilds a block at once
                 session.decoder, session.state = self._sessions[index].decoder, FragState.ABORTED
 
     def _setup_errors(self, req: SetupReq) -> v2.SetupError:
@@ -295,7 +314,7 @@ class FragDevice:
 
     def _delete(self, index: int) -> list[Answer | Action]:
         session = self._sessions.get(index)
-        gone = session is None or (session.ended and self.profile.complete_is_gone)
+        gone = session is None or (session.full and self.profile.complete_is_gone)
         answer = v1.FragSessionDeleteAns(frag_index=index, session_does_not_exist=gone)
         return [*self._forget(index), Answer(answer)]
 
@@ -309,7 +328,7 @@ class FragDevice:
 
     def _forget_end(self, index: int, session: FragSession) -> list[Action]:
         session.reports_left = 0
-        ended: list[Action] = [Store(f"end/{index}", None)] if session.ended else []
+        ended: list[Action] = [Store(f"end/{index}", None)] if session.full else []
         return [*ended, *self._stored_reports(index, session)]
 
     def _restore_reports(self, state: Mapping[str, object], index: int, now: float) -> None:
@@ -324,16 +343,24 @@ class FragDevice:
 
     def _restored(self, state: Mapping[str, object], index: int, setup: SetupReq) -> FragSession:
         end = saved_word(state, f"end/{index}", _ENDS)
-        if end is not None:
+        if end is not None and end is not FragState.REBUILDING:
             return FragSession(setup, None, end)
         decoder = saved_decoder(state, f"decoder/{index}")
-        if decoder is None:
+        if decoder is None and end is None:
             return FragSession(setup, self._new_decoder(setup))
+        if decoder is None:
+            raise FieldError("saved state", f"decoder/{index}", None, "the one to be rebuilt")
         shape = (decoder.nb_frag, decoder.frag_size, decoder.variant, decoder.max_lost)
         wanted = (setup.nb_frag, setup.frag_size, self.profile.parity, self.limits.max_lost)
-        if shape != wanted or decoder.complete or decoder.given_up:
+        complete = decoder.complete
+        plausible = (
+            complete if end is not None else self.profile.needs_coded_fragment or not complete
+        )
+        if shape != wanted or decoder.given_up or not plausible:
             found = Described("a decoder")
             raise FieldError("saved state", f"decoder/{index}", found, "one of this session")
+        if end is not None:
+            return FragSession(setup, decoder, end)
         begun = decoder.nb_frag_received > 0
         return FragSession(setup, decoder, FragState.RECEIVING if begun else FragState.READY)
 
@@ -361,9 +388,7 @@ class FragDevice:
             return [*actions, failed, Store(f"end/{index}", session.state.value)]
         noticed = n > setup.nb_frag or not self.profile.needs_coded_fragment
         if noticed and decoder.complete:
-            actions.append(self._finish(session, decoder, now))
-            actions += self._stored_reports(index, session)  # before the end, which makes it count
-            actions.append(Store(f"end/{index}", session.state.value))
+            session.state, session.full_since = FragState.REBUILDING, now
         return actions
 
     def _first(self, session: FragSession) -> list[Answer | Action]:
@@ -387,6 +412,20 @@ class FragDevice:
         if not allowed and self.profile.mask_enforced:
             return DropReason.NOT_IN_MASK
         return session.refuses(n, len(payload), self.profile.order)
+
+    def _rebuild(self, session: FragSession, now: float) -> list[Answer | Action]:
+        """Bring a session that is rebuilding to its end, and answer who asked meanwhile."""
+        assert session.decoder is not None  # it has not been through a reset, or is restored
+        index = session.setup.frag_index
+        block = self._finish(session, session.decoder, now)
+        actions: list[Answer | Action] = [block]
+        actions += self._stored_reports(index, session)  # before the end, which makes it count
+        actions.append(Store(f"end/{index}", session.state.value))
+        if session.asked is not None:
+            request, multicast = session.asked
+            session.asked = None
+            actions += self._status(request, multicast)
+        return actions
 
     def _finish(
         self, session: FragSession, decoder: FragDecoder, now: float
@@ -456,6 +495,10 @@ class FragDevice:
         if session is None:
             absent = absent_status(self.profile, req.frag_index, self._stale)
             return [] if absent is None else [Answer(absent)]
+        if session.state is FragState.REBUILDING:  # no answer would be true yet
+            if session.asked is None or req.participants:
+                session.asked = req, multicast
+            return []
         figures = session.figures(self.profile, memory_error=self._memory_error)
         content = session.state is FragState.DONE and figures.missing_frag == 0
         if content and not req.participants:

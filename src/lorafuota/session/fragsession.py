@@ -1,6 +1,7 @@
 """One fragmentation session of a device: what it has seen, and what it tells of it (TS004).
 
-    ready --fragment--> receiving --rank M--> done (block good), or failed (another MIC)
+    ready --fragment--> receiving --rank M--> rebuilding --tick--> done (block good),
+                            |                                      or failed (another MIC)
                             |--more lost than max_lost--> aborted
 
 What the status answer tells is a matter of the profile: the documents count one way, the stacks in
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -44,6 +46,8 @@ class FragState(enum.Enum):
 
     READY = "ready"
     RECEIVING = "receiving"
+    REBUILDING = "rebuilding"
+    """All that is needed is there; the next tick rebuilds the block and looks at its MIC."""
     DONE = "done"
     FAILED = "failed"
     """Complete with another MIC."""
@@ -54,7 +58,8 @@ class FragState(enum.Enum):
 FRAG_TRANSITIONS: Final[Mapping[FragState, frozenset[FragState]]] = MappingProxyType(
     {
         FragState.READY: frozenset({FragState.RECEIVING, FragState.ABORTED}),
-        FragState.RECEIVING: frozenset({FragState.DONE, FragState.FAILED, FragState.ABORTED}),
+        FragState.RECEIVING: frozenset({FragState.REBUILDING, FragState.ABORTED}),
+        FragState.REBUILDING: frozenset({FragState.DONE, FragState.FAILED}),
         FragState.DONE: frozenset(),
         FragState.FAILED: frozenset(),
         FragState.ABORTED: frozenset(),
@@ -91,11 +96,20 @@ class FragSession:
     highest_plain: int = 0
     """Highest plain fragment seen; NbFrag once a coded one was."""
     out_of_memory: bool = False
+    full_since: float = -math.inf
+    """When the fragment came that was enough; minus infinity if that was before a reset."""
+    asked: tuple[v1.FragSessionStatusReq, bool] | None = None
+    """A status request that waits for the block to be rebuilt, and whether it came by multicast."""
 
     @property
     def ended(self) -> bool:
-        """Whether no fragment can change it any more."""
+        """Whether it is known what became of it."""
         return self.state in (FragState.DONE, FragState.FAILED, FragState.ABORTED)
+
+    @property
+    def full(self) -> bool:
+        """Whether no fragment can change it any more."""
+        return self.ended or self.state is FragState.REBUILDING
 
     def note(self, n: int) -> None:
         """Remember that fragment *n* was taken."""
@@ -104,10 +118,10 @@ class FragSession:
 
     def refuses(self, n: int, octets: int, order: Order) -> DropReason | None:
         """Say why a fragment is ignored, in the order the text makes the checks."""
-        if self.state in (FragState.DONE, FragState.FAILED):
-            return DropReason.COMPLETE
         if self.state is FragState.ABORTED:
             return DropReason.ABORTED
+        if self.full:
+            return DropReason.COMPLETE
         if octets != self.setup.frag_size:
             return DropReason.LENGTH
         late = {
@@ -129,8 +143,8 @@ class FragSession:
             missing = 0 if self.state is not FragState.ABORTED else self.setup.nb_frag
             return Figures(self.setup.nb_frag - missing, min(missing, _MAX_FIELD), memory)
         received = min(self._received(self.decoder, profile.count), MAX_NB_FRAG)
-        missing = self._missing(self.decoder, profile, received)
-        missing = missing & 0xFF if profile.missing_truncated else min(missing, _MAX_FIELD)
+        most = MAX_NB_FRAG if profile.missing_truncated else _MAX_FIELD
+        missing = min(self._missing(self.decoder, profile, received, most), most) & 0xFF
         return Figures(received, missing, memory)
 
     def _lost(self, decoder: FragDecoder) -> int:
@@ -148,11 +162,12 @@ class FragSession:
             case Count.LAST_N_MINUS_LOST:
                 return max(self.last_n - self._lost(decoder), 0)
 
-    def _missing(self, decoder: FragDecoder, profile: FragProfile, received: int) -> int:
+    def _missing(self, decoder: FragDecoder, profile: FragProfile, received: int, most: int) -> int:
         match profile.missing:
             case Missing.NEEDED:
-                lossless = decoder.received.all()
-                return int(profile.lossless_missing_one) if lossless else decoder.missing
+                if decoder.received.all():
+                    return int(profile.lossless_missing_one)
+                return decoder.missing_up_to(most)
             case Missing.LOST:
                 return max(self._lost(decoder), 0)
             case Missing.NOT_RECEIVED:

@@ -10,7 +10,8 @@ there is nothing to convert and little that can be wrong:
     former/0        digest and last counter of the group this McGroupID held before
     window/0        the session request of an announced window, in hex
     setup/1         the set-up of a fragmentation session, in hex
-    end/1           how that session ended: done, failed or aborted
+    end/1           how that session ended: done, failed or aborted; rebuilding with a decoder/1
+                    that is complete
     session_cnt/1   the last SessionCnt used
     report/1        FragDataBlockReceivedReq still to be sent about it, or "always"
     reboot          the programmed reboot: "time" and GPS seconds, or "countdown" and seconds, and

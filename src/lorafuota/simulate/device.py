@@ -141,21 +141,30 @@ class SimDevice:
 
     def hear(self, phy: bytes, now: float) -> list[Action]:
         """Take a multicast frame off the air."""
-        return self.session.receive_frame(phy, now=now + self.skew)
+        local = now + self.skew
+        return self._rebuilt(self.session.receive_frame(phy, now=local), local)
 
     def take(self, fport: int, payload: bytes, now: float) -> list[Action]:
         """Take a unicast payload in the clear."""
-        return self.session.receive(fport, payload, now=now + self.skew)
+        local = now + self.skew
+        return self._rebuilt(self.session.receive(fport, payload, now=local), local)
 
     def take_command(self, command: Command, now: float, mc_group_id: int) -> list[Action]:
         """Take a fragment that has been opened and read for the whole group."""
         local, session = now + self.skew, self.session
         results = session.fragmentation.execute(command, now=local, mc_group_id=mc_group_id)
-        if not results:
-            return []
         actions = [one for one in results if not isinstance(one, Answer)]
         assert len(actions) == len(results)  # devices of the documents do not answer a fragment
-        return actions + session.tick(now=local)  # which leaves the window if all is there
+        if actions:  # what a device leaves its window for is noticed by a tick
+            return actions + session.tick(now=local)
+        return self._rebuilt(actions, local)
+
+    def _rebuilt(self, actions: list[Action], local: float) -> list[Action]:
+        """Rebuild the block at once if it is complete, so that it is known what completed it."""
+        due = self.session.fragmentation.next_deadline
+        if due is not None and due <= local:
+            return actions + self.session.tick(now=local)
+        return actions
 
     def finish(self, data: bytes, *, verified: bool, n: int | None) -> None:
         """Take note of a block, and call the image valid if it is the one that was sent."""

@@ -58,6 +58,7 @@ from lorafuota.session.multicast import McDevice, McLimits
 from lorafuota.session.profile import FragProfile, McProfile, frag_profile, mc_profile
 from lorafuota.types import DOWNLINK, AppKey, DevAddr, DevEUI, GenAppKey, McKey
 from lorafuota.wire import JSON, Command
+from tests.support import rebuilt
 
 START = 1_400_000_000.0
 IMAGE = random.Random(1).randbytes(200)
@@ -188,10 +189,14 @@ class Unit:
             return self._clock(payload, now)
         if fport == firmware.PACKAGE.fport:
             return self._firmware(payload, now)
-        return self._sends(self.device.receive(fport, payload, now=now + self.clock_error), now)
+        local = now + self.clock_error
+        actions = self.device.receive(fport, payload, now=local)
+        return self._sends(rebuilt(self.device, actions, local), now)
 
     def receive_frame(self, phy: bytes, now: float) -> list[tuple[float, int, bytes]]:
-        return self._sends(self.device.receive_frame(phy, now=now + self.clock_error), now)
+        local = now + self.clock_error
+        actions = self.device.receive_frame(phy, now=local)
+        return self._sends(rebuilt(self.device, actions, local), now)
 
     def _sends(self, actions: Sequence[Action], now: float) -> list[tuple[float, int, bytes]]:
         sends = []

@@ -12,6 +12,7 @@ from bitarray import bitarray
 
 from lorafuota.errors import FieldError, IntegrityError, StateError
 from lorafuota.fec import decoder as fec_decoder
+from lorafuota.fec import kernels
 from lorafuota.fec.decoder import CheckResult, Fed, FragDecoder, memory_bound
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.matrix import MAX_N, packed_lines, parity_line
@@ -45,6 +46,16 @@ def pair(
 
 def feed(decoder: FragDecoder, encoder: FragEncoder, numbers: Iterable[int]) -> list[Fed]:
     return [decoder.feed(n, encoder.fragment(n)) for n in numbers]
+
+
+def feed_and_check(decoder: FragDecoder, fragments: Iterable[tuple[int, bytes]]) -> list[Fed]:
+    """What ``feed_all`` is: the block is rebuilt as soon as it is complete."""
+    fed = []
+    for n, payload in fragments:
+        fed.append(decoder.feed(n, payload))
+        if decoder.complete:
+            decoder.check()
+    return fed
 
 
 def wrong(payload: bytes) -> bytes:
@@ -164,7 +175,7 @@ def test_many_at_once_are_as_many_one_by_one() -> None:
         fragments[len(numbers) // 3] = fragments[0][0], b"else"
         cut = chance.randint(0, len(fragments))
         together = many.feed_all(iter(fragments[:cut])) + many.feed_all(fragments[cut:])
-        assert together == [single.feed(n, payload) for n, payload in fragments]
+        assert together == feed_and_check(single, fragments)
         assert (many.save(), many.missing) == (single.save(), single.missing)
 
 
@@ -192,7 +203,7 @@ def test_all_there_is_at_once_is_as_one_by_one() -> None:
                 at, (n, chance.choice([payload, bytes([payload[0] ^ 1]) + payload[1:]]))
             )
         single, many = FragDecoder(**parameters), FragDecoder(**parameters)
-        fed = [single.feed(n, payload) for n, payload in fragments]
+        fed = feed_and_check(single, fragments)
         assert many.feed_all(fragments) == fed, seed
         assert (many.rank, many.checks, many.complete) == (
             single.rank,
@@ -202,7 +213,7 @@ def test_all_there_is_at_once_is_as_one_by_one() -> None:
         more = [(n, encoder.fragment(n)) for n in chance.sample(range(1, 3 * m + 90), 9)]
         again, both = copy.deepcopy(many), (many.save(), many.check())
         assert both == (single.save(), single.check()), seed
-        fed = [single.feed(n, payload) for n, payload in more]
+        fed = feed_and_check(single, more)
         assert many.feed_all(more) == fed, seed
         assert again.feed_all(more) == fed, seed
         assert many.save() == again.save() == single.save(), seed
@@ -288,6 +299,8 @@ def test_spare_fragments_are_compared_before_and_after_completion() -> None:
     held = decoder.checks
     feed(decoder, encoder, range(15, 30))
     assert (missing + held, decoder.missing) == (0 + held, 0)
+    assert decoder.feed(29, encoder.fragment(29)) is Fed.REPEAT
+    assert decoder.block() == block
     assert decoder.feed(30, encoder.fragment(30)) is Fed.AGREES
     assert decoder.feed(1, encoder.fragment(1)) is Fed.AGREES
     assert decoder.feed(1, encoder.fragment(1)) is Fed.REPEAT
@@ -298,6 +311,7 @@ def test_spare_fragments_are_compared_before_and_after_completion() -> None:
 def test_a_forged_fragment_after_completion_disagrees_for_good() -> None:
     block, encoder, decoder = pair(10)
     feed(decoder, encoder, range(1, 11))
+    decoder.check()
     bad = wrong(encoder.fragment(15))
     assert decoder.feed(15, bad) is Fed.DISAGREES
     assert decoder.feed(15, bad) is Fed.REPEAT
@@ -361,12 +375,14 @@ def test_no_more_spare_fragments_are_kept_than_asked_for() -> None:
     assert fed == [Fed.ACCEPTED] * 22 + [Fed.DROPPED] * 3
     assert (decoder.checks, decoder.missing) == (3, 1)
     seeing = next(n for n in range(21, 300) if parity_line(n, 20, V2)[0])
-    assert feed(decoder, encoder, [seeing, blind[3]]) == [Fed.ACCEPTED, Fed.AGREES]
+    assert feed(decoder, encoder, [seeing, blind[3]]) == [Fed.ACCEPTED, Fed.DROPPED]
+    assert decoder.check() == CheckResult(3, (), ())
+    assert feed(decoder, encoder, [blind[3]]) == [Fed.AGREES]
     assert decoder.check() == CheckResult(4, (), ())
     assert decoder.block() == block
 
 
-def test_the_oldest_spare_fragments_are_kept_when_many_turn_out_to_be_spare() -> None:
+def test_a_late_plain_fragment_makes_one_more_spare_and_none_goes_for_it() -> None:
     # M = 3 has three different lines: of the coded fragments that select fragment 1, the first
     # is needed and the others are spare
     block, encoder, decoder = pair(3, max_checks=1)
@@ -378,13 +394,145 @@ def test_the_oldest_spare_fragments_are_kept_when_many_turn_out_to_be_spare() ->
     assert feed(decoder, encoder, [by_line[1][0]]) == [Fed.ACCEPTED]
     assert feed(decoder, encoder, [zero[2]]) == [Fed.DROPPED]
     assert decoder.save()["coded"] == [zero[0], zero[1], by_line[1][0]]
-    # a late plain fragment makes one more spare; the next coded one finds it out
     assert feed(decoder, encoder, [1]) == [Fed.ACCEPTED]
     assert decoder.checks == 2
     assert feed(decoder, encoder, [by_line[1][1]]) == [Fed.DROPPED]
-    assert decoder.save()["coded"] == [zero[0], by_line[1][0]]
+    assert decoder.save()["coded"] == [zero[0], zero[1], by_line[1][0]]
     assert feed(decoder, encoder, [by_line[2][0]]) == [Fed.ACCEPTED]
-    assert (decoder.block(), decoder.check()) == (block, CheckResult(1, (), ()))
+    assert (decoder.block(), decoder.check()) == (block, CheckResult(2, (), ()))
+
+
+def test_of_too_many_that_were_spare_from_the_start_the_last_goes() -> None:
+    by_line: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for n in range(4, 60):
+        by_line[parity_line(n, 3, V2).find(1)].append(n)
+    for asked in (False, True):
+        block, encoder, decoder = pair(3, max_checks=0)
+        zero = by_line[0]
+        for n in [zero[0], zero[1], by_line[1][0], by_line[2][0]]:
+            assert feed(decoder, encoder, [n]) == [Fed.ACCEPTED]
+            assert not asked or decoder.missing >= 0
+        assert (decoder.checks, decoder.block()) == (0, block)
+
+
+# S2: the work for a fragment
+
+
+class Counting:
+    """The kernels in use, counting what is solved and how many lines are counted at a time."""
+
+    def __init__(self) -> None:
+        self.kernels, self.solved, self.most = kernels.ACTIVE, 0, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.kernels, name)
+
+    def solve(self, *arguments: Any) -> bytes:
+        self.solved += 1
+        return self.kernels.solve(*arguments)
+
+    def rank_add(self, basis: bytearray, missing: bytes, m: int, lines: bytes) -> bytes:
+        self.most = max(self.most, len(lines) // ((m + 7) // 8))
+        return self.kernels.rank_add(basis, missing, m, lines)
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    found = Counting()
+    monkeypatch.setattr(kernels, "ACTIVE", found)
+    return found
+
+
+@pytest.mark.parametrize("order", ["plain first", "coded first", "late plain", "shuffled"])
+def test_s2_no_fragment_makes_a_decoder_solve(order: str, counting: Counting) -> None:
+    block, encoder, decoder = pair(60, max_checks=5)
+    plain, coded = [n for n in range(1, 61) if n % 3], list(range(61, 160))
+    numbers = {
+        "plain first": [*plain, *coded],
+        "coded first": [*coded, *range(1, 61)],
+        "late plain": [*plain, *coded[:10], *range(1, 61), *coded],
+        "shuffled": random.Random(3).sample([*plain, *coded], len(plain) + len(coded)),
+    }[order]
+    fed = feed(decoder, encoder, numbers + numbers)
+    bad = wrong(encoder.fragment(200))
+    fed += [decoder.feed(200, bad), decoder.feed(1, wrong(encoder.fragment(1)))]
+    assert decoder.complete
+    assert {Fed.AGREES, Fed.DISAGREES}.isdisjoint(fed)
+    assert counting.solved == 0
+    assert decoder.checks >= 5
+    assert decoder.block_despite_disagreement() == block
+    assert counting.solved == 1
+
+
+def test_s2_a_fragment_has_no_more_lines_counted_than_may_wait(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fec_decoder, "_LUMP", 2**12)
+    monkeypatch.setattr(fec_decoder, "_SATURATED", 2)
+    for m, highest in ((60, 200), (200, 230), (200, 390)):
+        monkeypatch.setattr(fec_decoder, "MAX_N", highest)
+        block, encoder, decoder = pair(m)
+        coded, plain = list(range(m + 1, highest + 1)), list(range(1, m + 1))
+        late = random.Random(m).sample(plain, m)
+        for numbers in ([*coded, *late], [*coded[::2], *late[:9], *coded[1::2], *late[9:]]):
+            decoder, counting.most = pair(m)[2], 0
+            for n in numbers:
+                decoder.feed(n, encoder.fragment(n))
+                assert not decoder.complete or decoder.missing == 0
+            assert decoder.complete
+            assert 0 < counting.most <= max(2**12 // (2 * m), 16) + 1
+            assert decoder.block() == block
+
+
+def test_s2_a_restored_decoder_has_counted_already(counting: Counting) -> None:
+    _, encoder, decoder = pair(900, frag_size=1)
+    feed(decoder, encoder, [*range(1, 100), *range(901, 901 + 790)])
+    decoder._lump = 2000
+    state = decoder.save()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fec_decoder, "_LUMP", 2**12)
+        restored = FragDecoder.restore(state)
+        counting.most = 0
+        feed(restored, encoder, range(1691, 1720))
+    assert counting.most <= 17
+    assert counting.solved == 0
+
+
+def test_how_many_are_missing_can_be_asked_up_to_a_number(counting: Counting) -> None:
+    _, encoder, decoder = pair(500, frag_size=1)
+    feed(decoder, encoder, [*range(1, 101), *range(501, 601)])
+    assert decoder.missing_up_to(255) == 255
+    assert counting.most == 0
+    assert (decoder.missing_up_to(16383), decoder.missing) == (300, 300)
+    feed(decoder, encoder, range(101, 350))
+    assert decoder.missing_up_to(255) == decoder.missing == 51
+
+
+def test_what_comes_after_completion_is_kept_and_never_part_of_the_block() -> None:
+    block, encoder, decoder = pair(10, max_checks=3)
+    feed(decoder, encoder, [*range(3, 11), *range(11, 40)])
+    assert decoder.complete
+    for asked in (False, True):
+        one = copy.deepcopy(decoder)
+        if asked:
+            one.check()
+        bad = wrong(encoder.fragment(1))
+        kept = one.feed(1, bad)
+        assert kept is (Fed.DISAGREES if asked else Fed.DROPPED)
+        assert (one.lost, one.nb_frag_received) == (decoder.lost, decoder.nb_frag_received)
+        assert one.block_despite_disagreement() == block
+    roomy = pair(10)[2]
+    numbers = [*range(3, 11), *range(11, 400)]
+    while not roomy.complete:
+        n = numbers.pop(0)
+        roomy.feed(n, encoder.fragment(n))
+    assert roomy.feed(1, wrong(encoder.fragment(1))) is Fed.ACCEPTED
+    assert roomy.feed(1, encoder.fragment(1)) is Fed.CONFLICT
+    assert roomy.feed(3, encoder.fragment(3)) is Fed.REPEAT
+    assert roomy.lost[0] == 1
+    check = roomy.check()
+    assert (check.disagreeing, check.conflicting) == ((1,), (1,))
+    assert roomy.block_despite_disagreement() == block
 
 
 # Small and large

@@ -49,7 +49,7 @@ from lorafuota.session.stacks import device_profile
 from lorafuota.testing.strategies import payloads, records
 from lorafuota.types import DOWNLINK, UPLINK, AppKey, DevAddr, GenAppKey, Key, McKey
 from lorafuota.wire import Command
-from tests.support import vectors
+from tests.support import rebuilt, vectors
 
 NOW = 1_300_000_000.0
 ROOT = GenAppKey(bytes.fromhex("00112233445566778899aabbccddeeff"))
@@ -90,7 +90,8 @@ def server(version: int, block: DataBlock = BLOCK, **options: Any) -> FragServer
 
 def tell(one: FuotaDevice, fport: int, *commands: Command, **options: Any) -> list[Action]:
     payload = b"".join(command.encode() for command in commands)
-    return said(one.receive(fport, payload, **{"now": NOW, **options}))
+    actions = one.receive(fport, payload, **{"now": NOW, **options})
+    return said(rebuilt(one, actions, options.get("now", NOW)))
 
 
 def said(actions: list[Action]) -> list[Action]:
@@ -226,7 +227,7 @@ def test_a_whole_session_goes_as_in_the_vector(vector: dict[str, Any]) -> None:
     delivered = []
     for step in vector["steps"]:
         downlink = bytes.fromhex(step["downlink"])
-        actions = one.receive(FRAGMENTATION, downlink, now=NOW)
+        actions = rebuilt(one, one.receive(FRAGMENTATION, downlink, now=NOW), NOW)
         if (deadline := one.next_deadline) is not None and downlink[0] == 8:
             assert NOW <= deadline < NOW + 128
             actions += one.tick(now=deadline)
@@ -883,7 +884,7 @@ def test_server_and_device_understand_each_other(version: int, root: GenAppKey |
     for n in range(1, 30):
         phy = members.sender.seal(fragment(sender, n).encode(), fport=201)
         if n % 3:
-            actions = one.receive_frame(phy, now=NOW + 600 + n)
+            actions = rebuilt(one, one.receive_frame(phy, now=NOW + 600 + n), NOW + 600 + n)
             blocks += [action for action in actions if isinstance(action, BlockReceived)]
     [block] = blocks
     assert (block.data, block.verified) == (IMAGE, version == 2)

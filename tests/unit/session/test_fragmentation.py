@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import json
+import math
 import pickle
 import random
 from typing import Any
@@ -39,10 +41,10 @@ from lorafuota.session.fragmentation import (
     SetupReq,
 )
 from lorafuota.session.fragsession import FragSession
-from lorafuota.session.profile import frag_profile
+from lorafuota.session.profile import FragProfile, frag_profile
 from lorafuota.types import AppKey, GenAppKey
 from lorafuota.wire import Command
-from tests.support import LONG
+from tests.support import LONG, session_rebuilt
 
 NOW = 1_400_000_000.0
 ROOT = GenAppKey(bytes.fromhex("00112233445566778899aabbccddeeff"))
@@ -59,7 +61,7 @@ def device(version: int, *, seed: int = 1, **options: Any) -> FragDevice:
 
 def execute(receiver: FragDevice, command: Command, **options: Any) -> Result:
     """What a command causes, without what has to be stored; that has tests of its own."""
-    results = receiver.execute(command, **options)
+    results = session_rebuilt(receiver, receiver.execute(command, **options), options["now"])
     return [one for one in results if not isinstance(one, Store)]
 
 
@@ -493,6 +495,137 @@ def test_a_set_up_of_the_other_version_makes_no_session(version: int) -> None:
     req = server(3 - version).setup_req
     assert execute(receiver, req, now=NOW) == [Dropped(DropReason.PACKAGE, "FragSessionSetupReq")]
     assert plain(receiver) == before
+
+
+# Rebuilding (S2)
+
+
+def rebuilding(version: int, profile: FragProfile | None = None) -> tuple[FragDevice, FragServer]:
+    """A device that has all it needs, and has not been given the time to rebuild the block."""
+    sender = server(version, mc_group_bit_mask=1)
+    receiver = FragDevice(profile or frag_profile(version), rng=random.Random(1), root_key=ROOT)
+    receiver.execute(sender.setup_req, now=NOW)
+    for n in range(2, 60):
+        if receiver.state(1) is not FragState.REBUILDING:
+            receiver.execute(fragment(sender, n), now=NOW)
+    return receiver, sender
+
+
+@both
+def test_the_tick_after_the_last_fragment_rebuilds_the_block(version: int) -> None:
+    receiver, sender = rebuilding(version)
+    deadline = receiver.next_deadline
+    assert deadline == NOW
+    assert receiver.spent_groups == frozenset()  # a reset now would set it back
+    for n in (1, 5, 40):
+        dropped = [Dropped(DropReason.COMPLETE, f"fragment {n}")]
+        assert receiver.execute(fragment(sender, n), now=NOW) == dropped
+    block, store_end = receiver.tick(now=NOW - 1e6)  # time may run back
+    assert isinstance(block, BlockReceived)
+    assert (block.data, block.verified) == (IMAGE, version == 2)
+    assert store_end == Store("end/1", "done")
+    assert receiver.state(1) is FragState.DONE
+    assert receiver.spent_groups == frozenset({0})
+    assert receiver.next_deadline is None
+
+
+@both
+@pytest.mark.parametrize("multicast", [False, True])
+@pytest.mark.parametrize("damage", [0, 1 << 79])
+def test_a_status_is_not_told_before_it_is_known(
+    version: int, multicast: bool, damage: int
+) -> None:
+    """R10: 0 missing without an error bit would be taken for success."""
+    receiver, sender = started(version)
+    for n in range(1, 11):
+        receiver.execute(fragment(sender, n, damage=damage * (n == 4)), now=NOW)
+    group = 0 if multicast else None
+    for participants in (False, True, False):
+        req = status_req(participants=participants)
+        assert receiver.execute(req, now=NOW, mc_group_id=group) == []
+    wrong = bool(damage) and version == 2
+    [block, _, answer] = receiver.tick(now=NOW)
+    assert isinstance(block, BlockFailed if wrong else BlockReceived)
+    assert isinstance(answer, Answer)
+    assert answer.command == status_ans(version, 10, 0, mic=wrong)
+    assert (answer.delay_seconds > 0) is multicast
+    assert receiver.tick(now=NOW) == []
+
+
+@both
+def test_a_complete_device_stays_silent_when_only_incomplete_ones_are_asked(version: int) -> None:
+    receiver, _ = rebuilding(version)
+    assert receiver.execute(status_req(participants=False), now=NOW) == []
+    assert [type(one) for one in receiver.tick(now=NOW)] == [BlockReceived, Store]
+
+
+@both
+def test_a_block_that_waits_to_be_rebuilt_survives_a_reset(version: int) -> None:
+    receiver, _ = rebuilding(version)
+    state = json.loads(json.dumps(receiver.export(progress=True)))
+    assert state["end/1"] == "rebuilding"
+    fresh = device(version)
+    fresh.restore(state, now=NOW)
+    assert fresh.state(1) is FragState.REBUILDING
+    assert fresh.next_deadline == -math.inf
+    assert fresh.export(progress=True) == state
+    [block, _] = fresh.tick(now=5.0)
+    assert isinstance(block, BlockReceived)
+    assert block.data == IMAGE
+    del state["decoder/1"]
+    with pytest.raises(FieldError, match="decoder/1"):
+        device(version).restore(state, now=NOW)
+    assert "end/1" not in receiver.export()  # without the fragments it starts over
+
+
+def test_a_complete_block_that_a_stack_has_not_noticed_survives_a_reset() -> None:
+    st = dataclasses.replace(frag_profile(2), needs_coded_fragment=True)
+    sender = server(2)
+    receiver = FragDevice(st, rng=random.Random(1), root_key=ROOT)
+    receiver.execute(sender.setup_req, now=NOW)
+    for n in range(1, 11):
+        receiver.execute(fragment(sender, n), now=NOW)
+    assert (receiver.state(1), receiver.next_deadline) == (FragState.RECEIVING, None)
+    fresh = FragDevice(st, rng=random.Random(1), root_key=ROOT)
+    fresh.restore(receiver.export(progress=True), now=NOW)
+    assert (fresh.state(1), fresh.next_deadline) == (FragState.RECEIVING, None)
+    for one in (receiver, fresh):
+        one.execute(fragment(sender, 11), now=NOW)
+        assert one.state(1) is FragState.REBUILDING
+    again = FragDevice(st, rng=random.Random(1), root_key=ROOT)
+    again.restore(fresh.export(progress=True), now=NOW)
+    assert again.state(1) is FragState.REBUILDING
+    [block, _] = again.tick(now=NOW)
+    assert isinstance(block, BlockReceived)
+
+
+def test_a_state_that_has_nothing_to_rebuild_is_refused() -> None:
+    receiver, sender = started(2)
+    receiver.execute(fragment(sender, 1), now=NOW)
+    state = receiver.export(progress=True) | {"end/1": "rebuilding"}
+    with pytest.raises(FieldError, match="decoder/1"):
+        device(2).restore(state, now=NOW)
+
+
+def test_a_second_session_leaves_a_complete_block_alone_on_stacks_with_one_decoder() -> None:
+    one = dataclasses.replace(frag_profile(1), one_decoder=True)
+    receiver, _ = rebuilding(1, one)
+    receiver.execute(server(1, frag_index=2).setup_req, now=NOW)
+    assert (receiver.state(1), receiver.state(2)) == (FragState.REBUILDING, FragState.READY)
+    [block, _] = receiver.tick(now=NOW)
+    assert isinstance(block, BlockReceived)
+    assert block.data == IMAGE
+
+
+@both
+def test_a_set_up_or_a_delete_ends_a_session_that_waits_to_be_rebuilt(version: int) -> None:
+    receiver, _ = rebuilding(version)
+    receiver.execute(v1.FragSessionDeleteReq(frag_index=1), now=NOW)
+    assert (receiver.state(1), receiver.next_deadline) == (None, None)
+    receiver, _ = rebuilding(version)
+    again = server(version, session_cnt=9) if version == 2 else server(version)
+    receiver.execute(again.setup_req, now=NOW)
+    assert (receiver.state(1), receiver.next_deadline) == (FragState.READY, None)
 
 
 # Giving up

@@ -29,6 +29,7 @@ import lorafuota.catalogue
 from lorafuota.clocksync import v1 as clocksync
 from lorafuota.datablock import DataBlock
 from lorafuota.errors import FieldError
+from lorafuota.fec import kernels
 from lorafuota.fec.decoder import memory_bound
 from lorafuota.firmwaremanagement import v1 as firmware
 from lorafuota.fragmentation import v1 as fragmentation_v1
@@ -64,7 +65,7 @@ from lorafuota.session.stacks import DEVICE_PROFILES, DeviceProfile, device_prof
 from lorafuota.testing.strategies import payloads
 from lorafuota.types import DOWNLINK, UPLINK, DevAddr, GenAppKey, McKey
 from lorafuota.wire import Command
-from tests.support import LONG, vectors
+from tests.support import LONG, rebuilt, vectors
 
 NOW = 1_300_000_000.0
 ROOT = GenAppKey(bytes(range(16)))
@@ -92,7 +93,8 @@ def group(index: int = 0, key: int = 1) -> McGroupServer:
 
 
 def tell(one: FuotaDevice, fport: int, command: Command, **options: Any) -> list[Action]:
-    return one.receive(fport, command.encode(), **{"now": NOW, **options})
+    now = options.get("now", NOW)
+    return rebuilt(one, one.receive(fport, command.encode(), **{"now": NOW, **options}), now)
 
 
 # Vectors of TS007, through the whole device
@@ -260,11 +262,45 @@ def test_s1_a_device_needs_no_more_memory_than_promised(nb_frag: int, frag_size:
     tracemalloc.start()
     tell(one, 201, session_setup(nb_frag, frag_size, 0))
     for payload in air:
-        one.receive(201, payload, now=NOW)
+        rebuilt(one, one.receive(201, payload, now=NOW), NOW)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert one.fragmentation.state(0) is FragState.DONE
     assert peak <= 1.2 * bound + (1 << 20)  # the image handed over, and lines all decoders share
+
+
+@both
+def test_s2_no_downlink_makes_a_device_rebuild_a_block(
+    version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved: list[object] = []
+    whole = kernels.ACTIVE
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            if name == "solve":
+                solved.append(name)
+            return getattr(whole, name)
+
+    monkeypatch.setattr(kernels, "ACTIVE", Counting())
+    one = device(f"documents v{version}")
+    sender = FragServer(frag_profile(version), BLOCK, root_key=ROOT)
+    one.receive(201, sender.setup_req.encode(), now=NOW)
+    encoder = BLOCK.encoder(frag_profile(version).parity)
+    blocks = []
+    for n in [*range(2, 40), *range(2, 60)]:
+        fragment = DataFragment(n=n, frag_index=0, payload=encoder.fragment(n)).encode()
+        for downlink in (fragment, b"\x01\x01", fragment, b"\x01\x00"):
+            actions = one.receive(201, downlink, now=NOW)
+            blocks += [each for each in actions if isinstance(each, BlockReceived)]
+    state = one.fragmentation.state(0)
+    assert (blocks, solved, state) == ([], [], FragState.REBUILDING)
+    assert one.next_deadline == NOW
+    actions = one.tick(now=NOW)
+    assert [each.data for each in actions if isinstance(each, BlockReceived)] == [BLOCK.image]
+    assert solved == ["solve"]
+    answered = [each.payload[0] for each in actions if isinstance(each, Send)]
+    assert answered == [1]  # those who asked meanwhile, once
 
 
 def test_s1_a_refused_set_up_allocates_nothing() -> None:
@@ -515,7 +551,8 @@ def test_s12_a_window_ends_when_every_block_it_feeds_is_complete(version: int) -
         for n in range(1, 22):
             fragment = DataFragment(n=n, frag_index=at, payload=encoder.fragment(n))
             phy = made.sender.seal(fragment.encode(), fport=201)
-            kinds = [type(action) for action in one.receive_frame(phy, now=NOW + 61)]
+            actions = rebuilt(one, one.receive_frame(phy, now=NOW + 61), NOW + 61)
+            kinds = [type(action) for action in actions]
             if BlockReceived in kinds:
                 ends.append(StopListening in kinds)
                 assert kinds.index(BlockReceived) == 0 or version == 2
@@ -541,7 +578,8 @@ def test_s12_an_owner_may_keep_the_window() -> None:
     one.tick(now=NOW + 60)
     encoder = BLOCK.encoder(frag_profile(2).parity)
     for n in range(1, 22):
-        tell(one, 201, DataFragment(n=n, frag_index=0, payload=encoder.fragment(n)))
+        fragment = DataFragment(n=n, frag_index=0, payload=encoder.fragment(n))
+        tell(one, 201, fragment, now=NOW + 60)
     assert one.multicast.listening == (0,)
 
 

@@ -30,6 +30,7 @@ from lorafuota.session.profile import frag_profile
 from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import DevAddr, GenAppKey, McKey
+from tests.support import rebuilt
 
 NOW = 1_400_000_000.0
 ROOT = GenAppKey(bytes(range(16)))
@@ -119,7 +120,7 @@ def test_an_update_survives_resets(version: int, resets: int, progress: bool) ->
         for action in take(state, one.tick(now=now)):
             listening |= isinstance(action, ListenClassC)
         assert listening or blocks
-        for action in take(state, one.receive_frame(server.frame(n), now=now)):
+        for action in take(state, rebuilt(one, one.receive_frame(server.frame(n), now=now), now)):
             if isinstance(action, BlockReceived):
                 blocks.append(action)
     [block] = blocks
@@ -135,13 +136,13 @@ def test_what_is_stored_step_by_step_is_what_is_exported(version: int) -> None:
     take(state, one.receive(202, b"\x02\x04", now=NOW))
     assert state == one.export()
     for n in (1, 2, 3):
-        take(state, one.receive_frame(server.frame(n), now=NOW))
+        take(state, rebuilt(one, one.receive_frame(server.frame(n), now=NOW), NOW))
     exported = one.export()
     assert str(exported.pop("fcnt/2")).split()[1] == "2"  # the stored one is a stretch ahead
     assert str(state.pop("fcnt/2")).split()[1] == "31"
     assert state == exported
     for n in range(4, 43):
-        take(state, one.receive_frame(server.frame(n), now=NOW + 100))
+        take(state, rebuilt(one, one.receive_frame(server.frame(n), now=NOW + 100), NOW + 100))
     assert state["end/1"] == one.export()["end/1"] == "done"
     take(state, one.receive(201, FragSessionDeleteReq(frag_index=1).encode(), now=NOW))
     take(state, one.receive(200, McGroupDeleteReq(mc_group_id=2).encode(), now=NOW))
@@ -239,7 +240,8 @@ def test_cut_at_every_action_of_an_update_and_go_on(version: int) -> None:
             while carry_out(one.receive(fport, payload, now=NOW), state, total):
                 one, cut = after_reset(state), True  # the server repeats what was not answered
         for n in range(1, 200):
-            if carry_out(one.receive_frame(server.frame(n), now=NOW + 61), state, total):
+            actions = rebuilt(one, one.receive_frame(server.frame(n), now=NOW + 61), NOW + 61)
+            if carry_out(actions, state, total):
                 one, cut = after_reset(state), True
         assert done == 1 or (cut and done == 2), (total, done)  # a report may come twice
         assert state["end/1"] == "done"
@@ -257,7 +259,7 @@ def test_a_block_that_was_delivered_is_not_delivered_again(version: int) -> None
     for fport, payload in server.set_up():
         take(state, one.receive(fport, payload, now=NOW))
     for n in range(1, 43):
-        take(state, one.receive_frame(server.frame(n), now=NOW + 61))
+        take(state, rebuilt(one, one.receive_frame(server.frame(n), now=NOW + 61), NOW + 61))
     fresh = device(version)
     fresh.restore(state, now=NOW + 200)
     assert fresh.fragmentation.state(1) is FragState.DONE

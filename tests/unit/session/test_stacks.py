@@ -37,6 +37,7 @@ from lorafuota.session.profile import frag_profile
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
 from lorafuota.types import DevAddr, GenAppKey, McKEKey, McKey
 from lorafuota.wire import Command
+from tests.support import rebuilt
 
 NOW = 1_400_000_000.0
 ROOT = GenAppKey(bytes(range(16)))
@@ -72,6 +73,7 @@ def server(name: str, block: DataBlock = BLOCK, **options: Any) -> FragServer:
 def tell(one: FuotaDevice, fport: int, *commands: Command, **options: Any) -> list[Action]:
     payload = b"".join(command.encode() for command in commands)
     actions = one.receive(fport, payload, **{"now": NOW, **options})
+    actions = rebuilt(one, actions, options.get("now", NOW))
     return [action for action in actions if not isinstance(action, Store)]
 
 
