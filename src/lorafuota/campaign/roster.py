@@ -1,27 +1,30 @@
-"""Who takes part: records, groups, whose turn it is, and what has changed since the last commit.
+"""Who takes part: records, groups, and whose turn it is.
 
 The campaign's two halves share it: :mod:`.engine`, where devices advance on their own, and
 :mod:`.rounds`, where windows are common to a group.  Records are changed by both, and whoever
-changes one touches it here.
+changes one touches it here, so that the next commit has it (:mod:`.logbook`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+import hmac
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
 from typing import Final, final
 
 from ..catalogue import PackageMap
-from ..errors import FieldError
+from ..errors import Described, FieldError
 from ..fec.encoder import FragEncoder
 from ..fec.variant import ParityVariant
 from ..session.profile import FRAG_PROFILES, MC_PROFILES
 from ..types import DevEUI
-from ..wire import JSON
-from .config import CampaignConfig, Member
+from .config import CampaignConfig, GroupConfig, Member
+from .events import EventKind
 from .group import MAX_N, Group
+from .logbook import Logbook
+from .snapshot import Snapshot
 from .state import DeviceRecord, GroupRecord, Stage
 from .windows import frames_that_fit
 
@@ -30,6 +33,15 @@ __all__ = ["ENDED", "Roster"]
 ENDED: Final = (Stage.DONE, Stage.FAILED)
 _AT_REST: Final = (*ENDED, Stage.READY, Stage.LISTENING)
 """Stages in which a device owes no answer and is sent nothing of its own."""
+
+
+def key_check(config: GroupConfig) -> str:
+    """Return what tells a group's key and address from others, in 16 hex digits.
+
+    It is an HMAC under the key, cut short: who does not have the key learns nothing of it.
+    """
+    told = f"lorafuota group {config.mc_addr}".encode()
+    return hmac.digest(config.mc_key.reveal(), told, hashlib.sha256)[:8].hex()
 
 
 @final
@@ -42,24 +54,27 @@ class Roster:
         groups: The multicast groups by name.
         stages: How many devices stand where.
         first_pass: Fragments of the first pass, plain and coded.
-        unicast_airtime: Seconds on air of all fragments sent by unicast.
-        dirty: Names and records of what changed since the last commit.
+        unicasts: Fragments sent by unicast.
+        own: What is known of the campaign as a whole.
+        log: What changed since the last commit.
     """
 
-    def __init__(self, config: CampaignConfig, saved: Mapping[str, JSON]) -> None:
+    def __init__(self, config: CampaignConfig, saved: Snapshot | None) -> None:
         """Take in the groups and members of *config*, each with what was saved of it.
 
         Raises:
             FieldError: The first pass does not fit the windows allowed or the fragment number, or
-                a saved record cannot be read.
+                *saved* is of other groups or devices.
         """
         self._config = config
+        self._saved = Snapshot() if saved is None else saved
+        self.own = self._saved.campaign
+        self.log = Logbook(self.own, committed=saved is not None)
         self.members: dict[DevEUI, Member] = {}
         self.devices: dict[DevEUI, DeviceRecord] = {}
         self.groups: dict[str, Group] = {}
         self.stages: Counter[Stage] = Counter()
-        self.unicast_airtime = 0.0
-        self.dirty: dict[str, DeviceRecord | GroupRecord | None] = {}
+        self.unicasts = 0
         self._maps: dict[tuple[int | None, int | None, str], PackageMap] = {}
         self._encoders: dict[ParityVariant, FragEncoder] = {}
         self._heap: list[tuple[float, int]] = []
@@ -71,47 +86,54 @@ class Roster:
             raise FieldError("CampaignConfig", "redundancy", config.redundancy, expected)
         # ST's decoder notices the end only with a coded fragment (TS004 reference, section 9.1).
         self.first_pass = min(nb_frag + max(parity, 1), MAX_N)
-        self._make_groups(saved)
+        for group in config.groups:
+            self._add_group(group)
         for member in config.members:
-            self.admit(member, saved.get(f"device/{member.dev_eui}"))
+            self.admit(member)
+        self._require_known()
 
-    def _make_groups(self, saved: Mapping[str, JSON]) -> None:
-        for config in self._config.groups:
-            row = saved.get(f"group/{config.name}")
-            record = (
-                GroupRecord(next_fcnt=config.first_fcnt, until_n=self.first_pass)
-                if row is None
-                else GroupRecord.from_json(row)
-            )
-            windows = math.ceil(self.first_pass / frames_that_fit(config))
-            if windows > self._config.max_windows:
-                fit = frames_that_fit(config)
-                expected = f"{windows} or more: {self.first_pass} frames, {fit} fit one window"
-                raise FieldError(
-                    "CampaignConfig", "max_windows", self._config.max_windows, expected
-                )
-            if row is None and config.max_mc_fcnt - config.first_fcnt < self.first_pass:
-                least = config.first_fcnt + self.first_pass
-                expected = f"{least} or more, for {self.first_pass} frames"
-                raise FieldError("GroupConfig", "max_mc_fcnt", config.max_mc_fcnt, expected)
-            self.groups[config.name] = Group(config, record, self.encoder_of(config.parity))
+    def _add_group(self, config: GroupConfig) -> None:
+        saved = self._saved.groups.get(config.name)
+        check = key_check(config)
+        record = saved or GroupRecord(
+            next_fcnt=config.first_fcnt, until_n=self.first_pass, key_check=check
+        )
+        if record.key_check != check:
+            where = f"group {config.name}"
+            expected = "the mc_key and mc_addr it began with"
+            raise FieldError("GroupConfig", where, Described("another key or address"), expected)
+        windows = math.ceil(self.first_pass / frames_that_fit(config))
+        if windows > self._config.max_windows:
+            fit = frames_that_fit(config)
+            expected = f"{windows} or more: {self.first_pass} frames, {fit} fit one window"
+            raise FieldError("CampaignConfig", "max_windows", self._config.max_windows, expected)
+        if saved is None and config.max_mc_fcnt - config.first_fcnt < self.first_pass:
+            least = config.first_fcnt + self.first_pass
+            expected = f"{least} or more, for {self.first_pass} frames"
+            raise FieldError("GroupConfig", "max_mc_fcnt", config.max_mc_fcnt, expected)
+        self.groups[config.name] = Group(config, record, self.encoder_of(config.parity))
+        self.log.add_group(config.name, record, committed=saved is not None)
 
-    def admit(self, member: Member, row: JSON = None) -> None:
-        """Take in one device.
+    def _require_known(self) -> None:
+        unknown: list[str] = sorted(self._saved.groups.keys() - self.groups.keys())
+        unknown += [str(one) for one in sorted(self._saved.devices.keys() - self.devices.keys())]
+        if unknown:
+            expected = "a member or group configured"
+            raise FieldError("FuotaCampaign", "saved", unknown[0], expected)
+
+    def admit(self, member: Member) -> None:
+        """Take in one device, with what was saved of it.
 
         Raises:
-            FieldError: *row* is no record of it.
+            FieldError: That does not fit the campaign.
         """
-        record = (
-            DeviceRecord(
-                frag_version=member.frag_version,
-                mc_version=member.mc_version,
-                frag_index=member.frag_index,
-                mc_group_id=member.mc_group_id,
-                session_cnt=member.session_cnt,
-            )
-            if row is None
-            else DeviceRecord.from_json(row)
+        saved = self._saved.devices.get(member.dev_eui)
+        record = saved or DeviceRecord(
+            frag_version=member.frag_version,
+            mc_version=member.mc_version,
+            frag_index=member.frag_index,
+            mc_group_id=member.mc_group_id,
+            session_cnt=member.session_cnt,
         )
         if record.group is not None and record.group not in self.groups:
             raise FieldError("DeviceRecord", "group", record.group, "a group of the campaign")
@@ -123,6 +145,8 @@ class Roster:
                 raise FieldError("DeviceRecord", "version", version, "1, 2 or None")
         self.members[member.dev_eui] = member
         self.devices[member.dev_eui] = record
+        self.unicasts += record.unicasts
+        self.log.add_device(member.dev_eui, record, committed=saved is not None)
         self._count(record, 1)
 
     # Looking
@@ -163,6 +187,11 @@ class Roster:
             if record.group == name and record.stage in stages
         ]
 
+    @property
+    def unicast_airtime(self) -> float:
+        """Seconds on air of all fragments sent by unicast."""
+        return self.unicasts * self._config.unicast_frame_seconds
+
     def over_budget(self) -> bool:
         """Say whether no more may be sent."""
         budget = self._config.airtime_budget_seconds
@@ -173,13 +202,13 @@ class Roster:
 
     # Changing
 
-    def touch(self, dev_eui: DevEUI) -> None:
+    def touch(self, dev_eui: DevEUI, kind: EventKind | None = None) -> None:
         """Note that a device's record changed."""
-        self.dirty[f"device/{dev_eui}"] = self.devices[dev_eui]
+        self.log.touch(dev_eui, kind)
 
     def touch_group(self, group: Group) -> None:
         """Note that a group's record changed."""
-        self.dirty[f"group/{group.config.name}"] = group.record
+        self.log.touch(group.config.name)
 
     def enter(self, dev_eui: DevEUI, stage: Stage) -> None:
         """Put a device into a stage; it owes no answer any more."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Any
 
 import pytest
 
-from lorafuota.campaign.roster import Roster
+from lorafuota.campaign.roster import Roster, key_check
+from lorafuota.campaign.snapshot import Snapshot
 from lorafuota.campaign.state import DeviceRecord, Stage
 from lorafuota.errors import FieldError
 from lorafuota.fec.variant import ParityVariant
-from lorafuota.types import DevEUI
+from lorafuota.types import DevAddr, DevEUI, McKey
 from tests.unit.campaign.fleet import config, member
 
 ONE, TWO = DevEUI(1), DevEUI(2)
 
 
 def roster(**changes: Any) -> Roster:
-    return Roster(config([member(1), member(2)], **changes), {})
+    return Roster(config([member(1), member(2)], **changes), None)
 
 
 def test_stages_are_counted_in_all_and_by_group() -> None:
@@ -56,37 +59,38 @@ def test_who_gets_no_turn_is_due_as_soon_as_another_one_owes_no_answer() -> None
 
 
 def test_the_matrix_is_the_operators_word_or_what_the_version_says() -> None:
-    of = Roster(config([member(1, frag_version=2), member(2, parity=ParityVariant.V2_ANNEX)]), {})
+    of = Roster(config([member(1, frag_version=2), member(2, parity=ParityVariant.V2_ANNEX)]), None)
     assert of.parity_of(ONE) is ParityVariant.V2
     assert of.parity_of(TWO) is ParityVariant.V2_ANNEX
 
 
 def test_versions_are_known_when_nothing_is_left_to_ask() -> None:
-    of = Roster(config([member(1, frag_version=2), member(2, frag_version=2, multicast=False)]), {})
+    of = Roster(
+        config([member(1, frag_version=2), member(2, frag_version=2, multicast=False)]), None
+    )
     assert not of.versions_known(ONE)
     assert of.versions_known(TWO)
 
 
-def test_what_was_touched_is_dirty() -> None:
+def test_what_was_touched_is_in_the_next_commit_and_only_there() -> None:
     of = roster()
     of.touch(ONE)
     of.touch_group(of.groups["v1"])
-    assert of.dirty == {
-        f"device/{ONE}": of.devices[ONE],
-        "group/v1": of.groups["v1"].record,
-    }
+    assert [event.subject for event in of.log.take(5.0)] == [f"device/{ONE}", "group/v1"]
+    assert of.log.take(5.0) == ()
 
 
 def test_a_saved_record_of_a_group_that_is_gone_is_refused() -> None:
-    row = DeviceRecord(group="gone").to_json()
+    saved = Snapshot()
+    saved.devices[ONE] = DeviceRecord(group="gone")
     with pytest.raises(FieldError, match="group = 'gone'"):
-        Roster(config([member(1)]), {f"device/{ONE}": row})
+        Roster(config([member(1)]), saved)
 
 
 def test_after_a_restart_who_owes_an_answer_is_asked_when_due_and_who_rests_is_not() -> None:
-    asked = DeviceRecord(stage=Stage.STATUS, due=50.0).to_json()
-    rests = DeviceRecord(stage=Stage.LISTENING).to_json()
-    saved = {f"device/{ONE}": asked, f"device/{TWO}": rests}
+    saved = Snapshot()
+    saved.devices[ONE] = DeviceRecord(stage=Stage.STATUS, due=50.0)
+    saved.devices[TWO] = DeviceRecord(stage=Stage.LISTENING)
     of = Roster(config([member(1), member(2)]), saved)
     of.wake_again()
     assert of.next_due(49.0) is None
@@ -95,9 +99,22 @@ def test_after_a_restart_who_owes_an_answer_is_asked_when_due_and_who_rests_is_n
 
 
 def test_the_budget_counts_what_groups_and_single_devices_were_sent() -> None:
-    of = roster(airtime_budget_seconds=3.0)
-    of.unicast_airtime = 1.0
+    of = roster(airtime_budget_seconds=3.0, unicast_frame_seconds=0.25)
+    of.unicasts = 4
     of.groups["v1"].record.airtime = 1.5
     assert not of.over_budget()
     of.groups["v2"].record.airtime = 0.5
     assert of.over_budget()
+
+
+def test_the_check_value_of_a_group_tells_key_and_address_apart_and_shows_neither() -> None:
+    [one, _] = config([]).groups
+    others = [
+        dataclasses.replace(one, mc_key=McKey(bytes(16))),
+        dataclasses.replace(one, mc_addr=DevAddr(0)),
+    ]
+    checks = {key_check(each) for each in (one, *others)}
+    assert len(checks) == 3
+    assert all(re.fullmatch("[0-9a-f]{16}", check) for check in checks)
+    assert key_check(dataclasses.replace(one, name="x", dr=3)) == key_check(one)
+    assert not any(check in one.mc_key.reveal().hex() for check in checks)

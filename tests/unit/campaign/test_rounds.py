@@ -24,7 +24,7 @@ class Loop:
 
     def __init__(self, dev_euis: tuple[DevEUI, ...] = (ONE, TWO), **changes: Any) -> None:
         settings = config([member(int(one)) for one in dev_euis], **changes)
-        self.roster = Roster(settings, {})
+        self.roster = Roster(settings, None)
         self.acts: list[CampaignAction] = []
         self.steps: list[tuple[DevEUI, Step]] = []
         self.rounds = Rounds(settings, self.roster, act=self.acts.append, step=self.step)
