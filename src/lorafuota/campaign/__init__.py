@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .config import CampaignConfig, FirmwareStep, GroupConfig, Member, RetryPolicy
+from .document import config_from_json, config_to_json
 from .engine import FuotaCampaign
 from .events import Event, EventKind
 from .sqlitestore import SqliteStore
@@ -23,4 +24,6 @@ __all__ = [
     "SqliteStore",
     "Stage",
     "StoreError",
+    "config_from_json",
+    "config_to_json",
 ]

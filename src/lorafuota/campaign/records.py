@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Self
 from ..errors import FieldError
 from ..wire import JSON
 
-__all__ = ["Record"]
+__all__ = ["Field", "Record"]
 
 _MOST: Final = 1 << 53
 """Whole numbers are below it, so that every JSON reader gives them back."""
@@ -69,14 +69,17 @@ _READERS: Final[Mapping[type, tuple[Callable[[JSON], Any], str]]] = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
+    """How the value of a field is read from JSON."""
+
     name: str
     read: Callable[[JSON], Any]
     expected: str
     may_be_none: bool
 
     @classmethod
-    def of(cls, name: str, annotation: Any) -> _Field:
+    def of(cls, name: str, annotation: Any) -> Field:
+        """Return it for bool, int, float, str, an enumeration, or one of these or None."""
         kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else ()
         none = types.NoneType in kinds
         kind = next((one for one in kinds if one is not types.NoneType), annotation)
@@ -85,10 +88,23 @@ class _Field:
         read, expected = _READERS[kind]
         return cls(name, read, f"{expected} or None" if none else expected, none)
 
+    def value(self, owner: str, value: JSON) -> Any:
+        """Return the value that was stored.
+
+        Raises:
+            FieldError: It does not fit; *owner* is named in it.
+        """
+        if value is None and self.may_be_none:
+            return None
+        try:
+            return self.read(value)
+        except (ValueError, TypeError):
+            raise FieldError(owner, self.name, value, self.expected) from None
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Plan:
-    fields: Mapping[str, _Field]
+    fields: Mapping[str, Field]
     names: tuple[str, ...]
     reader: Callable[[Any], tuple[Any, ...]]
     fresh: tuple[Any, ...]
@@ -105,7 +121,7 @@ def _make_plan(cls: type[Record]) -> _Plan:
     hints = typing.get_type_hints(cls)
     names = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
     reader = operator.attrgetter(*names)
-    fields = {name: _Field.of(name, hints[name]) for name in names}
+    fields = {name: Field.of(name, hints[name]) for name in names}
     plan = _PLANS[cls] = _Plan(fields, names, reader, reader(cls()))
     return plan
 
@@ -175,13 +191,7 @@ class Record:
             field = known.get(name)
             if field is None:
                 raise FieldError(cls.__name__, "fields", name, "names of fields")
-            if value is None and field.may_be_none:
-                read = None
-            else:
-                try:
-                    read = field.read(value)
-                except (ValueError, TypeError):
-                    raise FieldError(cls.__name__, name, value, field.expected) from None
+            read = field.value(cls.__name__, value)
             if name in cls.ONCE and getattr(self, name) not in (None, read):
                 raise FieldError(cls.__name__, name, value, f"{getattr(self, name)!r}, as before")
             values[name] = read
