@@ -32,7 +32,7 @@ from .config import (
 from .events import device_subject, group_subject
 from .records import Field
 
-__all__ = ["CONFIG_SCHEMA", "Wrapper", "config_from_json", "config_to_json"]
+__all__ = ["CONFIG_SCHEMA", "config_from_json", "config_to_json"]
 
 CONFIG_SCHEMA: Final = 1
 """Version of the document; one that a release does not know is refused."""
