@@ -32,6 +32,7 @@ from typing import Any, Final, NoReturn, final
 from ..errors import FieldError
 from ..wire import JSON
 from .events import Event
+from .lockedfile import LockedFile
 from .snapshot import Snapshot
 from .store import StoreError
 
@@ -45,7 +46,6 @@ _BUSY_SECONDS: Final = 60.0
 """How long a commit waits for a reader; a reader for a commit."""
 _SNAPSHOT_EVERY: Final = 5_000
 """Events since the last snapshot from which opening makes another."""
-_BINARY: Final = getattr(os, "O_BINARY", 0)
 
 _TABLES: Final = {
     "event": (
@@ -96,15 +96,15 @@ class SqliteStore:
         self._sync = sync
         self._readonly = readonly
         self._broken = False
-        self._fd = -1
+        self._file: LockedFile | None = None
         self._connection: sqlite3.Connection | None = None
         self._sequence, self._checksum, self._documents = 0, _START, _START
         try:
-            self._open_file()
+            self._file = LockedFile(self._path, create=not readonly, sync=sync)
             self._connect()
             with self._database() as database:
-                self._prepare(database)
-            self._require_same_file()
+                self._prepare(database, self._file)
+            self._file.require_same()
             self._state: Snapshot | None = self._check()
         except BaseException:
             self.close()
@@ -139,7 +139,6 @@ class SqliteStore:
         if not rows:
             return
         self._broken = True  # until it is known to have gone well
-        self._require_same_file()
         with self._transaction() as database:
             self._move_head(database, sequence, checksum, self._documents)
             database.executemany("INSERT INTO event VALUES(?,?,?,?,?,?,?)", rows)
@@ -178,7 +177,6 @@ class SqliteStore:
         self._require_writable()
         text = _text(content)
         self._broken = True
-        self._require_same_file()
         with self._transaction() as database:
             database.execute("DELETE FROM document WHERE name = ?", (name,))
             database.execute("INSERT INTO document VALUES(?,?)", (name, text))
@@ -205,9 +203,9 @@ class SqliteStore:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        if self._fd >= 0:  # behind the connection: closing any descriptor drops SQLite's locks
-            os.close(self._fd)
-        self._fd, self._broken = -1, True
+        if self._file is not None:
+            self._file.close()
+        self._broken = True
 
     def __enter__(self) -> SqliteStore:
         return self
@@ -216,40 +214,6 @@ class SqliteStore:
         self.close()
 
     # Opening
-
-    def _open_file(self) -> None:
-        """Make the file readable by its owner only, and lock out other writers."""
-        create = 0 if self._readonly else os.O_CREAT
-        try:
-            self._fd = os.open(self._path, os.O_RDWR | create | _BINARY, 0o600)
-        except OSError as error:
-            self._refused(error)
-        if not self._readonly:
-            self._lock()
-            self._sync_directory()
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # pragma: no cover  without it the second to append is refused
-            return
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreError(f"{self._path} is in use by another process") from error
-
-    def _sync_directory(self) -> None:
-        """Make the file's name durable, without which a machine may come back without it."""
-        if not self._sync or os.name == "nt":
-            return
-        try:
-            fd = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            self._refused(error)
 
     def _connect(self) -> None:
         try:
@@ -263,7 +227,7 @@ class SqliteStore:
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
 
-    def _prepare(self, database: sqlite3.Connection) -> None:
+    def _prepare(self, database: sqlite3.Connection, file: LockedFile) -> None:
         """Set the file up, or see that it is one of ours."""
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("PRAGMA cell_size_check = ON")
@@ -276,7 +240,7 @@ class SqliteStore:
             database.execute("PRAGMA journal_mode = TRUNCATE")
             database.execute(f"PRAGMA synchronous = {'EXTRA' if self._sync else 'OFF'}")
         tables = dict(database.execute("SELECT name, sql FROM sqlite_master"))
-        if not tables and os.fstat(self._fd).st_size == 0 and not self._readonly:
+        if not tables and file.is_empty() and not self._readonly:
             with self._transaction() as database:
                 database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 database.execute(f"PRAGMA user_version = {_VERSION}")
@@ -400,6 +364,8 @@ class SqliteStore:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Do all of it or nothing."""
         with self._database() as database:
+            assert self._file is not None
+            self._file.require_same()
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -430,21 +396,6 @@ class SqliteStore:
             raise StoreError(f"{self._path} was opened to be read only")
         if self._broken:
             raise StoreError(f"{self._path}: an earlier append failed; open the store again")
-
-    def _require_same_file(self) -> None:
-        """Check that the path still names the open file, which somebody may have replaced.
-
-        Raises:
-            StoreError: It does not: what is written here, nobody would find again.
-        """
-        try:
-            same = os.path.samestat(os.fstat(self._fd), os.stat(self._path))
-        except FileNotFoundError:
-            same = False
-        except OSError as error:
-            self._refused(error)
-        if not same:
-            raise StoreError(f"{self._path} was replaced or removed")
 
     def _damaged(self, after: int) -> NoReturn:
         raise StoreError(f"{self._path} is damaged behind event {after}")

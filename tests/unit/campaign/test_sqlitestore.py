@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lorafuota.campaign import EventKind, SqliteStore, StoreError, sqlitestore
+from lorafuota.campaign.lockedfile import LockedFile
 from lorafuota.wire import JSON
 from tests.unit.campaign.fleet import fleet, group, member
 from tests.unit.campaign.test_store import BATCHES, ONE, STATES, WHOLE, event
@@ -452,7 +453,7 @@ def test_a_store_that_is_open_cannot_be_opened_again(path: pathlib.Path) -> None
 def test_without_locks_the_second_to_append_is_refused(
     path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SqliteStore, "_lock", lambda self: None)
+    monkeypatch.setattr(LockedFile, "_lock", lambda self: None)
     with SqliteStore(path, sync=False) as one, SqliteStore(path, sync=False) as two:
         one.append(BATCHES[0])
         with pytest.raises(StoreError, match="another process wrote in it"):
@@ -535,7 +536,7 @@ def test_a_file_replaced_between_opening_and_locking_is_noticed(
         shutil.copyfile(path, other)
         os.replace(other, path)
 
-    monkeypatch.setattr(SqliteStore, "_lock", replaced)
+    monkeypatch.setattr(LockedFile, "_lock", replaced)
     with pytest.raises(StoreError, match="was replaced or removed"):
         SqliteStore(path)
 
