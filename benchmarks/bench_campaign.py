@@ -13,12 +13,12 @@ import tracemalloc
 from benchmarks.harness import Case, Table
 from lorafuota.campaign import (
     CampaignConfig,
-    FileStore,
+    CampaignStore,
     FuotaCampaign,
     GroupConfig,
     Member,
     MemoryStore,
-    Store,
+    SqliteStore,
 )
 from lorafuota.campaign.actions import CampaignAction, Commit, Unicast
 from lorafuota.campaign.state import CampaignPhase
@@ -91,7 +91,7 @@ def _answer(command: Command, identifier: int, now: float, missing: int) -> Comm
             return None
 
 
-def run(devices: int, store: Store) -> FuotaCampaign:
+def run(devices: int, store: CampaignStore) -> FuotaCampaign:
     """Take every device from the version to the clean-up; one in three needs a repair round."""
     campaign = FuotaCampaign(_config(devices))
     now = START
@@ -101,7 +101,7 @@ def run(devices: int, store: Store) -> FuotaCampaign:
         following: list[CampaignAction] = []
         for action in todo:
             if isinstance(action, Commit):
-                store.commit(action.changes)
+                store.append(action.events)
             elif isinstance(action, Unicast):
                 package = MAP.at(action.fport)
                 assert package is not None
@@ -122,7 +122,7 @@ def run(devices: int, store: Store) -> FuotaCampaign:
     return campaign
 
 
-def _timed(devices: int, store: Store) -> float:
+def _timed(devices: int, store: CampaignStore) -> float:
     gc.collect()
     start = time.perf_counter()
     run(devices, store)
@@ -134,7 +134,7 @@ def _memory(devices: int) -> float:
     gc.collect()
     tracemalloc.start()
     try:
-        run(devices, MemoryStore())
+        run(devices, MemoryStore(keep_log=False))
         return tracemalloc.get_traced_memory()[1] / devices
     finally:
         tracemalloc.stop()
@@ -149,14 +149,14 @@ def tables(once: bool, rounds: int) -> list[Table]:
     """Time and memory of a campaign per device, which should not depend on how many there are."""
     rows: list[tuple[str | float | None, ...]] = []
     for devices in SIZES_ONCE if once else SIZES:
-        in_memory, journalled = [], []
+        in_memory, on_disk = [], []
         for _ in range(1 if once else min(rounds, 3)):
-            in_memory.append(_timed(devices, MemoryStore()))
+            in_memory.append(_timed(devices, MemoryStore(keep_log=False)))
             with tempfile.TemporaryDirectory() as directory:
-                path = pathlib.Path(directory) / "journal"
-                with FileStore(path, sync=False) as store:
-                    journalled.append(_timed(devices, store))
-        times = [statistics.median(each) * 1e6 for each in (in_memory, journalled)]
+                path = pathlib.Path(directory) / "store"
+                with SqliteStore(path, sync=False) as store:
+                    on_disk.append(_timed(devices, store))
+        times = [statistics.median(each) * 1e6 for each in (in_memory, on_disk)]
         rows.append((f"{devices} devices", *times, _memory(devices) / 1024))
-    columns = ("", "us/device, memory", "us/device, journal", "KiB/device")
+    columns = ("", "us/device, memory", "us/device, SQLite", "KiB/device")
     return [Table(f"One campaign, M = {NB_FRAG}, a third repaired, devices free", columns, rows)]

@@ -34,6 +34,7 @@ import pytest
 import lorafuota
 from lorafuota import campaign, errors
 from lorafuota.campaign.actions import CampaignAction
+from lorafuota.campaign.events import EventKind
 from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.report import aws_status
 from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
@@ -260,7 +261,9 @@ def test_the_guide_says_what_to_do_with_every_action_of_a_campaign() -> None:
     assert [name for name in names if f"| `{name}` |" not in text] == []
 
 
-@pytest.mark.parametrize("kind", [Stage, GroupPhase, CampaignPhase, Outcome, StatusQuirk])
+@pytest.mark.parametrize(
+    "kind", [Stage, GroupPhase, CampaignPhase, Outcome, StatusQuirk, EventKind]
+)
 def test_every_state_of_a_campaign_is_explained(kind: type[enum.Enum]) -> None:
     names = list(kind.__members__)
     assert [name for name in names if f"`{name}`" not in campaign_page()] == []

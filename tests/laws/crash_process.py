@@ -1,6 +1,6 @@
 """A campaign in a process of its own, to be killed.
 
-``python -m tests.laws.crash_process DIR SEED`` runs it.  The journal and what a reset spares of the
+``python -m tests.laws.crash_process DIR SEED`` runs it.  The store and what a reset spares of the
 devices are files in DIR; ``air`` gets a line for everything before it goes on air.  Started again
 it goes on, with devices that had a power cut too.
 """
@@ -13,12 +13,12 @@ import random
 import sys
 from typing import Any
 
-from lorafuota.campaign import FileStore, RetryPolicy
+from lorafuota.campaign import RetryPolicy, SqliteStore
 from lorafuota.campaign.actions import CampaignAction, Multicast
 from lorafuota.campaign.state import CampaignPhase
 from tests.unit.campaign.fleet import START, Channel, Fleet, Unit, config, member
 
-AIR, JOURNAL, OUTCOME = "air", "journal", "outcome"
+AIR, STORE, OUTCOME = "air", "store", "outcome"
 PATIENT = RetryPolicy(12, 20.0)
 
 
@@ -54,7 +54,7 @@ def main(directory: pathlib.Path, seed: int) -> None:
             prev = used[str(int(unit.member.dev_eui))]
             unit.session_cnt_prev.update({int(index): cnt for index, cnt in prev.items()})
         (directory / AIR).write_text("".join(json.dumps(line) + "\n" for line in air))
-    with FileStore(directory / JOURNAL) as store:
+    with SqliteStore(directory / STORE, sync=seed % 2 == 0) as store:
         wanted = config(
             [unit.member for unit in units],
             retry=PATIENT,

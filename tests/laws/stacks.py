@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lorafuota.campaign import FirmwareStep, RetryPolicy
-from lorafuota.campaign.config import StatusQuirk
+from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.state import Outcome
 from lorafuota.datablock import DataBlock
 from lorafuota.session.actions import Action, BlockReceived, Store

@@ -70,6 +70,7 @@ class CampaignMachine(RuleBasedStateMachine):
             firmware=FirmwareStep(version=NEW, boot_seconds=10) if install else None,
         )
         self.liars: set[int] = set()
+        self.reached: dict[int, dict[str, float]] = {}
         self.fleet = Fleet(wanted, units, channel=Channel(random.Random(seed)))
         self.guarded(self.fleet.start)
 
@@ -180,7 +181,7 @@ class CampaignMachine(RuleBasedStateMachine):
         assert len(campaign._roster._in_flight) <= self.fleet.config.max_in_flight
         assert len(campaign._roster._heap) <= 64 * devices
         assert len(campaign._roster._waiting) <= 16 * devices
-        assert not campaign._roster.dirty
+        assert not campaign._roster.log._touched
         assert not campaign._actions or self.phase is CampaignPhase.NEW
 
     @invariant()
@@ -193,6 +194,19 @@ class CampaignMachine(RuleBasedStateMachine):
             record = fleet.campaign.record(eui)
             if record.outcome.success and eui not in self.liars:
                 assert unit.blocks, record
+
+    @invariant()
+    def milestones_have_their_evidence_and_stay(self) -> None:
+        if not hasattr(self, "fleet"):
+            return
+        for eui, unit in self.fleet.units.items():
+            now = self.fleet.campaign.record(eui).milestones
+            if now and eui not in self.liars:
+                assert unit.blocks, now
+            before = self.reached.get(eui, {})
+            if self.fleet.stored.devices.get(eui):  # a crash may forget what nobody acted upon
+                self.reached[eui] = self.fleet.stored.devices[eui].milestones
+            assert before.items() <= now.items()
 
     def teardown(self) -> None:
         if not hasattr(self, "fleet"):

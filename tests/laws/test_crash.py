@@ -1,8 +1,8 @@
 """R7: nothing is lost at any crash, and no counter comes back; R8: a store that fails says so.
 
-Complete campaigns are cut at every commit, before it is durable, in the middle of its line and
-after it, and go on from the store; the referee of the fleet watches the counters all the while.
-``LORAFUOTA_LONG=1`` adds scenarios, cuts that come in pairs, and many real kills.
+Complete campaigns are cut at every commit, before it is durable, in the middle of its transaction
+and after it, and go on from the store; the referee of the fleet watches the counters all the while.
+``LORAFUOTA_LONG=1`` adds scenarios, cuts that come in pairs, bits to flip, and many real kills.
 """
 
 from __future__ import annotations
@@ -15,20 +15,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from lorafuota.campaign import FileStore, FirmwareStep, RetryPolicy, StoreError
-from lorafuota.campaign import store as store_module
+from lorafuota.campaign import (
+    Event,
+    EventKind,
+    FirmwareStep,
+    RetryPolicy,
+    SqliteStore,
+    StoreError,
+    sqlitestore,
+)
 from lorafuota.campaign.state import CampaignPhase, Outcome
 from lorafuota.wire import JSON
-from tests.laws.crash_process import JOURNAL, OUTCOME, read_air
+from tests.laws.crash_process import OUTCOME, STORE, read_air
 from tests.unit.campaign.fleet import NEW, Channel, Crash, Fleet, Unit, config, member
+from tests.unit.campaign.test_sqlitestore import Failing, failing
+
+__all__ = ["failing"]  # a fixture
 
 LONG = bool(os.environ.get("LORAFUOTA_LONG"))
 PATIENT = RetryPolicy(10, 20.0)
+PAGE = 4096
 
 
 def scenario(
@@ -77,26 +88,53 @@ each_scenario = pytest.mark.parametrize("make", SCENARIOS.values(), ids=SCENARIO
 
 
 class TornStore:
-    """A journal whose process ends in the middle of writing one line."""
+    """A store whose process ends in the middle of one transaction.
 
-    def __init__(self, path: pathlib.Path, tear: int | None, share: float) -> None:
+    What the disk has then is the undo journal and a part of the pages.
+    """
+
+    def __init__(self, path: pathlib.Path, tear: int, share: float) -> None:
         self.path, self.tear, self.share = path, tear, share
-        self.journal = FileStore(path, sync=False)
-        self.commits = 0
+        self.store = SqliteStore(path, sync=False)
+        self.appends = 0
 
-    def load(self) -> dict[str, JSON]:
-        return self.journal.load()
+    def load(self) -> JSON:
+        return self.store.load()
 
-    def commit(self, changes: Mapping[str, JSON]) -> None:
-        number, self.commits = self.commits, self.commits + 1
-        if number == self.tear:
-            line = store_module._line(self.journal._number + 1, changes)
-            self.journal.close()
-            with self.path.open("ab") as file:
-                file.write(line[: int(self.share * (len(line) - 1)) + 1][:-1] or line[:1])
-            self.journal = FileStore(self.path, sync=False)
-            raise Crash
-        self.journal.commit(changes)
+    def history(self, subject: str | None = None) -> Iterator[Event]:
+        return self.store.history(subject)
+
+    def append(self, events: Sequence[Event]) -> None:
+        number, self.appends = self.appends, self.appends + 1
+        if number != self.tear:
+            self.store.append(events)
+            return
+        journal_path = pathlib.Path(f"{self.path}-journal")
+        before, journal = self.path.read_bytes(), b""
+
+        def trace(statement: str) -> None:
+            nonlocal journal
+            if statement == "COMMIT":
+                journal = journal_path.read_bytes()
+
+        connection = self.store._connection
+        assert connection is not None
+        connection.set_trace_callback(trace)
+        self.store.append(events)
+        self.store.close()
+        after = self.path.read_bytes()
+        assert journal
+        assert before != after
+        pages = [before[at : at + PAGE] for at in range(0, len(before), PAGE)]
+        fresh = [after[at : at + PAGE] for at in range(0, len(after), PAGE)]
+        changed = [at for at, page in enumerate(fresh) if at >= len(pages) or pages[at] != page]
+        pages += [bytes(PAGE)] * (len(fresh) - len(pages))
+        for at in changed[: round(self.share * len(changed))]:
+            pages[at] = fresh[at]
+        self.path.write_bytes(b"".join(pages) if self.share else before)
+        journal_path.write_bytes(journal)
+        self.store = SqliteStore(self.path, sync=False)
+        raise Crash
 
 
 @each_scenario
@@ -117,18 +155,19 @@ def test_a_campaign_cut_at_any_commit_ends_like_one_that_was_not(
 
 
 @each_scenario
-def test_a_campaign_cut_in_the_middle_of_a_line_ends_like_one_that_was_not(
+def test_a_campaign_cut_in_the_middle_of_a_transaction_ends_like_one_that_was_not(
     make: Callable[[], Fleet], tmp_path: pathlib.Path
 ) -> None:
     whole = make().start().run()
     for number in range(0, whole.commits, 1 if LONG else 3):
-        for share in (0.0, 0.4, 1.0):
+        for share in (0.0, 0.5, 1.0):
             path = tmp_path / f"{number}-{share}"
             cut = make()
-            cut.store = TornStore(path, number, share)
+            cut.store = torn = TornStore(path, number, share)
             cut.run_despite_crash()
             cut.check_honest()
             assert cut.outcomes == whole.outcomes, (number, share)
+            torn.store.close()
             path.unlink()
 
 
@@ -150,55 +189,87 @@ def test_a_campaign_cut_twice_or_more_ends_all_the_same(seed: int) -> None:
     assert cut.outcomes == whole.outcomes
 
 
-@pytest.mark.parametrize("call", ["write", "fsync"])
+STATEMENTS = 4
+"""What one append asks of the database."""
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
 def test_a_disk_that_fails_at_any_operation_stops_the_sending_and_loses_nothing(
-    call: str, for_ever: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    side: str,
+    for_ever: bool,
+    tmp_path: pathlib.Path,
+    failing: type[Failing],
+    record_property: Callable[[str, object], None],
 ) -> None:
     make = SCENARIOS["mixed versions, losses"]
     whole = make().start().run()
-    real = getattr(os, call)
-    for number in range(0, whole.commits, 1 if LONG else 9):
-        path, calls = tmp_path / str(number), 0
+    numbers = range(0, STATEMENTS * whole.commits, 1 if LONG else 23)
+    for number in numbers:
+        path = tmp_path / str(number)
         cut = make()
-        cut.store = journal = FileStore(path)
-
-        def failing(*args: Any, number: int = number) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls > number if for_ever else calls == number + 1:
-                raise OSError(28, "No space left on device")
-            return real(*args)
-
-        with monkeypatch.context() as patched:
-            patched.setattr(os, call, failing)
-            with pytest.raises(StoreError, match="No space left"):
-                cut.start().run()
-            sent = len(cut.log)
-            with pytest.raises(StoreError, match="open the store again"):
-                journal.commit({})
-            assert len(cut.log) == sent
-        journal.close()
-        cut.store = journal = FileStore(path, sync=False)
+        cut.store = store = SqliteStore(path, sync=False)
+        failing.at, failing.side, failing.for_ever = number, side, for_ever
+        with pytest.raises(StoreError, match="disk I/O error"):
+            cut.start().run()
+        sent = len(cut.log)
+        with pytest.raises(StoreError, match="open the store again"):
+            store.append([Event("campaign", 1.0, EventKind.CHANGED, "", {})])
+        assert len(cut.log) == sent
+        failing.at = 1 << 30
+        store.close()
+        cut.store = store = SqliteStore(path, sync=False)
         cut.restart()
         cut.run()
         cut.check_honest()
         assert cut.outcomes == whole.outcomes
-        journal.close()
+        store.close()
         path.unlink()
+    record_property("faults", len(numbers))
+
+
+def test_a_flipped_bit_in_the_store_of_a_campaign_is_noticed_or_changes_nothing(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    monkeypatch.setattr(sqlitestore, "_SNAPSHOT_EVERY", 50)
+    path, cut = tmp_path / "store", SCENARIOS["mixed versions, losses"]()
+    for _ in range(2):
+        with SqliteStore(path, sync=False) as store:
+            cut.store = store
+            cut.restart()
+            cut.run(until=lambda of: of.commits > 60)
+    with SqliteStore(path, sync=False) as store:
+        store.put_document("config", {"some": "thing"})
+        right = store.load(), list(store.history()), store.document("config")
+    octets, rng, noticed = path.read_bytes(), random.Random(3), 0
+    bits = rng.sample(range(8 * len(octets)), 20_000 if LONG else 300)
+    for bit in bits:
+        changed = bytearray(octets)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            with SqliteStore(path, sync=False) as store:
+                found = store.load(), list(store.history()), store.document("config")
+        except StoreError:
+            noticed += 1
+        else:
+            assert found == right, bit
+    assert noticed > len(bits) // 5
+    record_property("flips", len(bits))
+    record_property("flips noticed", noticed)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 @pytest.mark.parametrize("seed", range(30 if LONG else 2))
-def test_a_process_that_is_killed_goes_on_from_its_journal(
-    seed: int, tmp_path: pathlib.Path
-) -> None:
+def test_a_process_that_is_killed_goes_on_from_its_store(seed: int, tmp_path: pathlib.Path) -> None:
     rng = random.Random(seed)
     command = [sys.executable, "-m", "tests.laws.crash_process", str(tmp_path), str(seed)]
     root = pathlib.Path(__file__).parents[2]
     for _ in range(4):
         process = subprocess.Popen(command, cwd=root)
-        while not (tmp_path / JOURNAL).exists() and process.poll() is None:
+        while not (tmp_path / STORE).exists() and process.poll() is None:
             time.sleep(0.005)
         time.sleep(rng.random() * 0.4)
         process.send_signal(signal.SIGKILL)

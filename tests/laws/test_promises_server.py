@@ -12,10 +12,10 @@ import pytest
 
 from lorafuota.campaign import exchange
 from lorafuota.campaign.engine import FuotaCampaign
-from lorafuota.campaign.exchange import Step
 from lorafuota.campaign.group import Group
 from lorafuota.campaign.roster import Roster
 from lorafuota.campaign.state import DeviceRecord, Outcome, Stage
+from lorafuota.campaign.step import Step
 from lorafuota.fragmentation import v1, v2
 from tests.laws import counters, hostile_clock, hostile_devices, stacks, walk
 from tests.support import LONG

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TypeAlias
 
 from ..errors import DecodeError
 from ..types import DevAddr, DevEUI
-from ..wire import JSON
+from .events import Event
 from .state import Outcome
 
 __all__ = [
@@ -26,13 +25,13 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Commit:
-    """Make *changes* durable before doing anything that follows in the list.
+    """Make *events* durable before doing anything that follows in the list.
 
     A frame counter or session counter that goes on air has to be in the store before.  If the
     store refuses, do nothing of the rest, and restore the campaign from what is stored.
     """
 
-    changes: Mapping[str, JSON]
+    events: tuple[Event, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

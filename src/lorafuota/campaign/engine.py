@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final, final
 
 from ..clocksync.v1 import AppTimeAns, AppTimeReq
-from ..errors import FieldError, StateError
+from ..errors import Described, FieldError, StateError
 from ..fragmentation import v1 as frag_v1
 from ..fragmentation import v2 as frag_v2
 from ..multicastsetup.v1 import McGroupSetupAns
@@ -34,6 +34,7 @@ from .actions import (
     UplinkRejected,
 )
 from .config import CampaignConfig, Member
+from .events import EventKind
 from .exchange import answer, requests, silence
 from .group import MAX_N
 from .negotiation import app_time, negotiated, versions_known
@@ -42,6 +43,7 @@ from .quirks import StatusQuirk
 from .report import CampaignReport, make_report
 from .roster import ENDED, Roster
 from .rounds import Rounds
+from .snapshot import Snapshot
 from .state import CampaignPhase, DeviceRecord, GroupPhase, Outcome, Stage
 from .step import Step
 
@@ -55,28 +57,35 @@ _MAX_SESSION_CNT: Final = 0xFFFF
 class FuotaCampaign:
     """One update for many devices.  Knows no network, no clock, no database."""
 
-    def __init__(self, config: CampaignConfig, *, saved: Mapping[str, JSON] | None = None) -> None:
+    def __init__(self, config: CampaignConfig, *, saved: JSON = None) -> None:
         """Begin, or go on from what was stored.
 
         Args:
             config: The operator's wishes, keys included; the same as when the campaign began.
-            saved: What the store holds; None, or nothing in it, for a campaign that has not begun.
-                Devices that were added later have to be among the members by now.
+            saved: The document of :meth:`snapshot`, or what a store loads; None for a campaign
+                that has not begun.  Devices that were added later have to be among the members by
+                now.
 
         Raises:
-            FieldError: The first pass does not fit the windows allowed or the fragment number, or
-                *saved* is not of this campaign.
+            FieldError: The first pass does not fit the windows allowed or the fragment number;
+                *saved* has another schema or is not of this campaign: another block, another key or
+                address under the name of a group, or a device or group that *config* lacks.
         """
         self._config = config
-        self._phase = CampaignPhase.NEW
         self._actions: list[CampaignAction] = []
-        head = f"{config.block.frag_size} {config.block.descriptor.hex()} ".encode()
-        self._fingerprint = hashlib.sha256(head + config.block.image).hexdigest()
-        self._roster = Roster(config, saved or {})
         self._sets = CommandSets()
+        self._roster = Roster(config, None if saved is None else Snapshot.from_json(saved))
+        self._own = self._roster.own
         self._rounds = Rounds(config, self._roster, act=self._act, step=self._step)
-        if saved:
-            self._load(saved)
+        head = f"{config.block.frag_size} {config.block.descriptor.hex()} ".encode()
+        block = hashlib.sha256(head + config.block.image).hexdigest()
+        if saved is None:
+            self._own.block = block
+        elif self._own.block != block:
+            given = Described("a campaign with another block")
+            raise FieldError("FuotaCampaign", "saved", given, "one with the block of the config")
+        else:
+            self._go_on()
 
     # What the owner calls
 
@@ -86,8 +95,8 @@ class FuotaCampaign:
         Raises:
             StateError: It has begun already.
         """
-        if self._phase is not CampaignPhase.NEW:
-            raise StateError("FuotaCampaign.start", f"the campaign is {self._phase.value}")
+        if self._own.phase is not CampaignPhase.NEW:
+            raise StateError("FuotaCampaign.start", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.RUNNING)
         for group in self._roster.groups.values():
             group.record.since = now
@@ -108,7 +117,7 @@ class FuotaCampaign:
             now: GPS seconds at which the uplink began.
         """
         record = self._roster.devices.get(dev_eui)
-        if record is None or self._phase is CampaignPhase.NEW:
+        if record is None or self._own.phase is CampaignPhase.NEW:
             return []
         package = self._roster.map_of(dev_eui).at(fport)
         if package is None or (
@@ -132,10 +141,10 @@ class FuotaCampaign:
 
     def tick(self, *, now: float) -> list[CampaignAction]:
         """Let time pass.  Harmless when called too early or too often."""
-        if self._phase in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING):
+        if self._own.phase in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING):
             while (dev_eui := self._roster.next_due(now)) is not None:
                 self._device_due(dev_eui, self._roster.devices[dev_eui], now)
-        if self._phase is CampaignPhase.RUNNING:
+        if self._own.phase is CampaignPhase.RUNNING:
             for group in self._roster.groups.values():
                 self._rounds.due(group, now)
         return self._finish(now)
@@ -143,10 +152,10 @@ class FuotaCampaign:
     @property
     def next_deadline(self) -> float | None:
         """When :meth:`tick` will next have something to do, in GPS seconds."""
-        if self._phase not in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING):
+        if self._own.phase not in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING):
             return None
         times = [self._roster.next_wake]
-        if self._phase is CampaignPhase.RUNNING:
+        if self._own.phase is CampaignPhase.RUNNING:
             patience = self._config.setup_seconds, self._config.rekey_seconds
             deadlines = (group.deadline(*patience) for group in self._roster.groups.values())
             times += deadlines
@@ -161,8 +170,8 @@ class FuotaCampaign:
         Raises:
             StateError: The campaign does not run.
         """
-        if self._phase is not CampaignPhase.RUNNING:
-            raise StateError("FuotaCampaign.pause", f"the campaign is {self._phase.value}")
+        if self._own.phase is not CampaignPhase.RUNNING:
+            raise StateError("FuotaCampaign.pause", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.PAUSED)
         return self._finish(now)
 
@@ -172,8 +181,8 @@ class FuotaCampaign:
         Raises:
             StateError: The campaign is not paused.
         """
-        if self._phase is not CampaignPhase.PAUSED:
-            raise StateError("FuotaCampaign.resume", f"the campaign is {self._phase.value}")
+        if self._own.phase is not CampaignPhase.PAUSED:
+            raise StateError("FuotaCampaign.resume", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.RUNNING)
         return self.tick(now=now)
 
@@ -183,8 +192,8 @@ class FuotaCampaign:
         Raises:
             StateError: The campaign has not begun or has ended.
         """
-        if self._phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
-            raise StateError("FuotaCampaign.cancel", f"the campaign is {self._phase.value}")
+        if self._own.phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
+            raise StateError("FuotaCampaign.cancel", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.CANCELLING)
         for dev_eui, record in self._roster.devices.items():
             if record.stage in ENDED or record.stage is Stage.CLEANUP:
@@ -204,12 +213,12 @@ class FuotaCampaign:
         """
         if member.dev_eui in self._roster.devices:
             raise FieldError("FuotaCampaign", "member", member.dev_eui, "a device not yet in it")
-        if self._phase in (CampaignPhase.CANCELLING, CampaignPhase.ENDED):
-            raise StateError("FuotaCampaign.add_device", f"the campaign is {self._phase.value}")
+        if self._own.phase in (CampaignPhase.CANCELLING, CampaignPhase.ENDED):
+            raise StateError("FuotaCampaign.add_device", f"the campaign is {self._own.phase.value}")
         self._roster.admit(member)
         self._roster.touch(member.dev_eui)
-        self._set_phase(self._phase)  # what is stored has to have it
-        if self._phase is not CampaignPhase.NEW:
+        self._set_phase(self._own.phase)  # what is stored has to have it
+        if self._own.phase is not CampaignPhase.NEW:
             self._roster.wake(member.dev_eui, now)
         return self.tick(now=now)
 
@@ -224,6 +233,7 @@ class FuotaCampaign:
         record = self._roster.devices[dev_eui]
         if record.stage not in ENDED:
             self._end(dev_eui, Stage.FAILED, Outcome.CANCELLED, "removed")
+            self._roster.touch(dev_eui, EventKind.REMOVED)
         return self.tick(now=now)
 
     def rekey_group(
@@ -249,8 +259,10 @@ class FuotaCampaign:
         """
         if name not in self._roster.groups:
             raise FieldError("FuotaCampaign", "name", name, "a group of the campaign")
-        if self._phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
-            raise StateError("FuotaCampaign.rekey_group", f"the campaign is {self._phase.value}")
+        if self._own.phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
+            raise StateError(
+                "FuotaCampaign.rekey_group", f"the campaign is {self._own.phase.value}"
+            )
         group = self._roster.groups[name]
         address = group.config.mc_addr if mc_addr is None else DevAddr(mc_addr)
         self._roster.check_key(group, mc_key, address)
@@ -261,7 +273,7 @@ class FuotaCampaign:
     @property
     def phase(self) -> CampaignPhase:
         """Where the campaign stands."""
-        return self._phase
+        return self._own.phase
 
     @property
     def progress(self) -> Mapping[Stage, int]:
@@ -278,29 +290,25 @@ class FuotaCampaign:
             raise FieldError("FuotaCampaign", "dev_eui", dev_eui, "a member")
         return self._roster.devices[dev_eui]
 
+    def snapshot(self) -> dict[str, JSON]:
+        """Return the document that the events of all commits so far add up to.
+
+        A network server can keep it in its own database in place of the events: it writes the
+        document where it would have appended them, before it sends anything.
+        """
+        return self._roster.log.snapshot()
+
     def report(self) -> CampaignReport:
         """Return how things stand."""
         groups = {name: group.record for name, group in self._roster.groups.items()}
-        return make_report(self._phase, self._roster.devices, groups, self._roster.unicast_airtime)
+        return make_report(
+            self._own.phase, self._roster.devices, groups, self._roster.unicast_airtime
+        )
 
     # Beginning and going on
 
-    def _load(self, saved: Mapping[str, JSON]) -> None:
-        own = saved.get("campaign")
-        if not isinstance(own, list) or len(own) != 3 or own[1] != self._fingerprint:
-            raise FieldError("FuotaCampaign", "saved", "a store", "one of this campaign and block")
-        expected = {f"device/{dev_eui}" for dev_eui in self._roster.devices}
-        expected |= {f"group/{name}" for name in self._roster.groups} | {"campaign"}
-        if unknown := saved.keys() - expected:
-            raise FieldError("FuotaCampaign", "saved", min(unknown), "a member or group configured")
-        phase, _, airtime = own
-        try:
-            self._phase = CampaignPhase(phase)
-        except ValueError:
-            raise FieldError("FuotaCampaign", "phase", phase, "a phase") from None
-        if isinstance(airtime, int | float):
-            self._roster.unicast_airtime = float(airtime)
-        if self._phase is CampaignPhase.NEW:
+    def _go_on(self) -> None:
+        if self._own.phase is CampaignPhase.NEW:
             return
         self._roster.wake_again()
         for group in self._roster.groups.values():
@@ -313,13 +321,13 @@ class FuotaCampaign:
         self._actions.append(action)
 
     def _set_phase(self, phase: CampaignPhase) -> None:
-        self._phase = phase
-        self._roster.dirty["campaign"] = None
+        self._own.phase = phase
+        self._roster.log.touch(None)
 
     def _finish(self, now: float) -> list[CampaignAction]:
         """Return the actions, the commit that covers them first."""
         ended = sum(self._roster.stages[stage] for stage in ENDED) == len(self._roster.devices)
-        if self._phase in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING) and ended:
+        if self._own.phase in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING) and ended:
             self._set_phase(CampaignPhase.ENDED)
             for group in self._roster.groups.values():
                 self._roster.touch_group(
@@ -327,19 +335,8 @@ class FuotaCampaign:
                 )  # a window cut short has frames that were not counted
             self._act(CampaignEnded())
         actions, self._actions = self._actions, []
-        if self._roster.dirty:
-            changes: dict[str, JSON] = {}
-            for name, record in self._roster.dirty.items():
-                if record is None:
-                    changes[name] = [
-                        self._phase.value,
-                        self._fingerprint,
-                        self._roster.unicast_airtime,
-                    ]
-                else:
-                    changes[name] = record.to_json()
-            self._roster.dirty = {}
-            actions.insert(0, Commit(changes))
+        if events := self._roster.log.take(now):
+            actions.insert(0, Commit(events))
         return actions
 
     # One device
@@ -407,8 +404,8 @@ class FuotaCampaign:
             n = 1 if self._config.block.nb_frag == 1 else record.unicast_n
         record.sent += 1
         record.cnt_used = True
-        self._roster.unicast_airtime += self._config.unicast_frame_seconds
-        self._roster.dirty["campaign"] = None
+        record.unicasts += 1
+        self._roster.unicasts += 1
         fragment = frag_v1.DataFragment(
             n=n, frag_index=record.frag_index, payload=self._roster.encoder_of(parity).fragment(n)
         )
@@ -425,7 +422,7 @@ class FuotaCampaign:
             self._act(UplinkRejected(dev_eui, fport, payload, error))
         for command in answers:
             self._take(dev_eui, command, now)
-        if self._phase is not CampaignPhase.PAUSED:  # else it is asked again after the pause
+        if self._own.phase is not CampaignPhase.PAUSED:  # else it is asked again after the pause
             for port, request in downlinks:
                 self._act(Unicast(dev_eui, port, request))
 
@@ -445,13 +442,12 @@ class FuotaCampaign:
             return  # it is about the key the group had before
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
-        before = record.to_json()
         if isinstance(command, AppTimeReq):
             step = app_time(self._config, record, command, now)
         else:
             step = answer(self._config, member, record, command, now=now, session=session)
-        if record.to_json() != before:
-            self._roster.touch(dev_eui)
+        record.reach(record.outcome, now)
+        self._roster.touch(dev_eui)
         if step is not None:
             self._step(dev_eui, step, now)
 
@@ -474,6 +470,7 @@ class FuotaCampaign:
         stage = step.stage
         if step.outcome is not None:
             record.outcome = step.outcome
+            record.reach(step.outcome, now)
         record.detail = step.detail
         if stage in ENDED:
             self._end(dev_eui, stage, record.outcome, step.detail)

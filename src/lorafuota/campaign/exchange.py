@@ -245,6 +245,7 @@ def answer(
             if seconds == 0:
                 return None  # the device cannot; asked again until patience ends
             record.reboot_eta = now + min(seconds, _reboot_seconds(config))
+            record.installing = now
             return Step(Stage.CONFIRM, delay_seconds=_reboot_seconds(config))
         case firmware.DevVersionAns(fw_version=version) if record.stage is Stage.CONFIRM:
             if config.firmware is not None and version == config.firmware.version:

@@ -13,6 +13,7 @@ its process may have handed out.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections import Counter
 from typing import Final, final
 
@@ -45,8 +46,11 @@ _MOST_RESERVED: Final = 16
 
 
 def key_check(mc_key: McKey) -> str:
-    """Return what tells one key from another in a store, and says no more than a frame's MIC."""
-    return hashlib.sha256(b"lorafuota McKey " + mc_key.reveal()).hexdigest()[:16]
+    """Return what tells a group's key from others in a store, in 16 hex digits.
+
+    It is an HMAC under the key, cut short: who does not have the key learns nothing of it.
+    """
+    return hmac.digest(mc_key.reveal(), b"lorafuota McKey", hashlib.sha256)[:8].hex()
 
 
 @final
@@ -62,7 +66,6 @@ class Group:
         """Whether the owner was told of counters that do not last."""
         self.last_end = 0.0
         """When the last frame handed out is off the air."""
-        record.keys = record.keys or key_check(config.mc_key)
         self._use(config)
         self.stages: Counter[Stage] = Counter()
         """How many members stand where; kept by the campaign."""
@@ -80,6 +83,7 @@ class Group:
     def rekey(self, config: GroupConfig) -> None:
         """Go on under another key, whose counters begin at 0."""
         self.record.keys += f",{key_check(config.mc_key)}"
+        self.record.mc_addr = int(config.mc_addr)
         self.record.next_fcnt = 0
         self.key_wanted = False
         self._use(config)

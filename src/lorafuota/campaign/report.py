@@ -52,6 +52,12 @@ class DeviceReport:
     group: str | None
     missing: int | None
     received: int | None
+    frag_index: int
+    next_session_cnt: int
+    """First SessionCnt never used with this FragIndex, for ``Member.session_cnt`` of the next
+    campaign; 65536 says that none is left."""
+    milestones: Mapping[str, float]
+    """What the device proved, each with its time in GPS seconds; later failures take none away."""
 
     def to_json(self) -> dict[str, JSON]:
         """Return one JSON object, AWS's word included."""
@@ -64,6 +70,9 @@ class DeviceReport:
             "group": self.group,
             "missing": self.missing,
             "received": self.received,
+            "frag_index": self.frag_index,
+            "next_session_cnt": self.next_session_cnt,
+            "milestones": dict(self.milestones),
             "aws_status": aws_status(self.outcome),
         }
 
@@ -79,6 +88,8 @@ class CampaignReport:
     """Highest fragment number sent, by group."""
     rounds: Mapping[str, int]
     """Repair rounds, by group."""
+    next_fcnt: Mapping[str, int]
+    """First frame counter never used, by group, for ``GroupConfig.first_fcnt``."""
 
     @property
     def outcomes(self) -> Counter[Outcome]:
@@ -99,6 +110,7 @@ class CampaignReport:
             "airtime_seconds": self.airtime_seconds,
             "fragments_sent": dict(self.fragments_sent),
             "rounds": dict(self.rounds),
+            "next_fcnt": dict(self.next_fcnt),
             "devices": [one.to_json() for one in self.devices],
         }
 
@@ -121,10 +133,14 @@ def make_report(
                 group=record.group,
                 missing=record.missing,
                 received=record.received,
+                frag_index=record.frag_index,
+                next_session_cnt=record.next_session_cnt,
+                milestones=record.milestones,
             )
             for dev_eui, record in devices.items()
         ),
         airtime_seconds=unicast_airtime + sum(group.airtime for group in groups.values()),
         fragments_sent={name: group.next_n - 1 for name, group in groups.items()},
         rounds={name: group.rounds for name, group in groups.items()},
+        next_fcnt={name: group.next_fcnt for name, group in groups.items()},
     )

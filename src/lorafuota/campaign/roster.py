@@ -1,8 +1,8 @@
-"""Who takes part: records, groups, whose turn it is, and what has changed since the last commit.
+"""Who takes part: records, groups, and whose turn it is.
 
 The campaign's two halves share it: :mod:`.engine`, where devices advance on their own, and
 :mod:`.rounds`, where windows are common to a group.  Records are changed by both, and whoever
-changes one touches it here.
+changes one touches it here, so that the next commit has it (:mod:`.logbook`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
 from typing import Final, final
 
 from ..catalogue import PACKAGES, PackageMap
@@ -19,10 +18,12 @@ from ..fec.encoder import FragEncoder
 from ..fec.variant import ParityVariant
 from ..session.profile import FRAG_PROFILES
 from ..types import DevAddr, DevEUI, McKey
-from ..wire import JSON
-from .config import CampaignConfig, Member
+from .config import CampaignConfig, GroupConfig, Member
+from .events import EventKind
 from .group import MAX_N, Group, key_check
+from .logbook import Logbook
 from .negotiation import VERSION_FIELDS, device_fports
+from .snapshot import Snapshot
 from .state import DeviceRecord, GroupRecord, Stage
 from .windows import frames_that_fit
 
@@ -49,25 +50,28 @@ class Roster:
         groups: The multicast groups by name.
         stages: How many devices stand where.
         first_pass: Fragments of the first pass, plain and coded.
-        unicast_airtime: Seconds on air of all fragments sent by unicast.
-        dirty: Names and records of what changed since the last commit.
+        unicasts: Fragments sent by unicast.
+        own: What is known of the campaign as a whole.
+        log: What changed since the last commit.
     """
 
-    def __init__(self, config: CampaignConfig, saved: Mapping[str, JSON]) -> None:
+    def __init__(self, config: CampaignConfig, saved: Snapshot | None) -> None:
         """Take in the groups and members of *config*, each with what was saved of it.
 
         Raises:
             FieldError: The first pass does not fit the windows allowed or the fragment number, or
-                a saved record cannot be read.
+                *saved* is of other groups or devices.
         """
         self._config = config
+        self._saved = Snapshot() if saved is None else saved
+        self.own = self._saved.campaign
+        self.log = Logbook(self.own, committed=saved is not None)
         self.members: dict[DevEUI, Member] = {}
         self.devices: dict[DevEUI, DeviceRecord] = {}
         self.groups: dict[str, Group] = {}
         self._joined: dict[str, list[DevEUI]] = {one.name: [] for one in config.groups}
         self.stages: Counter[Stage] = Counter()
-        self.unicast_airtime = 0.0
-        self.dirty: dict[str, DeviceRecord | GroupRecord | None] = {}
+        self.unicasts = 0
         self._maps: dict[tuple[tuple[int | None, ...], str, str], PackageMap] = {}
         self._encoders: dict[ParityVariant, FragEncoder] = {}
         self._heap: list[tuple[float, int]] = []
@@ -79,53 +83,59 @@ class Roster:
             raise FieldError("CampaignConfig", "redundancy", config.redundancy, expected)
         # ST's decoder notices the end only with a coded fragment (TS004 reference, section 9.1).
         self.first_pass = min(nb_frag + max(parity, 1), MAX_N)
-        self._make_groups(saved)
+        for group in config.groups:
+            self._add_group(group)
         for member in config.members:
-            self.admit(member, saved.get(f"device/{member.dev_eui}"))
+            self.admit(member)
+        self._require_known()
 
-    def _make_groups(self, saved: Mapping[str, JSON]) -> None:
-        for config in self._config.groups:
-            row = saved.get(f"group/{config.name}")
-            record = (
-                GroupRecord(next_fcnt=config.first_fcnt, until_n=self.first_pass)
-                if row is None
-                else GroupRecord.from_json(row)
-            )
-            if row is not None and record.keys.split(",")[-1] != key_check(config.mc_key):
-                key = Described(f"another key than that of group {config.name!r} in the store")
-                expected = "the key the group was given last, by rekey_group if that was called"
-                raise FieldError("GroupConfig", "mc_key", key, expected)
-            windows = math.ceil(self.first_pass / frames_that_fit(config))
-            if windows > self._config.max_windows:
-                fit = frames_that_fit(config)
-                expected = f"{windows} or more: {self.first_pass} frames, {fit} fit one window"
-                raise FieldError(
-                    "CampaignConfig", "max_windows", self._config.max_windows, expected
-                )
-            if row is None and config.max_mc_fcnt - config.first_fcnt < self.first_pass:
-                least = config.first_fcnt + self.first_pass
-                expected = f"{least} or more, for {self.first_pass} frames"
-                raise FieldError("GroupConfig", "max_mc_fcnt", config.max_mc_fcnt, expected)
-            self.groups[config.name] = Group(config, record, self.encoder_of(config.parity))
+    def _add_group(self, config: GroupConfig) -> None:
+        saved = self._saved.groups.get(config.name)
+        record = saved or GroupRecord(
+            next_fcnt=config.first_fcnt,
+            until_n=self.first_pass,
+            keys=key_check(config.mc_key),
+            mc_addr=int(config.mc_addr),
+        )
+        same_key = record.keys.split(",")[-1] == key_check(config.mc_key)
+        if not same_key or record.mc_addr != config.mc_addr:
+            where, other = f"group {config.name}", Described("another key or address")
+            expected = "the key the group was given last, by rekey_group if that was called"
+            raise FieldError("GroupConfig", where, other, expected)
+        windows = math.ceil(self.first_pass / frames_that_fit(config))
+        if windows > self._config.max_windows:
+            fit = frames_that_fit(config)
+            expected = f"{windows} or more: {self.first_pass} frames, {fit} fit one window"
+            raise FieldError("CampaignConfig", "max_windows", self._config.max_windows, expected)
+        if saved is None and config.max_mc_fcnt - config.first_fcnt < self.first_pass:
+            least = config.first_fcnt + self.first_pass
+            expected = f"{least} or more, for {self.first_pass} frames"
+            raise FieldError("GroupConfig", "max_mc_fcnt", config.max_mc_fcnt, expected)
+        self.groups[config.name] = Group(config, record, self.encoder_of(config.parity))
+        self.log.add_group(config.name, record, committed=saved is not None)
 
-    def admit(self, member: Member, row: JSON = None) -> None:
-        """Take in one device.
+    def _require_known(self) -> None:
+        unknown: list[str] = sorted(self._saved.groups.keys() - self.groups.keys())
+        unknown += [str(one) for one in sorted(self._saved.devices.keys() - self.devices.keys())]
+        if unknown:
+            expected = "a member or group configured"
+            raise FieldError("FuotaCampaign", "saved", unknown[0], expected)
+
+    def admit(self, member: Member) -> None:
+        """Take in one device, with what was saved of it.
 
         Raises:
-            FieldError: *row* is no record of it.
+            FieldError: That does not fit the campaign.
         """
-        record = (
-            DeviceRecord(
-                frag_version=member.frag_version,
-                mc_version=member.mc_version,
-                clock_version=member.clock_version,
-                fm_version=member.fm_version,
-                frag_index=member.frag_index,
-                mc_group_id=member.mc_group_id,
-                session_cnt=member.session_cnt,
-            )
-            if row is None
-            else DeviceRecord.from_json(row)
+        saved = self._saved.devices.get(member.dev_eui)
+        record = saved or DeviceRecord(
+            frag_version=member.frag_version,
+            mc_version=member.mc_version,
+            clock_version=member.clock_version,
+            fm_version=member.fm_version,
+            frag_index=member.frag_index,
+            mc_group_id=member.mc_group_id,
+            session_cnt=member.session_cnt,
         )
         if record.group is not None and record.group not in self.groups:
             raise FieldError("DeviceRecord", "group", record.group, "a group of the campaign")
@@ -135,6 +145,8 @@ class Roster:
                 raise FieldError("DeviceRecord", field, version, "a version of that package")
         self.members[member.dev_eui] = member
         self.devices[member.dev_eui] = record
+        self.unicasts += record.unicasts
+        self.log.add_device(member.dev_eui, record, committed=saved is not None)
         self._count(record, 1)
         if record.group is not None:
             self._joined[record.group].append(member.dev_eui)
@@ -185,6 +197,11 @@ class Roster:
             if other is not group and other.config.mc_addr == mc_addr:
                 raise FieldError("FuotaCampaign", "mc_addr", mc_addr, "no other group's address")
 
+    @property
+    def unicast_airtime(self) -> float:
+        """Seconds on air of all fragments sent by unicast."""
+        return self.unicasts * self._config.unicast_frame_seconds
+
     def over_budget(self) -> bool:
         """Say whether no more may be sent."""
         budget = self._config.airtime_budget_seconds
@@ -195,13 +212,13 @@ class Roster:
 
     # Changing
 
-    def touch(self, dev_eui: DevEUI) -> None:
+    def touch(self, dev_eui: DevEUI, kind: EventKind | None = None) -> None:
         """Note that a device's record changed."""
-        self.dirty[f"device/{dev_eui}"] = self.devices[dev_eui]
+        self.log.touch(dev_eui, kind)
 
     def touch_group(self, group: Group) -> None:
         """Note that a group's record changed."""
-        self.dirty[f"group/{group.config.name}"] = group.record
+        self.log.touch(group.config.name)
 
     def enter(self, dev_eui: DevEUI, stage: Stage) -> None:
         """Put a device into a stage; it owes no answer any more."""

@@ -1,7 +1,7 @@
 """What a campaign remembers: a record for each device and each group, and one for itself.
 
-A record is a few plain values and becomes one JSON list in the store.  A device goes through
-stages; most have one request that is repeated until its answer comes::
+A record is a few plain values (:mod:`.records`).  A device goes through stages; most have one
+request that is repeated until its answer comes::
 
     NEGOTIATE -> CLOCK -> GROUP -> DELETE (v1) -> FRAGMENTATION -> READY
     READY -> SESSION -> LISTENING -> STATUS; a wrong clock: SESSION -> CLOCK -> READY
@@ -17,15 +17,23 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import operator
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Final
 
-from ..errors import FieldError, require_int
-from ..wire import JSON
+from ..errors import require_int
+from .records import Record
 
-__all__ = ["CampaignPhase", "DeviceRecord", "GroupPhase", "GroupRecord", "Outcome", "Stage"]
+__all__ = [
+    "MILESTONES",
+    "CampaignPhase",
+    "CampaignRecord",
+    "DeviceRecord",
+    "GroupPhase",
+    "GroupRecord",
+    "Outcome",
+    "Stage",
+]
 
 
 class Stage(enum.Enum):
@@ -154,51 +162,30 @@ class Outcome(enum.Enum):
         )
 
 
-def _row(record: Any) -> list[JSON]:
-    """Return the fields of a record as JSON, enumerations by value."""
-    values = _READERS[type(record)](record)
-    return [value.value if isinstance(value, enum.Enum) else value for value in values]
+MILESTONES: Final = (
+    "transport_complete",
+    "integrity_ok",
+    "signature_ok",
+    "installing",
+    "confirmed",
+)
+"""Fields of a device's record that tell when it proved something; later failures erase none."""
 
-
-_PLAIN: dict[str, tuple[type, ...]] = {
-    "bool": (bool,),
-    "float": (int, float),
-    "int": (int,),
-    "str": (str,),
+_PROVES: Final[Mapping[Outcome, tuple[str, ...]]] = {
+    Outcome.TRANSPORTED: ("transport_complete",),
+    Outcome.VERIFIED: ("transport_complete", "integrity_ok"),
+    Outcome.IMAGE_VALID: ("signature_ok",),
+    Outcome.CONFIRMED: ("confirmed",),
 }
 
-
-def _fits(annotation: str, value: JSON) -> bool:
-    """Whether a stored value may stand in a field that is annotated like that."""
-    plain, _, none = annotation.partition(" | ")
-    if value is None:
-        return bool(none)
-    return isinstance(value, _PLAIN[plain]) and isinstance(value, bool) is (plain == "bool")
-
-
-def _fill(cls: type[Any], row: JSON, enums: dict[str, type[enum.Enum]]) -> Any:
-    """Undo :func:`_row`; raises FieldError when the row is not one."""
-    fields = dataclasses.fields(cls)
-    if not isinstance(row, list) or len(row) != len(fields):
-        raise FieldError(cls.__name__, "row", row, f"{len(fields)} values")
-    values: dict[str, Any] = {}
-    for field, value in zip(fields, row, strict=True):
-        kind = enums.get(field.name)
-        if kind is None:
-            if not _fits(str(field.type), value):
-                raise FieldError(cls.__name__, field.name, value, str(field.type))
-            values[field.name] = value
-            continue
-        try:
-            values[field.name] = kind(value)
-        except ValueError:
-            raise FieldError(cls.__name__, field.name, value, f"a {kind.__name__}") from None
-    return cls(**values)
+_BEFORE_SETUP: Final = (Stage.NEGOTIATE, Stage.CLOCK, Stage.GROUP, Stage.DELETE)
 
 
 @dataclasses.dataclass(slots=True)
-class DeviceRecord:
+class DeviceRecord(Record):
     """What is known of one device.  Times are GPS seconds."""
+
+    ONCE = frozenset(MILESTONES)
 
     stage: Stage = Stage.NEGOTIATE
     outcome: Outcome = Outcome.PENDING
@@ -214,7 +201,7 @@ class DeviceRecord:
     fm_version: int | None = None
     ports: str = ""
     """The ports a device of TS007 told of its packages; empty if it told none."""
-    clock_error: int | None = None
+    clock_error: float | None = None
     """Seconds its clock was late when it was last read, before any correction."""
     group: str | None = None
     frag_index: int = 0
@@ -251,23 +238,46 @@ class DeviceRecord:
     """... when the count it tells of received ones last changed."""
     cleaned: int = 0
     """Answers to the clean-up that came, as bits."""
+    unicasts: int = 0
+    """Fragments sent by unicast, over all sessions."""
     reboot_eta: float | None = None
+    transport_complete: float | None = None
+    """When the device said that it has all fragments."""
+    integrity_ok: float | None = None
+    """When it said that its MIC over the block fits (version 2)."""
+    signature_ok: float | None = None
+    """When it called the image of the wanted version valid (TS006)."""
+    installing: float | None = None
+    """When it acknowledged the reboot; what it boots is known when it answers again."""
+    confirmed: float | None = None
+    """When it answered that it runs the wanted version: installed and confirmed."""
 
-    def to_json(self) -> JSON:
-        """Return one JSON list."""
-        return _row(self)
-
-    @classmethod
-    def from_json(cls, row: JSON) -> Self:
-        """Undo :meth:`to_json`.
+    def check(self) -> None:
+        """Check what goes into a message.
 
         Raises:
-            FieldError: *row* is not such a list.
+            FieldError: FragIndex or McGroupID is out of range.
         """
-        record: Self = _fill(cls, row, {"stage": Stage, "outcome": Outcome})
         for field in ("frag_index", "mc_group_id"):
-            require_int("DeviceRecord", field, getattr(record, field), 0, 3)
-        return record
+            require_int("DeviceRecord", field, getattr(self, field), 0, 3)
+
+    def reach(self, outcome: Outcome, now: float) -> None:
+        """Note the milestones that an answer proves; one that was reached keeps its time."""
+        for name in _PROVES.get(outcome, ()):
+            if getattr(self, name) is None:
+                setattr(self, name, now)
+
+    @property
+    def milestones(self) -> dict[str, float]:
+        """What the device proved, and when, in GPS seconds."""
+        times = ((name, getattr(self, name)) for name in MILESTONES)
+        return {name: time for name, time in times if time is not None}
+
+    @property
+    def next_session_cnt(self) -> int:
+        """The first SessionCnt that no set-up of this campaign has carried; 65536 for none left."""
+        fresh = self.stage in _BEFORE_SETUP and not (self.cnt_used or self.tries or self.restarts)
+        return min(self.session_cnt + (not fresh), 1 << 16)
 
 
 class GroupPhase(enum.Enum):
@@ -319,7 +329,7 @@ GROUP_TRANSITIONS: Final[Mapping[GroupPhase, frozenset[GroupPhase]]] = MappingPr
 
 
 @dataclasses.dataclass(slots=True)
-class GroupRecord:
+class GroupRecord(Record):
     """What is known of one group.  Times are GPS seconds."""
 
     phase: GroupPhase = GroupPhase.GATHER
@@ -349,27 +359,8 @@ class GroupRecord:
     """How many were asked since the last pass."""
     keys: str = ""
     """Checks of all keys the group has had, the present one last; see :func:`.group.key_check`."""
-
-    def to_json(self) -> JSON:
-        """Return one JSON list."""
-        return _row(self)
-
-    @classmethod
-    def from_json(cls, row: JSON) -> Self:
-        """Undo :meth:`to_json`.
-
-        Raises:
-            FieldError: *row* is not such a list.
-        """
-        record: Self = _fill(cls, row, {"phase": GroupPhase})
-        return record
-
-
-_READERS = {
-    cls: operator.attrgetter(*(field.name for field in dataclasses.fields(cls)))
-    for cls in (DeviceRecord, GroupRecord)
-}
-"""Take all fields of a record at once; a campaign does that several times an uplink."""
+    mc_addr: int | None = None
+    """Its present address."""
 
 
 class CampaignPhase(enum.Enum):
@@ -380,3 +371,14 @@ class CampaignPhase(enum.Enum):
     PAUSED = "paused"
     CANCELLING = "cancelling"
     ENDED = "ended"
+
+
+@dataclasses.dataclass(slots=True)
+class CampaignRecord(Record):
+    """What is known of the campaign as a whole."""
+
+    ONCE = frozenset({"block"})
+
+    phase: CampaignPhase = CampaignPhase.NEW
+    block: str | None = None
+    """Hash of what is delivered, and how it is cut."""

@@ -1,9 +1,9 @@
 """``lorafuota campaign``: a campaign that is kept in a file, for the simulated fleet.
 
-Two files: STORE is the campaign's journal, as a network server would keep it, and STORE.air is
-what the simulated fleet needs to come back (:mod:`lorafuota.simulate.airlog`).  The journal holds
-the scenario too, so that only the first ``run`` is told about it.  Looking (status, report) works
-on copies, and so while another process runs the campaign.
+Two files: STORE is the campaign's store, as a network server would keep it, and STORE.air is what
+the simulated fleet needs to come back (:mod:`lorafuota.simulate.airlog`).  The store holds the
+scenario too, so that only the first ``run`` is told about it.  Looking (status, report, events)
+writes in neither, and is possible while another process runs the campaign.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ..campaign import FileStore, FuotaCampaign
+from ..campaign import FuotaCampaign, MemoryStore, SqliteStore
 from ..campaign.report import CampaignReport
+from ..campaign.snapshot import Snapshot
 from ..campaign.state import CampaignPhase
 from ..errors import StateError
 from ..fec import kernels
 from ..simulate import START, Scenario, Simulation
 from ..simulate.airlog import AirLog
 from ..simulate.plan import Plan
-from ..simulate.simulation import SCENARIO
 from ..wire import JSON
 from .arguments import InputError, Parser, Status, Subparsers, subcommand
 from .output import strong, table, write_json
@@ -38,6 +38,8 @@ from .simulate import count, duration, print_report, work
 
 __all__ = ["add"]
 
+_SCENARIO: Final = "simulation"
+"""Name of the document with the scenario."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -49,13 +51,13 @@ def add(subparsers: Subparsers) -> None:
         _run,
         summary="run a campaign that survives crashes, against a simulated fleet",
         description=(
-            "Run, watch and steer a campaign that is kept in a journal. The fleet is simulated;\n"
+            "Run, watch and steer a campaign that is kept in a file. The fleet is simulated;\n"
             "everything else is what a network server does. A process that is killed loses\n"
             "nothing: run again, and the campaign goes on."
         ),
         example=(
-            "lorafuota campaign run update.journal firmware.bin --devices 20 --loss 0.2\n"
-            "lorafuota campaign status update.journal"
+            "lorafuota campaign run update.campaign firmware.bin --devices 20 --loss 0.2\n"
+            "lorafuota campaign status update.campaign"
         ),
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
@@ -73,6 +75,10 @@ def add(subparsers: Subparsers) -> None:
     _verb(verbs, "resume", _resume, "let a paused campaign go on with the next run")
     _verb(verbs, "cancel", _cancel, "give up; the next run has devices clean up")
     report = _verb(verbs, "report", _report, "show what became of every device")
+    events = _verb(verbs, "events", _events, "show what happened, one event after the other")
+    events.add_argument(
+        "subject", nargs="?", metavar="SUBJECT", help="campaign, group/NAME or device/DEVEUI"
+    )
     for one in (run, report):
         one.add_argument("--all", action="store_true", help="show every device, not the worst 20")
 
@@ -81,7 +87,7 @@ def _verb(
     verbs: Subparsers, name: str, run: Callable[[argparse.Namespace], int], summary: str
 ) -> Parser:
     parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    parser.add_argument("store", type=pathlib.Path, metavar="STORE", help="the journal")
+    parser.add_argument("store", type=pathlib.Path, metavar="STORE", help="the file")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
     return parser
@@ -96,8 +102,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.image is None:
         _must_exist(args.store)
     else:
-        read_image(args.image)  # before a journal is begun for it
-    with FileStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
+        read_image(args.image)  # before a file is begun for it
+    with SqliteStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
         scenario, image = _stored_or_new(args, store)
         simulation = Simulation(scenario, store=store, air=air)
         if simulation.campaign.phase is CampaignPhase.PAUSED:
@@ -129,15 +135,13 @@ def _go(simulation: Simulation, args: argparse.Namespace) -> bool:
 
 
 def _status(args: argparse.Namespace) -> int:
-    with _copies(args.store) as path, FileStore(path, sync=False) as store:
+    with _looking(args.store) as (store, air):
         scenario, image = _stored(store, args.store)
         plan, saved = Plan(scenario), store.load()
-        saved.pop(SCENARIO)
-        with AirLog(_air(path)) as air:
-            elapsed = max((entry.now for entry in air.entries), default=float(START)) - START
-        members = {at for at in range(scenario.devices) if f"device/{plan.dev_eui(at)}" in saved}
-        campaign = FuotaCampaign(plan.config(members), saved=saved if "campaign" in saved else None)
-        report = campaign.report()
+        elapsed = max((entry.now for entry in air.entries), default=float(START)) - START
+        known = set() if saved is None else set(Snapshot.from_json(saved).devices)
+        members = {at for at in range(scenario.devices) if plan.dev_eui(at) in known}
+        report = FuotaCampaign(plan.config(members), saved=saved).report()
     if args.json:
         write_json({"image": image, "virtual_seconds": elapsed, **report.to_json()})
     else:
@@ -146,18 +150,27 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    with (
-        _copies(args.store) as path,
-        FileStore(path, sync=False) as store,
-        AirLog(_air(path)) as air,
-    ):
+    with _looking(args.store) as (store, air):
         scenario, image = _stored(store, args.store)
-        report = Simulation(scenario, store=store, air=air).report()
+        memory = MemoryStore(store.load(), keep_log=False)
+        report = Simulation(scenario, store=memory, air=air).report()
     if args.json:
         write_json({"image": image, "kernels": kernels.NAME, **report.to_json()})
     else:
         print_report(report, image, every=args.all)
     return Status.GOOD if report.success else Status.NO
+
+
+def _events(args: argparse.Namespace) -> int:
+    _must_exist(args.store)
+    with SqliteStore(args.store, readonly=True) as store:
+        found = store.history(args.subject)
+        if args.json:
+            write_json({"events": [event.to_json() for event in found]})
+            return Status.GOOD
+        for event in found:
+            print(f"{event.time - START:.3f} {event}")
+    return Status.GOOD
 
 
 def _pause(args: argparse.Namespace) -> int:
@@ -174,7 +187,7 @@ def _cancel(args: argparse.Namespace) -> int:
 
 def _steer(args: argparse.Namespace, wish: Callable[[Simulation], None]) -> int:
     _must_exist(args.store)
-    with FileStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
+    with SqliteStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
         scenario, image = _stored(store, args.store)
         simulation = Simulation(scenario, store=store, air=air)
         try:
@@ -204,20 +217,20 @@ def _must_exist(store: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _copies(store: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Copy both files, the log first: the journal may be ahead of it, as after a crash."""
+def _looking(store: pathlib.Path) -> Iterator[tuple[SqliteStore, AirLog]]:
+    """Open the store to read, and a copy of the log; the store may be ahead, as after a crash."""
     _must_exist(store)
     with tempfile.TemporaryDirectory() as folder:
-        copy = pathlib.Path(folder) / store.name
+        copy = pathlib.Path(folder) / "air"
         if _air(store).exists():
-            shutil.copyfile(_air(store), _air(copy))
-        shutil.copyfile(store, copy)
-        yield copy
+            shutil.copyfile(_air(store), copy)
+        with SqliteStore(store, readonly=True) as opened, AirLog(copy) as air:
+            yield opened, air
 
 
-def _stored_or_new(args: argparse.Namespace, store: FileStore) -> tuple[Scenario, str]:
-    """Return the scenario of the journal, or put the one of the options into it."""
-    if SCENARIO not in store.load():
+def _stored_or_new(args: argparse.Namespace, store: SqliteStore) -> tuple[Scenario, str]:
+    """Return the scenario of the store, or put the one of the options into it."""
+    if store.document(_SCENARIO) is None:
         if args.image is None:
             raise InputError(f"there is no campaign in {args.store}: begin with IMAGE")
         image = read_image(args.image)
@@ -225,7 +238,7 @@ def _stored_or_new(args: argparse.Namespace, store: FileStore) -> tuple[Scenario
         Plan(scenario)  # refuses what makes no sense before anything is written
         path = str(args.image.resolve())
         digest = hashlib.sha256(image).hexdigest()
-        store.commit({SCENARIO: [scenario.to_json(), path, digest]})
+        store.put_document(_SCENARIO, [scenario.to_json(), path, digest])
         return scenario, path
     if given(args):
         raise InputError(f"{args.store} has its scenario already: give --until and --steps only")
@@ -233,9 +246,9 @@ def _stored_or_new(args: argparse.Namespace, store: FileStore) -> tuple[Scenario
 
 
 def _stored(
-    store: FileStore, path: pathlib.Path, image: pathlib.Path | None = None
+    store: SqliteStore, path: pathlib.Path, image: pathlib.Path | None = None
 ) -> tuple[Scenario, str]:
-    entry: JSON = store.load().get(SCENARIO)
+    entry: JSON = store.document(_SCENARIO)
     match entry:
         case [fields, str(name), str(digest)]:
             octets = read_image(pathlib.Path(name) if image is None else image)
@@ -243,7 +256,7 @@ def _stored(
                 raise InputError(f"{image or name} is not the image the campaign began with")
             return Scenario.from_json(fields, image=octets), name
         case _:
-            raise InputError(f"{path} is not the journal of a simulated campaign")
+            raise InputError(f"{path} is not the store of a simulated campaign")
 
 
 def _span(text: str) -> float:

@@ -13,8 +13,9 @@ from ..campaign.actions import (
     WindowAnnounced,
 )
 from ..campaign.engine import FuotaCampaign
+from ..campaign.snapshot import Snapshot
 from ..campaign.state import CampaignPhase
-from ..campaign.store import MemoryStore, Store
+from ..campaign.store import CampaignStore, MemoryStore
 from ..fragmentation.v1 import FragSessionStatusReq
 from ..types import AppKey, GenAppKey
 from .airlog import AirLog, AirLogError, Entry, Pause
@@ -23,10 +24,7 @@ from .plan import Plan
 from .report import Report, Tally, make_report
 from .scenario import START, Scenario
 
-__all__ = ["SCENARIO", "Simulation"]
-
-SCENARIO: Final = "simulation"
-"""Name under which a store may hold the scenario; the campaign's own names are others."""
+__all__ = ["Simulation"]
 
 _STATUS_REQ: Final = (FragSessionStatusReq.CID, 2)
 
@@ -39,7 +37,7 @@ class Simulation:
     """A campaign, its store, and the fleet it is for, in virtual time."""
 
     def __init__(
-        self, scenario: Scenario, *, store: Store | None = None, air: AirLog | None = None
+        self, scenario: Scenario, *, store: CampaignStore | None = None, air: AirLog | None = None
     ) -> None:
         """Make everything ready; go on where the store and the log stand, if they hold anything.
 
@@ -56,20 +54,20 @@ class Simulation:
         self.scenario = scenario
         self.plan = Plan(scenario)
         self.fleet = Fleet(self.plan)
-        self._store = MemoryStore() if store is None else store
+        self._store = MemoryStore(keep_log=False) if store is None else store
         self._air = AirLog() if air is None else air
         self.tally = Tally()
         self.now = float(START)
         saved = self._store.load()
-        saved.pop(SCENARIO, None)
-        begun = "campaign" in saved
+        begun = saved is not None
         if not begun and self._air.entries:
             raise AirLogError("the log of the air is of a campaign the store does not know")
         late = self.fleet.late
         first = {at for at in range(scenario.devices) if at not in late}
         if begun:
-            first |= {at for at in late if f"device/{self.plan.dev_eui(at)}" in saved}
-        self.campaign = FuotaCampaign(self.plan.config(first), saved=saved if begun else None)
+            known = Snapshot.from_json(saved).devices
+            first |= {at for at in late if self.plan.dev_eui(at) in known}
+        self.campaign = FuotaCampaign(self.plan.config(first), saved=saved)
         self._replay()
         for at, when in sorted(late.items(), key=lambda item: item[1]):
             if begun and at not in first and when <= self.now:
@@ -178,8 +176,8 @@ class Simulation:
     def _do(self, actions: list[CampaignAction]) -> None:
         for action in actions:
             match action:
-                case Commit(changes=changes):
-                    self._store.commit(changes)
+                case Commit(events=events):
+                    self._store.append(events)
                     self.tally.commits += 1
                 case Unicast() | Multicast() | WindowAnnounced():
                     self._air.write(Entry(self.fleet.events, self.now, action))

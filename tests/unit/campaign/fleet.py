@@ -10,18 +10,20 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, assert_never
 
 from lorafuota.campaign import (
     CampaignConfig,
+    CampaignStore,
+    Event,
     FuotaCampaign,
     GroupConfig,
     Member,
     MemoryStore,
     RetryPolicy,
-    Store,
     StoreError,
 )
 from lorafuota.campaign.actions import (
@@ -36,7 +38,8 @@ from lorafuota.campaign.actions import (
     WindowAnnounced,
 )
 from lorafuota.campaign.config import ClockCheck
-from lorafuota.campaign.state import CampaignPhase, DeviceRecord, GroupRecord, Outcome
+from lorafuota.campaign.snapshot import Snapshot
+from lorafuota.campaign.state import CampaignPhase, Outcome
 from lorafuota.clocksync import v1 as clocksync
 from lorafuota.datablock import DataBlock
 from lorafuota.fec.variant import ParityVariant
@@ -302,14 +305,13 @@ class Referee:
         self.used: set[tuple[DevEUI, int, int]] = set()
         self.set_up: dict[tuple[DevEUI, int], tuple[int, int]] = {}
 
-    def unicast(self, one: Member, action: Unicast, stored: Mapping[str, JSON]) -> None:
+    def unicast(self, one: Member, action: Unicast, stored: Snapshot) -> None:
         if action.fport != {"fragmentation": 201, **one.fports}["fragmentation"]:
             return
         eui = one.dev_eui
         if action.payload[0] == frag_v2.FragSessionSetupReq.CID and len(action.payload) == 17:
             setup = frag_v2.FragSessionSetupReq.decode(action.payload)
-            record = DeviceRecord.from_json(stored[f"device/{eui}"])
-            assert record.session_cnt == setup.session_cnt, "set-up before its commit"
+            assert stored.devices[eui].session_cnt == setup.session_cnt, "set-up before its commit"
             assert (eui, setup.frag_index, setup.session_cnt) not in self.used, "SessionCnt reused"
             self.set_up[eui, setup.frag_index] = setup.session_cnt, setup.mc_group_bit_mask
         elif action.payload[0] == frag_v1.DataFragment.CID:
@@ -317,16 +319,15 @@ class Referee:
             if (eui, index) in self.set_up:
                 self.used.add((eui, index, self.set_up[eui, index][0]))
 
-    def multicast(self, action: Multicast, of: GroupConfig, stored: Mapping[str, JSON]) -> None:
-        group = GroupRecord.from_json(stored[f"group/{action.group}"])
-        assert action.fcnt < group.next_fcnt, "counter before its commit"
+    def multicast(self, action: Multicast, of: GroupConfig, stored: Snapshot) -> None:
+        assert action.fcnt < stored.groups[action.group].next_fcnt, "counter before its commit"
         key = of.mc_key, of.mc_addr, action.fcnt
         assert self.frames.setdefault(key, action.phy) == action.phy, "counter used twice"
         if action.payload[0] != frag_v1.DataFragment.CID:
             return  # the question what is missing
         index = frag_v1.DataFragment.decode(action.payload).frag_index
         for (eui, at), (session_cnt, mask) in self.set_up.items():
-            member_of = DeviceRecord.from_json(stored[f"device/{eui}"]).group
+            member_of = stored.devices[eui].group
             if at == index and mask and member_of == action.group:
                 self.used.add((eui, at, session_cnt))
 
@@ -340,14 +341,13 @@ class Fleet:
         units: Iterable[Unit],
         *,
         channel: Channel | None = None,
-        store: Store | None = None,
+        store: CampaignStore | None = None,
     ) -> None:
         self.config = wanted
         self.units = {unit.member.dev_eui: unit for unit in units}
         self.channel = channel or Channel(random.Random(0))
         self.store = store or MemoryStore()
-        self.stored: dict[str, JSON] = self.store.load()
-        self.campaign = FuotaCampaign(wanted, saved=self.stored)
+        self.campaign = FuotaCampaign(wanted, saved=self._load())
         self.referee = Referee()
         self.now = START
         self.log: list[CampaignAction] = []
@@ -361,12 +361,17 @@ class Fleet:
 
     # What the owner does
 
+    def _load(self) -> JSON:
+        saved = self.store.load()
+        self.stored = Snapshot() if saved is None else Snapshot.from_json(saved)
+        return saved
+
     def act(self, actions: Sequence[CampaignAction]) -> None:
         for action in actions:
             self.log.append(action)
             match action:
                 case Commit():
-                    self._commit(action.changes)
+                    self._commit(action.events)
                 case Unicast():
                     self._unicast(action)
                 case Multicast():
@@ -379,12 +384,13 @@ class Fleet:
                 case _:
                     assert_never(action)
 
-    def _commit(self, changes: Mapping[str, JSON]) -> None:
+    def _commit(self, events: Sequence[Event]) -> None:
         number, self.commits = self.commits, self.commits + 1
         if self.crash_at == (number, "before"):
             raise Crash
-        self.store.commit(changes)
-        self.stored.update(changes)
+        self.store.append(events)
+        for event in events:
+            self.stored.apply(Event.from_json(json.loads(json.dumps(event.to_json()))))
         if self.crash_at == (number, "after"):
             raise Crash
 
@@ -476,8 +482,7 @@ class Fleet:
     def restart(self) -> None:
         """Come back from the store, as after a crash."""
         self.crash_at = None
-        self.stored = self.store.load()
-        self.campaign = FuotaCampaign(self.config, saved=self.stored)
+        self.campaign = FuotaCampaign(self.config, saved=self._load())
         if self.campaign.phase is CampaignPhase.NEW:
             self.start()
         else:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from lorafuota.campaign import FirmwareStep, FuotaCampaign, RetryPolicy
+from lorafuota.campaign import Event, FirmwareStep, FuotaCampaign, RetryPolicy
 from lorafuota.campaign.actions import (
     CampaignEnded,
     Commit,
@@ -24,6 +25,7 @@ from lorafuota.campaign.actions import (
 )
 from lorafuota.campaign.config import ClockCheck, WindowClass
 from lorafuota.campaign.quirks import StatusQuirk
+from lorafuota.campaign.snapshot import fold
 from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.clocksync.v2 import AppTimeAns, AppTimeReq, ForceDeviceResyncCmd
 from lorafuota.datablock import DataBlock
@@ -40,7 +42,7 @@ from lorafuota.session.fragmentation import FragLimits
 from lorafuota.session.multicast import McLimits
 from lorafuota.session.profile import Count, Missing, frag_profile, mc_profile
 from lorafuota.types import DevAddr, DevEUI, McKey
-from lorafuota.wire import Command
+from lorafuota.wire import JSON, Command
 from tests.unit.campaign.fleet import (
     BLOCK,
     GROUPS,
@@ -1091,36 +1093,66 @@ def test_a_campaign_is_not_taken_up_with_another_image() -> None:
     other = dataclasses.replace(done.config, block=DataBlock.of(IMAGE[::-1], frag_size=10))
     cut = dataclasses.replace(done.config, block=DataBlock.of(IMAGE, frag_size=20))
     for wrong in (other, cut):
-        with pytest.raises(FieldError, match="one of this campaign and block"):
-            FuotaCampaign(wrong, saved=done.stored)
+        with pytest.raises(FieldError, match="one with the block of the config"):
+            FuotaCampaign(wrong, saved=done.store.load())
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "match"),
+    ("part", "name", "value", "match"),
     [
-        ("campaign", None, "one of this campaign"),
-        ("campaign", ["running"], "one of this campaign"),
-        ("campaign", "phase", "a phase"),
-        ("device/0000000000000001", ["ready"], "values"),
-        ("device/0000000000000001", "group", "a group of the campaign"),
-        ("device/0000000000000001", "version", "a version of that package"),
-        ("device/0000000000000009", [], "a member or group configured"),
-        ("group/v9", [], "a member or group configured"),
-        ("group/v2", [], "values"),
+        ("schema", None, 2, r"schema = 2: expected 1"),
+        ("schema", None, True, "schema = True"),
+        ("campaign", None, {}, "one with the block of the config"),
+        ("campaign", None, ["running"], "a JSON object"),
+        ("campaign", "phase", "no such phase", "a CampaignPhase"),
+        ("devices", "0000000000000001", ["ready"], "a JSON object"),
+        ("devices", "0000000000000001", {"group": "v9"}, "a group of the campaign"),
+        ("devices", "0000000000000001", {"frag_version": 9}, "a version of that package"),
+        ("devices", "0000000000000009", {}, "a member or group configured"),
+        ("devices", "0x0000000000000001", {}, "device/0000000000000001"),
+        ("groups", "v9", {}, "a member or group configured"),
+        ("groups", "v2", [], "a JSON object"),
+        ("groups", None, [], "an object"),
+        ("more", None, {}, "campaign"),
     ],
 )
-def test_what_is_not_of_this_campaign_is_refused(name: str, value: Any, match: str) -> None:
+def test_what_is_not_of_this_campaign_is_refused(
+    part: str, name: str | None, value: Any, match: str
+) -> None:
     done = running()
-    saved: dict[str, Any] = done.store.load()
-    if value == "phase":
-        value = ["no such phase", *saved["campaign"][1:]]
-    if value in ("group", "version"):
-        record = done.campaign.record(DevEUI(1))
-        changed: dict[str, Any] = {"group": "v9"} if value == "group" else {"frag_version": 9}
-        value = dataclasses.replace(record, **changed).to_json()
-    saved[name] = value
+    saved: Any = done.store.load()
+    if name is None:
+        saved[part] = value
+    else:
+        saved[part][name] = value
     with pytest.raises(FieldError, match=match):
         FuotaCampaign(done.config, saved=saved)
+
+
+@pytest.mark.parametrize("saved", [{}, [], 3, "x", {"campaign": {}}])
+def test_something_that_is_no_snapshot_is_refused(saved: Any) -> None:
+    with pytest.raises(FieldError, match="an object with schema 1"):
+        FuotaCampaign(fleet((2,)).config, saved=saved)
+
+
+OTHER_KEY = McKey(bytes(range(16)))
+
+
+@pytest.mark.parametrize("change", [{"mc_key": OTHER_KEY}, {"mc_addr": DevAddr(0x99)}])
+def test_a_group_that_has_another_key_or_address_under_its_name_is_noticed(
+    change: dict[str, Any],
+) -> None:
+    done = running()
+    groups = tuple(
+        dataclasses.replace(one, **change) if one.name == "v2" else one
+        for one in done.config.groups
+    )
+    with pytest.raises(FieldError, match="group v2 = another key or address: ") as caught:
+        FuotaCampaign(dataclasses.replace(done.config, groups=groups), saved=done.store.load())
+    shown = f"{caught.value!r} {caught.value.args}"
+    for key in (done.config.groups[1].mc_key, OTHER_KEY):
+        assert key.reveal().hex() not in shown
+        assert repr(key.reveal()) not in shown
 
 
 def test_a_device_that_was_added_has_to_be_a_member_when_the_campaign_is_taken_up() -> None:
@@ -1129,7 +1161,7 @@ def test_a_device_that_was_added_has_to_be_a_member_when_the_campaign_is_taken_u
     before = done.config
     done.add(Unit.of(member(9), 2))
     with pytest.raises(FieldError, match="a member or group configured"):
-        FuotaCampaign(before, saved=done.stored)
+        FuotaCampaign(before, saved=done.store.load())
     done.restart()
     assert set(done.run().outcomes.values()) == {Outcome.VERIFIED}
 
@@ -1160,11 +1192,44 @@ def test_the_whole_state_is_in_the_store_at_any_time() -> None:
     done = fleet((1, 2, 2), channel=lossy(6, 0.1, 0.1), max_rounds=20).start()
     while done.campaign.phase is not CampaignPhase.ENDED:
         done.step()
-        saved = FuotaCampaign(done.config, saved=done.store.load())
+        stored = done.store.load()
+        assert done.campaign.snapshot() == stored == fold(done.store.history())
+        saved = FuotaCampaign(done.config, saved=stored)
         assert saved.phase is done.campaign.phase
-        for eui in done.units:
-            assert saved.record(eui).to_json()[:4] == done.campaign.record(eui).to_json()[:4]  # type: ignore[index]
-    assert FuotaCampaign(done.config, saved=done.stored).report() == done.campaign.report()
+        assert saved.snapshot() == stored
+        assert [saved.record(eui) for eui in done.units] == [
+            done.campaign.record(eui) for eui in done.units
+        ]
+    assert FuotaCampaign(done.config, saved=done.store.load()).report() == done.campaign.report()
+
+
+@pytest.mark.parametrize("firmware", [None, FirmwareStep(version=NEW, boot_seconds=5)])
+def test_a_server_that_keeps_one_document_goes_on_from_it(firmware: FirmwareStep | None) -> None:
+    """In place of the events: written at each commit, before the sends."""
+    wanted = fleet((1, 2, 2), channel=lossy(6, 0.1, 0.1), max_rounds=20, firmware=firmware)
+    kept: list[JSON] = [None]
+
+    class Row:
+        def load(self) -> JSON:
+            return json.loads(json.dumps(kept[0]))  # type: ignore[no-any-return]
+
+        def append(self, events: Sequence[Event]) -> None:
+            kept[0] = wanted.campaign.snapshot()
+
+        def history(self, subject: str | None = None) -> Iterator[Event]:
+            return iter(())
+
+    wanted.store = Row()
+    wanted.start()
+    for step in range(100_000):
+        if wanted.campaign.phase is CampaignPhase.ENDED:
+            break
+        wanted.step()
+        if step % 50 == 49:
+            wanted.restart()
+    assert wanted.campaign.phase is CampaignPhase.ENDED
+    wanted.check_honest()
+    assert all(outcome.success for outcome in wanted.outcomes.values())
 
 
 def test_a_set_up_sent_into_an_open_window_may_be_used_up_by_the_next_frame() -> None:

@@ -21,7 +21,9 @@ from tests.unit.campaign.fleet import BLOCK, FREQ, START, group
 
 def made(block: DataBlock = BLOCK, *, until_n: int = 24, **changes: Any) -> Group:
     of = group(**changes)
-    record = GroupRecord(next_fcnt=of.first_fcnt, until_n=until_n)
+    record = GroupRecord(
+        next_fcnt=of.first_fcnt, until_n=until_n, keys=key_check(of.mc_key), mc_addr=int(of.mc_addr)
+    )
     return Group(of, record, block.encoder(of.parity))
 
 

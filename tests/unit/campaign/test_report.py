@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections import Counter
@@ -10,8 +11,9 @@ import pytest
 
 from lorafuota.campaign.report import CampaignReport, DeviceReport, aws_status
 from lorafuota.campaign.state import CampaignPhase, Outcome, Stage
+from lorafuota.datablock import DataBlock
 from lorafuota.types import DevEUI
-from tests.unit.campaign.fleet import Channel, fleet
+from tests.unit.campaign.fleet import IMAGE, Channel, Fleet, fleet
 
 AWS = {
     "Initial",
@@ -54,6 +56,9 @@ def test_a_report_becomes_json() -> None:
         group="v2",
         missing=0,
         received=20,
+        frag_index=1,
+        next_session_cnt=8,
+        milestones={"transport_complete": 5.0, "integrity_ok": 6.5},
     )
     report = CampaignReport(
         phase=CampaignPhase.ENDED,
@@ -61,6 +66,7 @@ def test_a_report_becomes_json() -> None:
         airtime_seconds=2.5,
         fragments_sent={"v2": 24},
         rounds={"v2": 0},
+        next_fcnt={"v2": 32},
     )
     assert json.loads(json.dumps(report.to_json())) == {
         "phase": "ended",
@@ -69,6 +75,7 @@ def test_a_report_becomes_json() -> None:
         "airtime_seconds": 2.5,
         "fragments_sent": {"v2": 24},
         "rounds": {"v2": 0},
+        "next_fcnt": {"v2": 32},
         "devices": [
             {
                 "dev_eui": "0000000000000001",
@@ -79,6 +86,9 @@ def test_a_report_becomes_json() -> None:
                 "group": "v2",
                 "missing": 0,
                 "received": 20,
+                "frag_index": 1,
+                "next_session_cnt": 8,
+                "milestones": {"transport_complete": 5.0, "integrity_ok": 6.5},
                 "aws_status": "Successful",
             }
         ],
@@ -96,3 +106,27 @@ def test_a_report_counts_what_really_was_sent() -> None:
     assert report.outcomes == Counter({Outcome.VERIFIED: 2, Outcome.TRANSPORTED: 1})
     assert report.airtime_seconds > 4
     assert min(report.fragments_sent.values()) >= 20
+
+
+def test_the_counters_for_the_next_campaign_are_in_the_report() -> None:
+    first = fleet((1, 2)).start().run()
+    report = first.campaign.report()
+    groups = tuple(
+        dataclasses.replace(one, first_fcnt=report.next_fcnt[one.name])
+        for one in first.config.groups
+    )
+    members = tuple(
+        dataclasses.replace(first.units[one.dev_eui].member, session_cnt=one.next_session_cnt)
+        for one in report.devices
+    )
+    block = DataBlock.of(IMAGE[::-1], frag_size=10)
+    wanted = dataclasses.replace(first.config, block=block, members=members, groups=groups)
+    second = Fleet(wanted, first.units.values())
+    second.referee, second.now = first.referee, first.now
+    for unit in first.units.values():
+        unit.blocks.clear()
+    second.start().run()
+    second.check_honest()
+    assert all(outcome.success for outcome in second.outcomes.values())
+    assert report.devices[1].next_session_cnt == 1
+    assert second.campaign.report().devices[1].next_session_cnt == 2

@@ -27,7 +27,7 @@ class Loop:
 
     def __init__(self, dev_euis: tuple[DevEUI, ...] = (ONE, TWO), **changes: Any) -> None:
         self.config = config([member(int(one)) for one in dev_euis], **changes)
-        self.roster = Roster(self.config, {})
+        self.roster = Roster(self.config, None)
         self.acts: list[CampaignAction] = []
         self.steps: list[tuple[DevEUI, Step]] = []
         self.rounds = Rounds(self.config, self.roster, act=self.acts.append, step=self.step)

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
-from lorafuota.campaign import FileStore
+from lorafuota.campaign import SqliteStore
 from lorafuota.cli import main
 
 SAMPLE = pathlib.Path(__file__).parents[2] / "data" / "firmware" / "app-1.0.0.signed.bin"
@@ -19,7 +20,7 @@ FLEET = ["--devices", "5", "--loss", "0.2", "--version", "mixed", "--redundancy"
 
 @pytest.fixture
 def store(tmp_path: pathlib.Path) -> pathlib.Path:
-    return tmp_path / "update.journal"
+    return tmp_path / "update.campaign"
 
 
 @pytest.fixture
@@ -94,10 +95,10 @@ def test_a_cancelled_campaign_cleans_up_and_says_so(
     assert "5 cancelled" in capsys.readouterr().out
 
 
-def test_looking_is_possible_while_another_process_has_the_journal(
+def test_looking_is_possible_while_another_process_has_the_store(
     begun: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with FileStore(begun):
+    with SqliteStore(begun):
         assert main(["campaign", "status", str(begun)]) == 0
         assert capsys.readouterr().out.startswith("running, ")
         assert main(["campaign", "report", str(begun)]) == 1
@@ -111,11 +112,27 @@ def test_looking_changes_neither_file(
 ) -> None:
     files = [begun, begun.with_name(f"{begun.name}.air")]
     before = [path.read_bytes() for path in files]
-    for verb in ("status", "report"):
+    for verb in ("status", "report", "events"):
         main(["campaign", verb, str(begun)])
         main(["campaign", verb, str(begun), "--json"])
     capsys.readouterr()
     assert [path.read_bytes() for path in files] == before
+
+
+def test_the_log_shows_what_happened_to_all_or_to_one(
+    begun: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["campaign", "events", str(begun)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("0.000 campaign started: phase=running, block=")
+    subject = next(line.split()[1] for line in shown if " device/" in line)
+    assert main(["campaign", "events", str(begun), subject]) == 0
+    own = capsys.readouterr().out.splitlines()
+    assert own == [line for line in shown if line.split()[1] == subject]
+    found: Any = document(capsys, "events", str(begun), subject)["events"]
+    assert [one["subject"] for one in found] == [subject] * len(own)
+    assert main(["campaign", "events", str(begun), "nobody"]) == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
@@ -154,8 +171,8 @@ def test_a_process_killed_at_any_moment_loses_nothing_that_matters(
         (["run", "new", str(SAMPLE), "--loss", "2"], "loss = 2.0"),
         (["run", "new", str(SAMPLE), "--until", "soon"], "expected 90s, 30m, 6h or 2d"),
         (["run", "new", str(SAMPLE), "--steps", "-1"], "--steps -1: expected 0 or more"),
-        (["run", "text", str(SAMPLE)], "text is not a journal of ours"),
-        (["status", "other"], "other is not the journal of a simulated campaign"),
+        (["run", "text", str(SAMPLE)], "text: file is not a database"),
+        (["status", "other"], "other is not the store of a simulated campaign"),
         (["fly", "new"], "invalid choice"),
         ([], "the following arguments are required: VERB"),
     ],
@@ -169,8 +186,8 @@ def test_bad_input_is_one_sentence_and_status_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text").write_text("hello\n")
-    with FileStore("other") as other:
-        other.commit({"campaign": ["new", "0", 0.0]})
+    with SqliteStore("other") as other:
+        other.put_document("config", {})
     assert main(["campaign", *arguments]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
