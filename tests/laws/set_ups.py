@@ -23,6 +23,7 @@ from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import UPLINK, GenAppKey
 from lorafuota.wire import Command
+from tests.support import rebuilt
 
 NOW = 1_300_000_000.0
 ROOT = GenAppKey(bytes(range(16)))
@@ -37,7 +38,7 @@ def device(version: int, limits: FragLimits | None = None) -> FuotaDevice:
 
 
 def tell(one: FuotaDevice, command: Command) -> list[Action]:
-    return one.receive(201, command.encode(), now=NOW)
+    return rebuilt(one, one.receive(201, command.encode(), now=NOW), NOW)
 
 
 def errors(package: Package, actions: list[Action]) -> v2.SetupError:
