@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crypto": {"errors", "types"},
     "link": {"crypto", "errors", "gpstime", "types"},
     "region": {"errors"},
+    "image": {"errors", "messages", "types"},
     "datablock": {"crypto", "errors", "fec", "types"},
     "session": {
         "crypto",
@@ -62,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "datablock",
         "errors",
         "fec",
+        "image",
         "link",
         "messages",
         "package",
@@ -78,6 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "crypto",
         "errors",
         "fec",
+        "image",
         "_kinds",
         "messages",
         "package",
@@ -92,6 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OUTSIDE: dict[str, set[str]] = {
     "crypto": {"cryptography"},
     "fec": {"bitarray"},
+    "image": {"cryptography"},
     "testing": {"hypothesis"},
 }
 
