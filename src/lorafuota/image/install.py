@@ -194,7 +194,7 @@ class ImageGate:
         except (DecodeError, IntegrityError) as error:
             raise _FailedError(Check.SIGNATURE, error, _BAD) from None
         try:
-            self._require_target(found)
+            found.require_target(self.hw_version, allow_any=self.allow_any_hardware)
         except TargetError as error:
             raise _FailedError(Check.TARGET, error, UpImageStatus.WRONG_HARDWARE) from None
         try:
@@ -202,15 +202,6 @@ class ImageGate:
         except RollbackError as error:
             raise _FailedError(Check.VERSION, error, UpImageStatus.NO_IMAGE) from None
         return found
-
-    def _require_target(self, found: SignedImage) -> None:
-        if found.hardware is None:
-            if self.allow_any_hardware:
-                return
-            raise TargetError("image", "it does not say for which hardware it is")
-        if found.hardware != self.hw_version:
-            reason = f"it is for hardware {found.hardware:08x}, this is {self.hw_version:08x}"
-            raise TargetError("image", reason)
 
     def _require_version(self, found: SignedImage) -> None:
         # of a delta the counter is its result's, which comes here too

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from typing import final
 
-from ..errors import DecodeError
+from ..errors import DecodeError, TargetError
 from ..types import BytesLike
 from . import mcuboot, raw
 from .keys import VerifyKey
@@ -45,6 +45,23 @@ class SignedImage:
     is_delta: bool
     payload: bytes = dataclasses.field(repr=False)
     notices: tuple[str, ...] = ()
+
+    def require_target(self, hw_version: int, *, allow_any: bool = False) -> None:
+        """Refuse an image for other hardware.
+
+        Args:
+            hw_version: The device's, 32 bits, as in DevVersionAns.
+            allow_any: Take an image that does not say for which hardware it is.
+
+        Raises:
+            TargetError: It is for another one, or does not say.
+        """
+        if self.hardware is None:
+            if not allow_any:
+                raise TargetError("image", "it does not say for which hardware it is")
+        elif self.hardware != hw_version:
+            reason = f"it is for hardware 0x{self.hardware:08x}, this is 0x{hw_version:08x}"
+            raise TargetError("image", reason)
 
 
 def inspect(block: BytesLike) -> SignedImage:
