@@ -24,6 +24,7 @@ PIECE: Final = 4096
 """Octets in a piece at most."""
 
 _WHAT: Final = "patch"
+_NOTHING: Final = 2  # octets; one empty run, which is how crle compresses nothing
 _LONGEST_SIZE: Final = 9  # octets; 63 bits, more than any length that could be meant
 
 
@@ -81,6 +82,8 @@ def crle(data: bytes) -> Iterator[bytes]:
     while at < len(data):
         kind, start = data[at], at
         length, at = _length(data, at + 1)
+        if length == 0 and len(data) > _NOTHING:
+            raise DecodeError(_WHAT, start, "an empty run")
         if kind == 0:
             if length > len(data) - at:
                 raise TruncatedError(_WHAT, len(data), "it ends inside a run")
