@@ -9,7 +9,8 @@ The signature covers all but the trailer, and the trailer may hold nothing but w
 each once.  So an image either is what its signer made, to the last octet, or it is refused.
 
 MCUboot has no field for the hardware an image is for.  We put HW version of TS006 into a protected
-TLV of the range left to vendors, :data:`HARDWARE_TLV`; imgtool writes it with ``--custom-tlv``.
+TLV of the range left to vendors, :data:`HARDWARE_TLV`; imgtool writes it too, the octets as they
+stand: hardware 0x01070002 is ``--custom-tlv 0x00a4 0x02000701``.
 Another one, :data:`DELTA_TLV`, says that the "program" is a delta (see :mod:`.delta`), together
 with the flag that keeps a boot loader from starting it.
 """

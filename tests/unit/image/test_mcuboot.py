@@ -72,7 +72,7 @@ def test_every_octet_of_a_signed_sample_that_changes_is_noticed(version: str, ki
 
 def test_every_octet_of_an_image_with_protected_tlvs_that_changes_is_noticed() -> None:
     for at in range(len(SMALL)):
-        for mask in range(1, 256):
+        for mask in range(1, 256) if LONG else (1 << at % 8, 0xFF):
             bad = bytearray(SMALL)
             bad[at] ^= mask
             with pytest.raises(REFUSED):

@@ -8,6 +8,7 @@ from lorafuota.errors import DecodeError, FieldError, IntegrityError, TruncatedE
 from lorafuota.image import raw
 from lorafuota.image.keys import Scheme, SigningKey, VerifyKey
 from lorafuota.image.version import ImageVersion
+from tests.support import LONG
 from tests.unit.image.support import HARDWARE, NEW, PEM, REFUSED, key, sample
 
 KINDS = sorted(PEM)
@@ -53,7 +54,7 @@ def test_every_octet_of_a_block_that_changes_is_noticed(kind: str) -> None:
     detached = raw.sign(PROGRAM, key=key(kind), version=NEW, hardware=HARDWARE)
     block = raw.join(PROGRAM, detached)
     for at in range(len(block)):
-        for mask in range(1, 256):
+        for mask in range(1, 256) if LONG else (1 << at % 8, 0xFF):
             bad = bytearray(block)
             bad[at] ^= mask
             with pytest.raises(REFUSED):
