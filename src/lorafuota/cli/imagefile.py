@@ -19,6 +19,7 @@ from .arguments import InputError, Parser
 
 __all__ = [
     "PASSWORD",
+    "SCHEMES",
     "add_key",
     "document",
     "number",
@@ -33,6 +34,9 @@ __all__ = [
 PASSWORD: Final = "LORAFUOTA_IMAGE_PASSWORD"
 """Environment variable for the password of a private key."""
 
+SCHEMES: Final = tuple(scheme.value for scheme in Scheme)
+"""What --scheme takes."""
+
 _MAX_IMAGE: Final = 1 << 26
 _MAX_KEY: Final = 1 << 16
 
@@ -45,7 +49,7 @@ def add_key(parser: Parser, *, private: bool) -> None:
     )
     parser.add_argument(
         "--scheme",
-        choices=[scheme.value for scheme in Scheme],
+        choices=SCHEMES,
         help="how the key signs; the usual for its kind: ecdsa-p256 or ed25519",
     )
 

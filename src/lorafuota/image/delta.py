@@ -92,10 +92,12 @@ class DeltaCodec(Protocol):
     @property
     def name(self) -> str:
         """What people call it."""
+        raise NotImplementedError
 
     @property
     def code(self) -> int:
         """What a :class:`DeltaUpdate` calls it, 0 to 255; from 128 for codecs of your own."""
+        raise NotImplementedError
 
     def create(self, base: bytes, target: bytes) -> bytes:
         """Return the patch from *base* to *target*.
@@ -103,6 +105,7 @@ class DeltaCodec(Protocol):
         Raises:
             StateError: What creates patches is not installed.
         """
+        raise NotImplementedError
 
     def inspect(self, patch: bytes, limits: DeltaLimits) -> PatchInfo:
         """Read a patch to its end.
@@ -110,6 +113,7 @@ class DeltaCodec(Protocol):
         Raises:
             DecodeError: It is none, ends too early, goes on after its end or exceeds a limit.
         """
+        raise NotImplementedError
 
     def apply(self, base: bytes, patch: bytes, limits: DeltaLimits) -> Iterator[bytes]:
         """Yield the result in pieces; memory beside them is the window of the limits.
@@ -117,6 +121,7 @@ class DeltaCodec(Protocol):
         Raises:
             DecodeError: As :meth:`inspect`, or the patch reads outside the base.
         """
+        raise NotImplementedError
 
 
 @final
