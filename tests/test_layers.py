@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crypto": {"errors", "types"},
     "link": {"crypto", "errors", "gpstime", "types"},
     "region": {"errors"},
+    "image": {"errors", "messages", "types"},
     "datablock": {"crypto", "errors", "fec", "types"},
     "session": {
         "catalogue",
@@ -63,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "datablock",
         "errors",
         "fec",
+        "image",
         "link",
         "messages",
         "package",
@@ -79,6 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "crypto",
         "errors",
         "fec",
+        "image",
         "_kinds",
         "messages",
         "package",
@@ -93,6 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OUTSIDE: dict[str, set[str]] = {
     "crypto": {"cryptography"},
     "fec": {"bitarray"},
+    "image": {"cryptography"},
     "testing": {"hypothesis"},
 }
 

@@ -9,6 +9,10 @@
         * :class:`ReservedBitsError`: a reserved bit is set (strict decoding only)
         * :class:`TrailingOctetsError`: something follows the command (strict decoding only)
     * :class:`IntegrityError`: a MIC, a signature or a surplus fragment does not fit
+    * :class:`RefusedError`: an image that is authentic and must not be installed here
+        * :class:`TargetError`: it is for other hardware
+        * :class:`RollbackError`: it is not newer than what runs
+        * :class:`BaseImageError`: a delta, and for another firmware than the one that runs
 
 The first question is *whose fault is it?*  FieldError and StateError: the caller's.  DecodeError
 and IntegrityError: the peer's, or the radio's.  A peer that refuses is no error, it is an answer.
@@ -17,12 +21,16 @@ and IntegrityError: the peer's, or the radio's.  A peer that refuses is no error
 from __future__ import annotations
 
 __all__ = [
+    "BaseImageError",
     "DecodeError",
     "FieldError",
     "FuotaError",
     "IntegrityError",
+    "RefusedError",
     "ReservedBitsError",
+    "RollbackError",
     "StateError",
+    "TargetError",
     "TrailingOctetsError",
     "TruncatedError",
     "UnknownCommandError",
@@ -135,6 +143,34 @@ class IntegrityError(FuotaError):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.reason}"
+
+
+class RefusedError(FuotaError):
+    """An image that is authentic and must not be installed here.
+
+    Attributes:
+        subject: What was checked.
+        reason: Why it is refused.
+    """
+
+    def __init__(self, subject: str, reason: str) -> None:
+        super().__init__(subject, reason)
+        self.subject, self.reason = subject, reason
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.reason}"
+
+
+class TargetError(RefusedError):
+    """The image is for other hardware, or does not say for which."""
+
+
+class RollbackError(RefusedError):
+    """The image is not newer than what runs."""
+
+
+class BaseImageError(RefusedError):
+    """The delta starts from another firmware than the one that runs."""
 
 
 def require_int(message: str, field: str, value: object, lowest: int, highest: int) -> int:

@@ -12,6 +12,13 @@ def test_every_error_of_ours_is_a_fuota_error_and_says_whose_fault_it_is() -> No
     assert all(issubclass(one, errors.FuotaError) for one in ours)
     assert issubclass(errors.FieldError, ValueError)
     assert issubclass(errors.StateError, RuntimeError)
+    refused = {one for one in ours if issubclass(one, errors.RefusedError)}
+    assert {one.__name__ for one in refused} == {
+        "BaseImageError",
+        "RefusedError",
+        "RollbackError",
+        "TargetError",
+    }
     decode = {one for one in ours if issubclass(one, errors.DecodeError)}
     assert {one.__name__ for one in decode} == {
         "DecodeError",
@@ -26,6 +33,7 @@ def test_sentences_name_message_field_value_and_expectation() -> None:
     assert str(errors.FieldError("A", "b", 7, "int in 0..3")) == "A.b = 7: expected int in 0..3"
     assert str(errors.DecodeError("A", 3, "cut")) == "A: cut (octet 3)"
     assert str(errors.StateError("A.b", "not now")) == "A.b: not now"
+    assert str(errors.RollbackError("image", "not newer")) == "image: not newer"
     assert str(errors.IntegrityError("frame", "the MIC does not fit")) == (
         "frame: the MIC does not fit"
     )
@@ -59,6 +67,7 @@ def test_errors_survive_pickling() -> None:
         errors.TruncatedError("A", 1, "cut"),
         errors.StateError("A", "b"),
         errors.IntegrityError("A", "b"),
+        errors.TargetError("A", "b"),
     ):
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))

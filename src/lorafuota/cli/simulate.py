@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import statistics
 from typing import Final
 
+from ..campaign.state import Outcome
+from ..errors import DecodeError
 from ..fec import kernels
-from ..simulate import DeviceResult, Report, Simulation
-from .arguments import Status, Subparsers, subcommand
+from ..image.detools import DetoolsCodec
+from ..image.install import ImageGate
+from ..image.signature import inspect
+from ..image.version import ImageVersion
+from ..simulate import DeviceResult, Report, Scenario, Simulation
+from . import imagefile
+from .arguments import InputError, Parser, Status, Subparsers, subcommand
 from .output import bad, good, table, write_json
 from .progress import progress
 from .scenario import add_scenario, read_image, scenario_of
@@ -37,20 +45,74 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("image", type=pathlib.Path, metavar="IMAGE", help="the firmware file")
     add_scenario(parser)
+    _add_gate(parser)
     parser.add_argument("--all", action="store_true", help="show every device, not the worst 20")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
+def _add_gate(parser: Parser) -> None:
+    group = parser.add_argument_group("signed images and deltas, which devices check and install")
+    group.add_argument(
+        "--key", type=pathlib.Path, metavar="PEM", help="the maker's key, which devices hold"
+    )
+    group.add_argument(
+        "--scheme",
+        choices=imagefile.SCHEMES,
+        help="how the key signs; the usual for its kind: ecdsa-p256 or ed25519",
+    )
+    group.add_argument(
+        "--hardware", type=imagefile.number, metavar="N", help="HW version of the devices"
+    )
+    group.add_argument(
+        "--running", type=imagefile.version, metavar="V", help="what they run (default 0.0.0)"
+    )
+    group.add_argument(
+        "--base", type=pathlib.Path, metavar="FILE", help="... and its octets, for a delta"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Simulate, and print the report."""
-    simulation = Simulation(scenario_of(args, read_image(args.image)))
+    scenario = scenario_of(args, read_image(args.image))
+    if args.key is None:
+        unused = ("scheme", "hardware", "running", "base")
+        if any(getattr(args, name) is not None for name in unused):
+            raise InputError("--scheme, --hardware, --running and --base go with --key")
+        simulation = Simulation(scenario)
+    else:
+        gate = _gate(args)
+        simulation = Simulation(_confirmed(scenario), gates=lambda _: gate)
     with progress("fragments", work(simulation), quiet=args.json) as bar:
         report = simulation.run(watch=lambda one: bar.advance(one.fleet.frames - bar.done))
     if args.json:
         write_json({"image": str(args.image), "kernels": kernels.NAME, **report.to_json()})
     else:
         print_report(report, str(args.image), every=args.all)
-    return Status.GOOD if report.success else Status.NO
+    installed = args.key is None or report.outcomes == {Outcome.CONFIRMED.value: report.devices}
+    return Status.GOOD if report.success and installed else Status.NO
+
+
+def _gate(args: argparse.Namespace) -> ImageGate:
+    """Return what every device checks."""
+    return ImageGate(
+        key=imagefile.verify_key(args),
+        hw_version=args.hardware or 0,
+        running=args.running or ImageVersion(0),
+        base=None if args.base is None else imagefile.read(args.base),
+        allow_any_hardware=args.hardware is None,
+        codecs=(DetoolsCodec(),),
+    )
+
+
+def _confirmed(scenario: Scenario) -> Scenario:
+    """Return the scenario with a version to confirm: the image's, if none was given."""
+    if scenario.firmware_version is not None:
+        return scenario
+    try:
+        version = inspect(scenario.image).version
+    except DecodeError as error:
+        raise InputError(f"the image is not signed: {error}; give --confirm, or no --key") from None
+    return dataclasses.replace(scenario, firmware_version=version.fw_version)
 
 
 def work(simulation: Simulation) -> int:

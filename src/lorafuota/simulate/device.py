@@ -10,12 +10,16 @@ without, and a test compares the two reports.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import deque
 from typing import Final, final
 
+from ..errors import FuotaError
 from ..firmwaremanagement.v1 import UpImageStatus
 from ..fragmentation.v1 import DataFragment
+from ..image.install import ImageGate
+from ..image.version import ImageVersion
 from ..session.actions import Action, Answer, ListenClassB, ListenClassC
 from ..session.device import FuotaDevice
 from ..session.multicast import McLimits
@@ -27,19 +31,27 @@ from .plan import Plan
 __all__ = ["OLD_FIRMWARE", "SimDevice", "fragment_number", "make_device"]
 
 OLD_FIRMWARE: Final = 0
-"""What runs before the update."""
+"""What runs before the update, where no gate says it."""
 
 _RADIO: Final = McLimits(hops=True)
 
 
-def make_device(plan: Plan, device: int, *, rng: random.Random, clock_known: bool) -> FuotaDevice:
+def make_device(
+    plan: Plan,
+    device: int,
+    *,
+    rng: random.Random,
+    clock_known: bool,
+    gate: ImageGate | None = None,
+) -> FuotaDevice:
     """Put a device together: the one place that knows how."""
     one = plan.kinds[device]
     return FuotaDevice.from_profile(
         one.profile,
         root_key=plan.root_key(device),
         rng=rng,
-        fw_version=OLD_FIRMWARE,
+        fw_version=OLD_FIRMWARE if gate is None else gate.running.fw_version,
+        hw_version=0 if gate is None else gate.hw_version,
         mc_limits=_RADIO,
         frag_limits=one.limits,
         period_seconds=None,
@@ -66,6 +78,8 @@ class SimDevice:
         skew: What the device's clock shows, less GPS time, before any correction.
         listening: Windows open now, by McGroupID.
         queue: Class A: what waits for its next uplink, as FPort and payload.
+        gate: What it lets in; None lets in the image that was sent.
+        slot: What its boot loader finds: the image that passed the gate.
     """
 
     __slots__ = (
@@ -74,6 +88,7 @@ class SimDevice:
         "asleep",
         "channel",
         "completed_by",
+        "gate",
         "gone",
         "group",
         "heard",
@@ -91,6 +106,7 @@ class SimDevice:
         "rebuilt",
         "session",
         "skew",
+        "slot",
         "unicasts",
         "uplinks",
         "verified",
@@ -106,7 +122,9 @@ class SimDevice:
         self._rng = random.Random(f"{scenario.seed}/device/{index}")
         error = scenario.clock_error
         self.skew = self._rng.uniform(-error, error) if error else 0.0
-        self.session = make_device(plan, index, rng=self._rng, clock_known=True)
+        self.gate = None if plan.gates is None else plan.gates(index)
+        self.slot: bytes | None = None
+        self.session = make_device(plan, index, rng=self._rng, clock_known=True, gate=self.gate)
         self.listening: dict[int, ListenClassB | ListenClassC] = {}
         self.queue: deque[tuple[int, bytes]] = deque()
         self.joined = True
@@ -177,11 +195,32 @@ class SimDevice:
             self.reason = "the block rebuilt is not the image"
         version = self._plan.scenario.firmware_version
         firmware = self.session.firmware
-        if firmware is not None and version is not None:
-            if self.image_ok:
-                firmware.store_image(UpImageStatus.VALID, version=version)
-            else:
-                firmware.store_image(UpImageStatus.CORRUPT_OR_WRONG_SIGNATURE)
+        if firmware is None or version is None:
+            return
+        if self.gate is not None:
+            # all devices share the image that arrived whole
+            verdict = self.gate.check(self._plan.block.image if self.image_ok else data)
+            self.slot = verdict.image
+            self.reason = verdict.reason or None
+            firmware.store_image(verdict.status, version=verdict.fw_version)
+        elif self.image_ok:
+            firmware.store_image(UpImageStatus.VALID, version=version)
+        else:
+            firmware.store_image(UpImageStatus.CORRUPT_OR_WRONG_SIGNATURE)
+
+    def _start(self, version: int | None) -> int | None:
+        """Do what the boot loader does; return the version that was installed, if any."""
+        if self.gate is None or version is None:
+            return version
+        slot, self.slot = self.slot, None
+        try:
+            image = self.gate.install(b"" if slot is None else slot)
+        except FuotaError as error:
+            self.reason = str(error)
+            return None
+        running = ImageVersion.from_fw_version(version)
+        self.gate = dataclasses.replace(self.gate, running=running, base=image)
+        return version
 
     def look(self) -> None:
         """Remember how far the block has come; a session may be about to be deleted."""
@@ -207,12 +246,18 @@ class SimDevice:
         saved: SavedState = self.session.export(progress=True)
         old = self.session.firmware
         known = not self._plan.scenario.clock_error
-        self.session = make_device(self._plan, self.index, rng=self._rng, clock_known=known)
+        # whatever causes a reboot, the boot loader installs an image that is valid
+        stored = None if old is None else old.next_firmware_version
+        installed = self._start(stored if fw_version is None else fw_version)
+        self.session = make_device(
+            self._plan, self.index, rng=self._rng, clock_known=known, gate=self.gate
+        )
         fresh = self.session.firmware
         if fresh is not None and old is not None:
-            fresh.store_image(old.image_status, version=old.next_firmware_version)
-            # whatever causes a reboot, the boot loader installs an image that is valid
-            installed = old.next_firmware_version if fw_version is None else fw_version
+            if self.gate is None or installed is not None or stored is None:
+                fresh.store_image(old.image_status, version=stored)
+            else:
+                fresh.store_image(UpImageStatus.CORRUPT_OR_WRONG_SIGNATURE)
             fresh.booted(old.fw_version if installed is None else installed)
         self.asleep = self.proven = False
         return self.session.restore(saved, now=self.local(now))

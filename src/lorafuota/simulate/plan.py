@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 import random
-from collections.abc import Container
+from collections.abc import Callable, Container
 from fractions import Fraction
 from typing import Final, final
 
@@ -21,6 +21,7 @@ from ..campaign.config import (
 from ..datablock import DataBlock
 from ..errors import FieldError
 from ..fec.variant import ParityVariant
+from ..image.install import ImageGate
 from ..link import MC_FRAME_OVERHEAD
 from ..region import Region, min_spacing_us, region
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, LorawanVersion, McKey
@@ -52,6 +53,7 @@ class Plan:
 
     Attributes:
         scenario: What it was made from.
+        gates: What a device lets in, by its index; None lets in the image that was sent.
         region: Radio facts.
         dr: Data rate of the multicast windows.
         freq_hz: ... and their frequency; 0 hops.
@@ -64,14 +66,20 @@ class Plan:
         horizon_seconds: About how long the first pass takes; what goes wrong goes wrong in it.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, gates: Callable[[int], ImageGate] | None = None) -> None:
         """Choose.
 
         Raises:
             FieldError: The image does not fit the 14-bit fragment number, the fragment the data
-                rate, the data rate the region, and so on.
+                rate, the data rate the region, and so on; or there are gates and no firmware
+                version to confirm.
         """
+        if gates is not None and scenario.firmware_version is None:
+            raise FieldError(
+                "Scenario", "firmware_version", None, "a version, where gates check it"
+            )
         self.scenario = scenario
+        self.gates = gates
         self.region: Region = region(scenario.region)
         self.dr = self._choose_dr()
         self.block = self._cut()

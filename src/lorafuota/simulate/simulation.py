@@ -17,6 +17,7 @@ from ..campaign.snapshot import Snapshot
 from ..campaign.state import CampaignPhase
 from ..campaign.store import CampaignStore, MemoryStore
 from ..fragmentation.v1 import FragSessionStatusReq
+from ..image.install import ImageGate
 from ..types import AppKey, GenAppKey
 from .airlog import AirLog, AirLogError, Entry, Pause
 from .fleet import Fleet, Joined, Uplink
@@ -37,7 +38,12 @@ class Simulation:
     """A campaign, its store, and the fleet it is for, in virtual time."""
 
     def __init__(
-        self, scenario: Scenario, *, store: CampaignStore | None = None, air: AirLog | None = None
+        self,
+        scenario: Scenario,
+        *,
+        store: CampaignStore | None = None,
+        air: AirLog | None = None,
+        gates: Callable[[int], ImageGate] | None = None,
     ) -> None:
         """Make everything ready; go on where the store and the log stand, if they hold anything.
 
@@ -45,6 +51,8 @@ class Simulation:
             scenario: What is simulated; the same as before, when going on.
             store: Where the campaign keeps its records; in memory if not given.
             air: The downlinks so far; a store that is kept needs one that is kept beside it.
+            gates: What a device lets in, by its index, for images and deltas that are signed;
+                without, a device takes the image that was sent for valid.
 
         Raises:
             FieldError: The scenario makes no sense (:class:`.plan.Plan`), or the store is of
@@ -52,7 +60,7 @@ class Simulation:
             AirLogError: The log does not belong to the store.
         """
         self.scenario = scenario
-        self.plan = Plan(scenario)
+        self.plan = Plan(scenario, gates)
         self.fleet = Fleet(self.plan)
         self._store = MemoryStore(keep_log=False) if store is None else store
         self._air = AirLog() if air is None else air

@@ -42,13 +42,13 @@ def process(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command_and_every_status() -> None:
     outcome = call("--help")
     assert (outcome.status, outcome.err) == (0, "")
-    for name in ("simulate", "decode", "keys", "info"):
+    for name in ("simulate", "image", "delta", "decode", "keys", "info"):
         assert re.search(rf"^    {name} ", outcome.out, re.M)
     for status in (0, 1, 2, 130, 141):
         assert re.search(rf"^  {status} ", outcome.out, re.M)
 
 
-@pytest.mark.parametrize("name", ["simulate", "decode", "keys", "info"])
+@pytest.mark.parametrize("name", ["simulate", "image", "delta", "decode", "keys", "info"])
 def test_the_help_of_every_command_has_an_example_and_the_statuses(name: str) -> None:
     outcome = call(name, "--help")
     assert (outcome.status, outcome.err) == (0, "")
@@ -294,6 +294,6 @@ def test_the_page_shows_what_happens_to_the_last_space(
 def test_the_page_has_examples_and_every_option() -> None:
     assert len(EXAMPLES) >= 4
     page = PAGE.read_text("utf-8")
-    for name in ("simulate", "decode", "keys", "info"):
+    for name in ("simulate", "image", "delta", "decode", "keys", "info"):
         for option in re.findall(r"^  (--[a-z0-9-]+)", call(name, "--help").out, re.M):
             assert option in page

@@ -135,3 +135,47 @@ def test_the_sample_output_in_the_readme_is_what_it_prints(
     dots = sample.index("...")
     assert printed[:dots] == sample[:dots]
     assert printed[dots - len(sample) + 1 :] == sample[dots + 1 :]
+
+
+ED25519 = SAMPLE.with_name("test-only-ed25519.pem")
+ECDSA = SAMPLE.with_name("test-only-ecdsa-p256.pem")
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"),
+    [
+        (["--key", str(ECDSA)], "2 installed and confirmed"),
+        (["--key", str(ED25519)], "2 image corrupt or signature wrong"),
+        (["--key", str(ECDSA), "--hardware", "7"], "2 image for other hardware"),
+        (["--key", str(ECDSA), "--running", "1.0.0"], "2 image corrupt or signature wrong"),
+    ],
+)
+def test_a_signed_image_is_checked_and_installed_with_a_key(
+    options: list[str], outcome: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["simulate", str(SAMPLE), "--devices", "2", *options])
+    assert status == (0 if outcome.endswith("confirmed") else 1)
+    assert f"outcome  {outcome}" in capsys.readouterr().out.splitlines()
+
+
+def test_a_signed_delta_is_applied_to_the_base_and_installed(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = (str(SAMPLE.with_name(f"app-{one}.ed25519.bin")) for one in ("1.0.0", "1.1.0"))
+    delta, key = str(tmp_path / "delta.bin"), ["--key", str(ED25519)]
+    assert main(["delta", "create", old, new, *key, "--output", delta]) == 0
+    common = ["simulate", delta, "--devices", "2", "--running", "1.0.0", *key]
+    assert main([*common, "--base", old]) == 0
+    assert "outcome  2 installed and confirmed" in capsys.readouterr().out.splitlines()
+    assert main([*common, "--base", new]) == 1
+    assert "outcome  2 image corrupt or signature wrong" in capsys.readouterr().out.splitlines()
+
+
+def test_what_goes_with_a_key_needs_one_and_a_key_needs_a_signed_image(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["simulate", str(SAMPLE), "--hardware", "7"]) == 2
+    assert "go with --key" in capsys.readouterr().err
+    program = str(SAMPLE.with_name("app-1.0.0.raw.bin"))
+    assert main(["simulate", program, "--key", str(ECDSA)]) == 2
+    assert "the image is not signed: image: neither an MCUboot image" in capsys.readouterr().err
