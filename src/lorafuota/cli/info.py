@@ -19,6 +19,7 @@ from .output import strong, table, write_json
 __all__ = ["EXTRAS", "add", "run"]
 
 EXTRAS: Final = {
+    "plot": ("matplotlib", "the plots of lorafuota plan"),
     "testing": ("hypothesis", "strategies for property-based tests of your own code"),
 }
 """The extras that add something to the library, with the distribution each needs and why."""

@@ -12,7 +12,17 @@
 
 from __future__ import annotations
 
+from .curve import Curve, completion_curve
 from .losses import Losses
 from .predict import TRIALS, Method, Prediction, parity_needed, predict
 
-__all__ = ["TRIALS", "Losses", "Method", "Prediction", "parity_needed", "predict"]
+__all__ = [
+    "TRIALS",
+    "Curve",
+    "Losses",
+    "Method",
+    "Prediction",
+    "completion_curve",
+    "parity_needed",
+    "predict",
+]
