@@ -5,7 +5,8 @@ and one that is planned for 99 %.  What the planner says is compared with an ind
 Then the parity that 99 % of 1, 100 and 1,000 devices take, and promise R6: with the parity planned
 for a probability, devices fail at most as often as planned.
 
-``--trials N`` sets the devices in a sample, ``--markdown`` prints for the documentation.
+``--trials N`` sets the devices in a sample, ``--markdown`` prints for the documentation, and
+``--plot FILE`` draws its picture instead.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import pathlib
 from collections.abc import Iterator, Sequence
 
-from lorafuota.completion import Losses, Prediction, parity_needed, predict
+from benchmarks.harness import MissingExtra, optional
+from lorafuota.completion import Losses, Prediction, completion_curve, parity_needed, predict
 from lorafuota.completion.formula import Estimate, estimate
 from lorafuota.completion.trial import Sample, sampled_failure
 from lorafuota.fec.variant import ParityVariant
@@ -126,6 +129,45 @@ def kept(
                     yield Kept(nb_frag, loss, variant, parity, 1 - probability, planned, sample)
 
 
+def draw(file: pathlib.Path, trials: int) -> None:
+    """Draw completion against redundancy: lines of the planner, dots of a sample.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    matplotlib = optional("matplotlib")
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "lorafuota", "svg.fonttype": "none"})
+    figure, plots = optional("matplotlib.pyplot").subplots(1, 2, figsize=(9, 4), sharey=True)
+    variant = ParityVariant.V2
+    for axes, nb_frag in zip(plots, (50, 500), strict=True):
+        for color, loss in enumerate(LOSSES[:4]):
+            losses = Losses.independent(loss)
+            most = math.ceil(1.2 * nb_frag * loss / (1 - loss)) + 14
+            curve = completion_curve(nb_frag, variant=variant, losses=losses, most=most)
+            share = [100 * at / nb_frag for at in curve.parity]
+            complete = [1 - one.failure for one in curve.predictions]
+            axes.plot(share, complete, "-", color=f"C{color}", label=f"{loss:.0%} lost")
+            dots = curve.parity[::3]
+            samples = [
+                sampled_failure(nb_frag, at, variant, losses, None, trials=trials, seed=SEED)
+                for at in dots
+            ]
+            axes.plot(
+                [100 * at / nb_frag for at in dots],
+                [1 - one.failed / one.trials for one in samples],
+                "o",
+                color=f"C{color}",
+                markersize=3,
+            )
+        axes.set_title(f"{nb_frag} fragments")
+        axes.set_xlabel("redundancy in %; dots: simulated")
+        axes.grid(alpha=0.3)
+    plots[0].set_ylabel("probability that one device completes")
+    plots[0].legend()
+    figure.savefig(file, metadata={"Date": None}, bbox_inches="tight")
+
+
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> None:
     if markdown:
         for row in (head, ["---:"] * len(head), *rows):
@@ -142,7 +184,14 @@ def main(argv: Sequence[str] | None = None) -> tuple[list[Point], list[Kept]]:
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--burst", type=float, metavar="N", help="losses in bursts of N")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--plot", type=pathlib.Path, metavar="FILE", help="only draw, as SVG")
     args = parser.parse_args(argv)
+    if args.plot:
+        try:
+            draw(args.plot, args.trials)
+        except MissingExtra as error:
+            parser.error(str(error))
+        return [], []
     losses = [
         Losses.independent(p) if args.burst is None else Losses.bursty(p, burst=args.burst)
         for p in LOSSES

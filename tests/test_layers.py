@@ -106,6 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 OUTSIDE: dict[str, set[str]] = {
     "crypto": {"cryptography"},
+    "completion": {"bitarray"},
     "fec": {"bitarray"},
     "testing": {"hypothesis"},
 }

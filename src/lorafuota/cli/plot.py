@@ -15,6 +15,7 @@ from .arguments import InputError
 __all__ = ["draw_completion", "draw_timeline"]
 
 _LOSSES: Final = (0.05, 0.1, 0.2, 0.3)
+_POINTS: Final = 100
 
 
 def draw_completion(plan: Plan, file: pathlib.Path) -> None:
@@ -42,6 +43,7 @@ def draw_completion(plan: Plan, file: pathlib.Path) -> None:
             variant=request.variant,
             losses=shown[loss],
             most=most,
+            points=_POINTS,
             max_lost=request.max_lost,
             seed=request.seed,
         )

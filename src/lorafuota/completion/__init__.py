@@ -7,7 +7,7 @@
 >>> f"{1 - one.failure:.2f}", one.method.value
 ('0.20', 'formula')
 >>> parity_needed(500, variant=ParityVariant.V2, losses=losses, probability=0.99, devices=1000)
-95
+96
 """
 
 from __future__ import annotations
