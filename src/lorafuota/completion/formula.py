@@ -8,7 +8,7 @@ is known exactly; for TS004's lines, what the sum has in excess is put on top, a
 were stuck on their own.
 
 So there are two figures: an *estimate*, and a *bound* above it, the sum cut at 1.  The bound is
-proven where all sets are looked at (M up to 16, losses independent); above, large sets are taken
+proven where all sets are looked at (M up to 18, losses independent); above, large sets are taken
 on average.  Both start from the exact chances of l and k.
 """
 

@@ -165,7 +165,7 @@ def parity_needed(
 
     Returns:
         The number, how often the fragment is repeated if M is 1, or None if as many as fit the
-        14-bit fragment number are too few.
+        14-bit fragment number are too few, or devices that lose too many cannot be helped by any.
 
     Raises:
         FieldError: A number is out of range.
@@ -182,7 +182,10 @@ def parity_needed(
         )
         return found.high <= allowed
 
-    if max_lost is not None and _loses_more_than(max_lost, nb_frag, losses) > allowed:
+    bearable = nb_frag - 1 if variant.always_even(nb_frag) else nb_frag
+    if max_lost is not None:
+        bearable = min(bearable, max_lost)
+    if _loses_more_than(bearable, nb_frag, losses) > allowed:
         return None
     if enough(0):
         return 0

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 from ..fec.matrix import parity_lines
@@ -22,7 +21,7 @@ from ..fec.variant import ParityVariant
 
 __all__ = ["even_chance", "even_lines"]
 
-_SETS: Final = 66_000
+_SETS: Final = 1 << 18
 """Sets of lost fragments that are looked at one by one, at most."""
 
 _DIGITS: Final = 400_000
@@ -33,7 +32,7 @@ _DIGITS: Final = 400_000
 def even_lines(nb_frag: int, parity: int, variant: ParityVariant) -> tuple[dict[int, int], ...]:
     """Return, for sets of 1, 2, ... fragments, how many have an odd share in so many lines.
 
-    Sets are looked at up to a size at which they become too many: all sets up to M = 16,
+    Sets are looked at up to a size at which they become too many: all sets up to M = 18,
     and none of a matrix too large to differ from the average.
 
     Args:
@@ -43,27 +42,29 @@ def even_lines(nb_frag: int, parity: int, variant: ParityVariant) -> tuple[dict[
     """
     if nb_frag * parity > _DIGITS:
         return ()
-    sizes = _sets(nb_frag, parity, variant)
-    return tuple(Counter(odd.bit_count() for _, odd in sets) for sets in sizes)
+    columns = _columns(nb_frag, parity, variant)
+    found, looked_at = [], 0
+    sets = [(0, 0)]  # the first fragment behind a set, and its lines, a bit each
+    for size in range(1, nb_frag + 1):
+        looked_at += math.comb(nb_frag, size)
+        if looked_at > _SETS and size > 1:
+            break
+        sums = [odd ^ column for behind, odd in sets for column in columns[behind:]]
+        found.append(Counter(map(int.bit_count, sums)))
+        if looked_at + math.comb(nb_frag, size + 1) <= _SETS:
+            behinds = [i for behind, _ in sets for i in range(behind + 1, nb_frag + 1)]
+            sets = list(zip(behinds, sums, strict=True))
+    return tuple(found)
 
 
-def _sets(nb_frag: int, parity: int, variant: ParityVariant) -> Iterator[list[tuple[int, int]]]:
-    """Yield the sets of 1, 2, ... plain fragments, until there are too many.
-
-    For each set, the first fragment behind it, and the lines it has an odd share in, a bit each.
-    """
+def _columns(nb_frag: int, parity: int, variant: ParityVariant) -> list[int]:
+    """Return for each plain fragment the lines that contain it, a bit each."""
     columns = [0] * nb_frag
     lines = parity_lines(range(nb_frag + 1, nb_frag + parity + 1), nb_frag, variant)
     for at, line in enumerate(lines):
         for i in line.search(1):
             columns[i] |= 1 << at
-    sets, looked_at = [(0, 0)], 0
-    for size in range(1, nb_frag + 1):
-        looked_at += math.comb(nb_frag, size)
-        if looked_at > _SETS and size > 1:
-            return
-        sets = [(i + 1, odd ^ columns[i]) for behind, odd in sets for i in range(behind, nb_frag)]
-        yield sets
+    return columns
 
 
 @functools.lru_cache(maxsize=64)

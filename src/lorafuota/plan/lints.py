@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from ..campaign.config import WindowClass
-from ..campaign.repair import coded_alone_never_suffice
 from ..campaign.windows import LEAD_SECONDS, frames_that_fit
 from ..datablock import MAX_NB_FRAG
 from ..link import BEACON_PERIOD_SECONDS
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 __all__ = ["Lint", "LintCode", "Severity", "check"]
+
+_FEW: Final = 100
+"""Fragments of which a device may lose all."""
 
 
 class Severity(enum.Enum):
@@ -212,11 +214,11 @@ def _redundancy(plan: Plan) -> Iterator[Lint]:
         return
     fleet = f"all {request.devices} devices" if request.devices > 1 else "the device"
     if enough is None:
-        why = (
-            f"devices that can lose {request.max_lost} fragments will lose more"
-            if request.max_lost is not None
-            else f"N ends at {MAX_NB_FRAG}"
-        )
+        why = f"N ends at {MAX_NB_FRAG}"
+        if request.max_lost is not None:
+            why = f"devices that can lose {request.max_lost} fragments will lose more"
+        elif request.variant.always_even(plan.nb_frag) and plan.nb_frag < _FEW:
+            why = f"a device that loses all {plan.nb_frag} plain ones is helped by none"
         yield Lint(
             Severity.WARNING,
             LintCode.REDUNDANCY_USELESS,
@@ -245,7 +247,7 @@ def _code(plan: Plan) -> Iterator[Lint]:
             LintCode.ONE_FRAGMENT,
             "no coded fragment helps a block of one fragment: it is repeated instead",
         )
-    elif coded_alone_never_suffice(plan.request.variant, plan.nb_frag):
+    elif plan.request.variant.always_even(plan.nb_frag):
         yield Lint(
             Severity.NOTE,
             LintCode.CODED_ALONE,

@@ -53,7 +53,7 @@ def test_random_lines_too_few_always_fail_and_very_many_never() -> None:
 def test_the_true_chance_lies_between_the_bounds(
     nb_frag: int, parity: int, loss: float, variant: ParityVariant, max_lost: int | None
 ) -> None:
-    """Proven up to M = 16 where losses are independent."""
+    """Proven up to M = 18 where losses are independent."""
     losses = Losses.independent(loss)
     exact = exact_failure(nb_frag, parity, variant, losses, max_lost)
     found = estimate(nb_frag, parity, variant, losses, max_lost)

@@ -27,9 +27,9 @@ def test_sets_are_counted_as_the_lines_have_them(variant: ParityVariant) -> None
     assert list(even_lines(nb_frag, parity, variant)) == wanted
 
 
-def test_all_sets_are_looked_at_up_to_16_fragments_and_none_of_a_huge_matrix() -> None:
-    assert len(even_lines(16, 4, ParityVariant.V1)) == 16
-    assert len(even_lines(17, 4, ParityVariant.V1)) < 17
+def test_all_sets_are_looked_at_up_to_18_fragments_and_none_of_a_huge_matrix() -> None:
+    assert len(even_lines(18, 4, ParityVariant.V1)) == 18
+    assert len(even_lines(19, 4, ParityVariant.V1)) < 19
     assert len(even_lines(1000, 100, ParityVariant.V1)) == 1
     assert even_lines(12_000, 1000, ParityVariant.V1) == ()
 

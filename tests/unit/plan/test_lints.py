@@ -94,6 +94,13 @@ CASES: list[tuple[Severity, LintCode, dict[str, Any], str]] = [
         "no number of coded fragments completes the device with probability 0.99: N ends at 16383",
     ),
     (
+        Severity.WARNING,
+        LintCode.REDUNDANCY_USELESS,
+        {"image_octets": 239 * 4, "losses": Losses.independent(0.3)},
+        "no number of coded fragments completes all 10 devices with probability 0.99: a device "
+        "that loses all 4 plain ones is helped by none",
+    ),
+    (
         Severity.NOTE,
         LintCode.CODED_ALONE,
         {"image_octets": 239 * 40},
