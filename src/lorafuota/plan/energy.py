@@ -32,9 +32,9 @@ _EMPTY_UPLINK: Final = 13
 class Currents:
     """What a device takes; put in what you measured.
 
-    The defaults are typical figures of the radio alone, as the data sheet of Semtech's SX1261
-    gives them (revision 1.2: section 3.5, with the DC-DC converter; 125 kHz, +14 dBm at 868 MHz).
-    What the processor takes besides is not in them.
+    The defaults are typical of Semtech's SX1261, the radio alone: receiving LoRa at 125 kHz with
+    the DC-DC converter, sending at +14 dBm, sleeping with its registers kept.  What the processor
+    takes besides is not in them.
 
     Attributes:
         receive_ma: Receiver on, in mA.
