@@ -41,6 +41,7 @@ from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.cli import main
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.package import Package
+from lorafuota.plan import LintCode
 from lorafuota.session import actions, serveractions
 from lorafuota.session.firmwarestage import FirmwareStage
 from lorafuota.session.serveractions import FirmwareOutcome, SetFailure
@@ -289,6 +290,11 @@ def test_every_outcome_has_its_value_and_its_aws_status() -> None:
 def test_every_setting_of_a_campaign_is_explained(config: Any) -> None:
     names = [field.name for field in dataclasses.fields(config)]
     assert [name for name in names if f"`{name}`" not in campaign_page()] == []
+
+
+def test_every_lint_of_a_plan_is_explained() -> None:
+    text = (DOCS / "guides" / "plan.md").read_text("utf-8")
+    assert [code.value for code in LintCode if f"| `{code.value}` |" not in text] == []
 
 
 def test_the_page_of_kernels_says_which_sets_are_there() -> None:

@@ -27,7 +27,7 @@ _MOST_LOSS = 0.9
 
 def coded_alone_never_suffice(parity: ParityVariant, nb_frag: int) -> bool:
     """Say whether the coded fragments of a block all have an even number of taps."""
-    return parity.distinct and nb_frag > 1 and nb_frag // 2 % 2 == 0
+    return parity.always_even(nb_frag)
 
 
 def completion_probability(missing: int, sent: int, loss: float) -> float:

@@ -40,6 +40,17 @@ class ParityVariant(enum.Enum):
         """Whether the seed is made from N itself; otherwise from N - M."""
         return self is ParityVariant.V2_ANNEX
 
+    def always_even(self, nb_frag: int) -> bool:
+        """Whether every coded line of such a block has an even number of ones.
+
+        Sums of such lines have an even number too, so a receiver that heard no plain fragment comes
+        to rank M - 1 and never further.
+
+        Args:
+            nb_frag: M, the number of plain fragments.
+        """
+        return self.distinct and nb_frag > 1 and nb_frag // 2 % 2 == 0
+
     @property
     def code(self) -> int:
         """The variant as kernels take it: bit 0 is :attr:`distinct`, bit 1 :attr:`seeded_by_n`."""
