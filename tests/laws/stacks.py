@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lorafuota.campaign import FirmwareStep, RetryPolicy
-from lorafuota.campaign.quirks import StatusQuirk
-from lorafuota.campaign.state import Outcome
+from lorafuota.campaign.quirks import quirks_of
+from lorafuota.campaign.state import Outcome, Stage
 from lorafuota.datablock import DataBlock
 from lorafuota.session.actions import Action, BlockReceived, Store
 from lorafuota.session.device import FuotaDevice
@@ -22,7 +22,6 @@ from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.session.multicast import McDevice
 from lorafuota.session.profile import FRAG_PROFILES
 from lorafuota.session.stacks import DEVICE_PROFILES, DeviceProfile, device_profile
-from lorafuota.simulate.kinds import kind, kind_names
 from tests.unit.campaign.fleet import NEW, Channel, Fleet, Unit, config, member
 
 STACKS = tuple(DEVICE_PROFILES)
@@ -36,12 +35,6 @@ NO_BLOCK = (
 """Outcomes that say that the block is not there, or is not the right one."""
 
 
-def quirks(name: str) -> StatusQuirk:
-    """Return what a server that knows the stack takes into account."""
-    known = {kind(one).profile.name: kind(one).quirks for one in kind_names()}
-    return known.get(name, StatusQuirk.NONE)
-
-
 @dataclasses.dataclass
 class StackUnit(Unit):
     """A device of one of the stacks: it reads and writes payloads as that stack does."""
@@ -53,7 +46,7 @@ class StackUnit(Unit):
     good_news: set[bytes] = dataclasses.field(default_factory=set)
     """What it said of a session whose block it had delivered."""
     server_told: bool = False
-    """Some of that arrived."""
+    """Some of that arrived before the server had done with the device."""
     earlier: int = 0
     """Blocks it had delivered when the present session was begun again."""
 
@@ -67,7 +60,7 @@ class StackUnit(Unit):
         """Make a device, and a member that is configured as one should be for this stack."""
         profile = device_profile(name)
         parity = profile.fragmentation.parity
-        one = member(number, quirks=quirks(name), parity=parity, multicast=multicast)
+        one = member(number, quirks=quirks_of(profile), parity=parity, multicast=multicast)
         return cls(
             one,
             profile.fragmentation,
@@ -123,10 +116,11 @@ class StackUnit(Unit):
 def false_report(unit: StackUnit, outcome: Outcome) -> str | None:
     """Say what is wrong with a server's report of a device, None if nothing is.
 
-    No answer and a likely transport claim nothing about the block.  Missing fragments are a false
-    report only if an answer arrived that was sent when nothing was missing any more.  A transport
-    to a device that numbers fragments in another way is complete with a wrong block, which no
-    answer of version 1 can tell: that is for the signature to find.
+    No answer, a likely and an unknown transport claim nothing about the block.  Missing fragments
+    are a false report only if an answer arrived that was sent when nothing was missing any more,
+    and before the device had ended: behind that it could be about any session.  A transport to a
+    device that numbers fragments in another way is complete with a wrong block, which no answer of
+    version 1 can tell: that is for the signature to find.
     """
     delivered = [block for block in unit.blocks if block.data == unit.right]
     verified = any(block.verified for block in delivered)
@@ -145,7 +139,9 @@ class StackFleet(Fleet):
 
     def uplink(self, unit: Unit, fport: int, payload: bytes) -> None:
         assert isinstance(unit, StackUnit)
-        unit.server_told |= fport == unit.frag.package.fport and payload in unit.good_news
+        listens = self.campaign.record(unit.member.dev_eui).stage not in (Stage.DONE, Stage.FAILED)
+        news = fport == unit.frag.package.fport and payload in unit.good_news
+        unit.server_told |= listens and news
         super().uplink(unit, fport, payload)
 
 

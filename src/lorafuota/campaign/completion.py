@@ -1,7 +1,8 @@
 """What a device says about the block, and whether to believe that it is complete.
 
 Stacks count in their own ways (:mod:`.quirks`).  A sure outcome is claimed only where the answer
-cannot mean anything else; where it could, more is sent, and in the end the outcome is a likely one.
+cannot mean anything else; where it could, more is sent, and in the end the outcome is a likely one,
+or that nobody knows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .repair import completion_probability
 from .state import MAX_RESTARTS, DeviceRecord, Outcome, Stage
 from .step import Step
 
-__all__ = ["complete", "no_report", "report", "status"]
+__all__ = ["complete", "given_up", "no_report", "report", "status"]
 
 _LISTENS: Final = (Stage.READY, Stage.SESSION, Stage.LISTENING, Stage.UNICAST, Stage.STATUS)
 
@@ -27,6 +28,12 @@ _MARGIN: Final = 8
 which a device that still counts is bound to hear one."""
 
 _LIKELY: Final = 0.999
+
+_COUNT_OTHERS: Final = StatusQuirk.MISSING_NEVER_FALLS | StatusQuirk.MISSING_IS_NOT_RECEIVED
+"""MissingFrag is something else than the fragments that are still needed."""
+
+_LESS: Final = (Outcome.MISSING_FRAGMENTS, Outcome.UNKNOWN, Outcome.LIKELY)
+"""Outcomes that a device's late word replaces."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,9 +79,8 @@ def status(
     if record.stage not in _LISTENS:
         told = _Status.of(command)
         ours = record.cnt_used and told.frag_index == record.frag_index
-        good = ours and not (told.memory_error or told.mic_error or _silent_of_mic(member, record))
-        if good and _everything(member, record, told, config.block.nb_frag):
-            _take_back(record)
+        if ours and not (told.mic_error or _out_of_memory(member, told)):
+            _late(member, record, told, config.block.nb_frag)
         return None
     asked, again = record.stage is Stage.STATUS, record.restarts < MAX_RESTARTS
     if isinstance(command, frag_v2.FragSessionStatusAns) and command.session_does_not_exist:
@@ -87,7 +93,7 @@ def status(
         return None
     if not record.cnt_used:  # no fragment was sent yet, so it is about an earlier session
         return Step(Stage.READY) if asked else None
-    if told.memory_error and StatusQuirk.STICKY_MEMORY_ERROR not in member.quirks:
+    if _out_of_memory(member, told):
         return Step(Stage.CLEANUP, Outcome.MEMORY_ERROR)
     if told.mic_error and told.received >= nb_frag:
         return _mic_error(config, record)
@@ -97,11 +103,12 @@ def status(
     if told.nothing_yet and asked and again and record.sent:
         record.restarts += 1  # nothing is lost by setting it up again, should it have been reset
         return Step(Stage.FRAGMENTATION, detail="nothing was received")
-    if _everything(member, record, told, nb_frag):
+    if _everything(member, told, nb_frag):
         if _silent_of_mic(member, record):
             record.missing = 0
             return None  # says nothing of the MIC; the device's own report does
         return complete(config, record)
+    record.unclear |= _can_be_there(member, told, nb_frag)
     # A count cut to 8 bits, or 255 for more: what was not received is missing in any case.
     record.missing = max(told.missing, nb_frag - told.received)
     if _likely(member, record, told, nb_frag):
@@ -123,7 +130,7 @@ def report(
         return None  # without a fragment of ours it is about an earlier session
     if record.stage not in _LISTENS:
         if not command.mic_error:
-            _take_back(record)
+            _put_right(record)
         return None
     return _mic_error(config, record) if command.mic_error else complete(config, record)
 
@@ -135,20 +142,58 @@ def no_report(config: CampaignConfig, record: DeviceRecord) -> Step | None:
     return complete(config, record, Outcome.LIKELY, "nothing is missing; the MIC was not reported")
 
 
-def _everything(member: Member, record: DeviceRecord, told: _Status, nb_frag: int) -> bool:
-    """Say whether a status means that the block is there.
+def given_up(config: CampaignConfig, record: DeviceRecord) -> Step:
+    """Say what follows when nothing more is sent to a device that never said it has everything.
 
-    Nothing missing counts only with NbFrag fragments received.  LoRa Basics Modem up to 4.8 says 1
-    after a transfer without loss; it then stopped counting at NbFrag.  A device that misses one can
-    show the same, but its count does not stand still while several coded fragments are sent.
+    Fragments are called missing only if no answer can mean anything else.  Of the others the image
+    status may tell more, where it is asked for.
     """
-    if StatusQuirk.MISSING_IS_NOT_RECEIVED in member.quirks:
+    if step := no_report(config, record):
+        return step
+    if not record.unclear:
+        return Step(Stage.CLEANUP, Outcome.MISSING_FRAGMENTS)
+    return complete(config, record, Outcome.UNKNOWN, "the answers of this stack cannot tell")
+
+
+def _everything(member: Member, told: _Status, nb_frag: int) -> bool:
+    """Say whether a status means that the block is there, and nothing else.
+
+    Nothing missing counts only with NbFrag fragments received.
+    """
+    if told.missing or StatusQuirk.MISSING_IS_NOT_RECEIVED in member.quirks:
         return False
+    return told.received >= _enough(member, nb_frag)
+
+
+def _can_be_there(member: Member, told: _Status, nb_frag: int) -> bool:
+    """Say whether a status that proves nothing can be that of a device with the block.
+
+    LoRa Basics Modem counts fewer than NbFrag when a repeated plain fragment was the last one.
+    """
+    if member.quirks & _COUNT_OTHERS:
+        return told.received >= _enough(member, nb_frag)
     if told.missing == 0:
-        coded = StatusQuirk.NEEDS_CODED_FRAGMENT in member.quirks
-        return told.received >= nb_frag + coded
-    lossless = told.missing == 1 and told.received == nb_frag
-    return StatusQuirk.MISSING_ONE_WHEN_COMPLETE in member.quirks and lossless and _stands(record)
+        return told.received > 0
+    return _lossless(member, told, nb_frag)
+
+
+def _enough(member: Member, nb_frag: int) -> int:
+    """Return the least count of a device that has the block."""
+    return nb_frag + (StatusQuirk.NEEDS_CODED_FRAGMENT in member.quirks)
+
+
+def _lossless(member: Member, told: _Status, nb_frag: int) -> bool:
+    """Say whether this is what LoRa Basics Modem up to 4.8 says after a transfer without loss.
+
+    It then stopped counting at NbFrag.  A device that misses one can show the same.
+    """
+    one = told.missing == 1 and told.received == nb_frag
+    return one and StatusQuirk.MISSING_ONE_WHEN_COMPLETE in member.quirks
+
+
+def _out_of_memory(member: Member, told: _Status) -> bool:
+    """Say whether the memory bit is set, and is sure to be about this session."""
+    return told.memory_error and StatusQuirk.STICKY_MEMORY_ERROR not in member.quirks
 
 
 def _silent_of_mic(member: Member, record: DeviceRecord) -> bool:
@@ -164,10 +209,13 @@ def _stands(record: DeviceRecord) -> bool:
 def _likely(member: Member, record: DeviceRecord, told: _Status, nb_frag: int) -> bool:
     """Say whether a device whose answers cannot tell must have everything by now.
 
-    Zephyr counts what it receives and stops counting when it is complete; that is the more likely
-    reading of a count that stands still although more was sent.
+    Zephyr and LoRa Basics Modem stop counting when they are complete; that is the more likely
+    reading of a count that stands still although more was sent.  It is no proof: an answer can be
+    late, and a device can hear nothing for a while.
     """
-    if told.received < nb_frag:
+    if _lossless(member, told, nb_frag):
+        return _stands(record)
+    if told.received < _enough(member, nb_frag):
         return False
     if StatusQuirk.MISSING_IS_NOT_RECEIVED in member.quirks:
         return told.received >= nb_frag + _MARGIN or _stands(record)
@@ -209,8 +257,17 @@ def _arrived(record: DeviceRecord) -> Outcome:
     return Outcome.VERIFIED if verified else Outcome.TRANSPORTED
 
 
-def _take_back(record: DeviceRecord) -> None:
-    """Take back that fragments are missing: an answer from before the last ones spoke first."""
-    if record.stage is Stage.CLEANUP and record.outcome is Outcome.MISSING_FRAGMENTS:
-        record.missing = 0
-        record.outcome = _arrived(record)
+def _late(member: Member, record: DeviceRecord, told: _Status, nb_frag: int) -> None:
+    """Take an answer after the outcome: one from before the last fragments may have come first."""
+    if _everything(member, told, nb_frag) and not _silent_of_mic(member, record):
+        _put_right(record)
+    elif record.outcome is Outcome.MISSING_FRAGMENTS and _can_be_there(member, told, nb_frag):
+        record.outcome = Outcome.UNKNOWN
+
+
+def _put_right(record: DeviceRecord) -> None:
+    """Replace an outcome that says less of a block that is there, or denies it."""
+    if record.outcome in _LESS:
+        record.missing, record.outcome = 0, _arrived(record)
+        if record.stage is Stage.CLEANUP:
+            record.detail = ""

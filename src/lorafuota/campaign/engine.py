@@ -33,6 +33,7 @@ from .actions import (
     Unicast,
     UplinkRejected,
 )
+from .completion import given_up
 from .config import CampaignConfig, Member
 from .events import EventKind
 from .exchange import answer, requests, silence
@@ -389,6 +390,7 @@ class FuotaCampaign:
             record.session_cnt += 1
             record.missing = record.received = None
             record.sent = record.sent_before = record.unicast_n = 0
+            record.unclear = False
         return record.session_cnt <= _MAX_SESSION_CNT or record.frag_version == 1
 
     def _send_fragment(self, dev_eui: DevEUI, record: DeviceRecord, now: float) -> None:
@@ -483,9 +485,11 @@ class FuotaCampaign:
                 self._end(dev_eui, stage, Outcome.NO_GROUP, detail)
                 return
         if stage is Stage.READY and record.group is None:
-            stage = self._next_unicast(dev_eui, record)
-            if stage is Stage.CLEANUP:
-                record.outcome = Outcome.MISSING_FRAGMENTS
+            end = self._next_unicast(dev_eui, record)
+            if end is not None:
+                self._step(dev_eui, end, now)
+                return
+            stage = Stage.UNICAST
         self._sets.forget(dev_eui)
         self._roster.enter(dev_eui, stage)
         if stage is Stage.READY:
@@ -513,17 +517,17 @@ class FuotaCampaign:
                 return stage
         return Stage.FAILED
 
-    def _next_unicast(self, dev_eui: DevEUI, record: DeviceRecord) -> Stage:
-        """Say what a device that is served by unicast gets next: fragments, or the end."""
+    def _next_unicast(self, dev_eui: DevEUI, record: DeviceRecord) -> Step | None:
+        """Say what a device that is served by unicast gets next: None for fragments, or the end."""
         if self._roster.over_budget() or record.unicast_n >= MAX_N:
-            return Stage.CLEANUP
+            return given_up(self._config, record)
         if record.unicast_n == 0:
             record.unicast_left = self._roster.first_pass
         elif record.unicast_rounds >= self._config.max_rounds:
-            return Stage.CLEANUP
+            return given_up(self._config, record)
         else:
             record.unicast_rounds += 1
             record.unicast_left = (record.missing or 0) + 2
             parity = self._roster.parity_of(dev_eui)
             record.plain_n = self._rounds.plain_n(parity, [record], record.unicast_rounds)
-        return Stage.UNICAST
+        return None

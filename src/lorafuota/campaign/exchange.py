@@ -52,6 +52,8 @@ _START_TOLERANCE: Final = 60.0
 _START_MISSED: Final = 8
 """Of version 2; known version 1 devices set it as well."""
 
+_NO_IMAGE: Final = "no image is stored"
+
 _CANCEL_REBOOT: Final = 0xFFFFFF
 
 _SESSION_GONE, _GROUP_GONE, _REBOOT_OFF, _IMAGE_GONE = 1, 2, 4, 8
@@ -191,8 +193,9 @@ def silence(config: CampaignConfig, member: Member, record: DeviceRecord) -> Ste
             return Step(Stage.CLEANUP, Outcome.NOT_UPDATED, record.detail)
         case Stage.CONFIRM:  # the outcome stays what is known
             return Step(Stage.CLEANUP, detail="no version after the reboot")
-        case Stage.IMAGE if record.detail:
-            return Step(Stage.CLEANUP, Outcome.BAD_IMAGE, record.detail)
+        case Stage.IMAGE if record.detail == _NO_IMAGE:
+            known = record.outcome is not Outcome.UNKNOWN
+            return Step(Stage.CLEANUP, Outcome.BAD_IMAGE if known else None, record.detail)
         case Stage.IMAGE:
             return Step(Stage.CLEANUP, detail="no image status")
         case Stage.CLEANUP:
@@ -357,5 +360,5 @@ def _image(
         case firmware.UpImageStatus.WRONG_HARDWARE:
             return Step(Stage.CLEANUP, Outcome.WRONG_HARDWARE)
         case _:
-            record.detail = "no image is stored"  # or still being checked; asked again
+            record.detail = _NO_IMAGE  # or still being checked; asked again
             return None

@@ -15,6 +15,7 @@ __all__ = ["CampaignReport", "DeviceReport", "aws_status"]
 
 _AWS: Final = {
     Outcome.PENDING: "Initial",
+    Outcome.UNKNOWN: "Initial",
     Outcome.NO_ANSWER: "Initial",
     Outcome.NO_GROUP: "Initial",
     Outcome.CLOCK_WRONG: "Initial",

@@ -25,6 +25,7 @@ from typing import Final, final
 from ..fec.variant import ParityVariant
 from ..types import DevEUI
 from .actions import CampaignAction, NewKeyWanted
+from .completion import given_up
 from .config import CampaignConfig, GroupConfig
 from .group import MAX_N, MAY_HEAR, SETTING_UP, Group
 from .repair import coded_alone_never_suffice, fragments_needed
@@ -157,7 +158,8 @@ class Rounds:
         own = group.record
         own.rounds += 1
         if own.rounds > self._config.max_rounds or not group.stages[Stage.READY]:
-            return self._give_up(group, now, Outcome.NO_ANSWER)
+            silent = Step(Stage.CLEANUP, Outcome.NO_ANSWER)
+            return self._give_up(group, now, silent)
         return self._announce(group, now)
 
     def _send_due(self, group: Group, now: float) -> bool:
@@ -265,7 +267,7 @@ class Rounds:
         rounds = own.rounds + 1
         if rounds > self._config.max_rounds or own.next_n > MAX_N or self._roster.over_budget():
             own.rounds = rounds
-            return self._give_up(group, now, Outcome.MISSING_FRAGMENTS)
+            return self._give_up(group, now)
         missing = self._missing(incomplete)
         needed = fragments_needed(
             missing,
@@ -372,8 +374,10 @@ class Rounds:
             record.plain_n = self.plain_n(group.config.parity, [record], group.record.rounds)
             group.skip_to(record.unicast_n + record.unicast_left)
 
-    def _give_up(self, group: Group, now: float, outcome: Outcome) -> bool:
+    def _give_up(self, group: Group, now: float, step: Step | None = None) -> bool:
+        """End whoever waits for a window: with *step*, or each with what is known of it."""
         for dev_eui in self._roster.in_group(group, Stage.READY):
-            self._step(dev_eui, Step(Stage.CLEANUP, outcome), now)
+            known = given_up(self._config, self._roster.devices[dev_eui])
+            self._step(dev_eui, step or known, now)
         self._go(group, GroupPhase.REST, now)
         return False

@@ -127,12 +127,15 @@ class Outcome(enum.Enum):
     TRANSPORTED = "transport complete"
     """All fragments are there, the device says; version 1 says no more."""
     LIKELY = "transport likely complete"
-    """Enough was sent, but this device's answers cannot tell (MISSING_NEVER_FALLS)."""
+    """Enough was sent, but this device's answers cannot tell (:class:`.quirks.StatusQuirk`)."""
     VERIFIED = "integrity ok"
     """The device's MIC over the block fits (version 2)."""
     IMAGE_VALID = "signature ok"
     """The device calls the image valid (TS006)."""
     CONFIRMED = "installed and confirmed"
+    UNKNOWN = "transport unknown"
+    """Given up, and what the device said can mean that the block is there as well as that it is
+    not: neither is claimed."""
     NO_ANSWER = "no answer"
     NOT_SUPPORTED = "package not supported"
     CLOCK_WRONG = "clock cannot be put right"
@@ -226,6 +229,8 @@ class DeviceRecord(Record):
     """Status requests in a row that brought no answer at all."""
     missing: int | None = None
     received: int | None = None
+    unclear: bool = False
+    """An answer since the set-up can mean that the block is there, but need not."""
     unicast_n: int = 0
     """Last fragment number sent by unicast."""
     unicast_left: int = 0

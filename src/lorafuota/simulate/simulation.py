@@ -16,7 +16,7 @@ from ..campaign.engine import FuotaCampaign
 from ..campaign.snapshot import Snapshot
 from ..campaign.state import CampaignPhase
 from ..campaign.store import CampaignStore, MemoryStore
-from ..fragmentation.v1 import FragSessionStatusReq
+from ..fragmentation.v1 import PACKAGE, FragSessionStatusReq
 from ..image.install import ImageGate
 from ..types import AppKey, GenAppKey
 from .airlog import AirLog, AirLogError, Entry, Pause
@@ -197,10 +197,10 @@ class Simulation:
         match action:
             case Unicast():
                 self.tally.unicasts += 1
-                self.tally.asked += _asks(action.payload)
+                self.tally.asked += _asks(action)
                 self.fleet.unicast(action, self.now)
             case Multicast():
-                if _asks(action.payload):
+                if _asks(action):
                     self.tally.questions[action.group] += 1
                 else:
                     self.tally.frames[action.group] += 1
@@ -225,6 +225,7 @@ class Simulation:
                 self._send(entry.sent)
 
 
-def _asks(payload: bytes) -> bool:
-    """Whether a downlink is FragSessionStatusReq; no other package has a command like it."""
-    return (payload[0], len(payload)) == _STATUS_REQ
+def _asks(action: Unicast | Multicast) -> bool:
+    """Whether a downlink is FragSessionStatusReq; DevPackageReq of TS007 has the same octets."""
+    ours = action.fport == PACKAGE.fport
+    return ours and (action.payload[0], len(action.payload)) == _STATUS_REQ

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
+
 import pytest
 
-from lorafuota.campaign.completion import complete, no_report, report, status
+from lorafuota.campaign import FirmwareStep
+from lorafuota.campaign.completion import complete, given_up, no_report, report, status
 from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.state import DeviceRecord, Outcome, Stage
 from lorafuota.campaign.step import Step
@@ -12,7 +16,8 @@ from lorafuota.crypto import derive_data_block_int_key
 from lorafuota.fragmentation import v1 as frag_v1
 from lorafuota.fragmentation import v2 as frag_v2
 from lorafuota.link import McSender
-from tests.unit.campaign.fleet import BLOCK, GROUPS, Fleet, Unit, config, member
+from lorafuota.session.profile import Count, Missing, frag_profile, mc_profile
+from tests.unit.campaign.fleet import BLOCK, GROUPS, NEW, Channel, Fleet, Unit, config, member
 
 M = BLOCK.nb_frag
 
@@ -82,6 +87,91 @@ def test_what_a_set_memory_bit_says_of_a_repaired_block_is_told() -> None:
         f"{3 * M} received, MissingFrag 6, {3 * M} sent; "
         "the memory bit is set, perhaps by an earlier session",
     )
+
+
+_NOBODY_KNOWS = "the answers of this stack cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("quirks", "received", "missing", "unclear"),
+    [
+        (StatusQuirk.NONE, M, 1, False),
+        (StatusQuirk.NONE, M + 9, 1, False),
+        (StatusQuirk.MISSING_NEVER_FALLS, M - 1, 1, False),
+        (StatusQuirk.MISSING_NEVER_FALLS, M, 1, True),
+        (StatusQuirk.MISSING_NEVER_FALLS | StatusQuirk.NEEDS_CODED_FRAGMENT, M, 0, False),
+        (StatusQuirk.MISSING_NEVER_FALLS | StatusQuirk.NEEDS_CODED_FRAGMENT, M + 1, 1, True),
+        (StatusQuirk.MISSING_IS_NOT_RECEIVED, M - 1, 1, False),
+        (StatusQuirk.MISSING_IS_NOT_RECEIVED, M, 0, True),
+        (StatusQuirk.MISSING_ONE_WHEN_COMPLETE, M, 1, True),
+        (StatusQuirk.MISSING_ONE_WHEN_COMPLETE, M, 2, False),
+        (StatusQuirk.MISSING_ONE_WHEN_COMPLETE, M + 1, 1, False),
+        (StatusQuirk.MISSING_ONE_WHEN_COMPLETE, M - 1, 0, True),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_fragments_are_called_missing_only_where_no_answer_can_mean_anything_else(
+    quirks: StatusQuirk, received: int, missing: int, unclear: bool, late: bool
+) -> None:
+    one, wanted, about = member(1, quirks=quirks), config(()), asked(1, M + 1)
+    expected = Outcome.UNKNOWN if unclear else Outcome.MISSING_FRAGMENTS
+    if late:
+        about.stage, about.outcome = Stage.CLEANUP, Outcome.MISSING_FRAGMENTS
+        assert status(wanted, one, about, old_order(received, missing)) is None
+        assert about.outcome is expected
+        return
+    assert status(wanted, one, about, old_order(received, missing)) == Step(Stage.READY)
+    assert about.unclear is unclear
+    about.stage = Stage.LISTENING
+    assert status(wanted, one, about, old_order(1, 1)) is None  # one from before it
+    detail = _NOBODY_KNOWS if unclear else ""
+    assert given_up(wanted, about) == Step(Stage.CLEANUP, expected, detail)
+
+
+def test_the_image_is_asked_for_where_the_transport_is_unknown() -> None:
+    wanted = config((), firmware=FirmwareStep(version=NEW))
+    about = asked(1, M + 1)
+    assert given_up(wanted, about) == Step(Stage.CLEANUP, Outcome.MISSING_FRAGMENTS)
+    about.unclear = True
+    assert given_up(wanted, about) == Step(Stage.IMAGE, Outcome.UNKNOWN, _NOBODY_KNOWS)
+
+
+def test_a_device_without_a_report_that_misses_nothing_is_given_up_as_likely() -> None:
+    about = asked(2, M + 1)
+    about.missing, about.unclear = 0, True
+    step = given_up(config(()), about)
+    assert (step.stage, step.outcome) == (Stage.CLEANUP, Outcome.LIKELY)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome.MISSING_FRAGMENTS, Outcome.UNKNOWN, Outcome.LIKELY, Outcome.MIC_ERROR]
+)
+def test_a_late_report_replaces_what_was_not_sure(outcome: Outcome) -> None:
+    about = asked(2, M + 1)
+    about.stage, about.outcome, about.detail = Stage.CLEANUP, outcome, "x"
+    good = frag_v2.FragDataBlockReceivedReq(frag_index=0, mic_error=False)
+    assert report(config(()), about, good) is None
+    unsure = outcome is not Outcome.MIC_ERROR
+    expected = (Outcome.VERIFIED, "") if unsure else (Outcome.MIC_ERROR, "x")
+    assert (about.outcome, about.detail) == expected
+
+
+def test_a_group_and_a_unicast_device_end_unknown_when_the_rounds_are_used_up() -> None:
+    """LoRaMac-node, two losses that were repaired at once."""
+    frag = dataclasses.replace(frag_profile(1), missing=Missing.LOST, count=Count.LAST_N)
+    for multicast in (False, True):
+        ended = set()
+        for seed in range(8):
+            one = member(1, quirks=StatusQuirk.MISSING_NEVER_FALLS, multicast=multicast)
+            unit = Unit(one, frag, mc_profile(1))
+            wanted = config([one], max_rounds=1, redundancy=0.4)
+            channel = Channel(random.Random(seed), 0.15)
+            done = Fleet(wanted, [unit], channel=channel).start().run()
+            ended |= {
+                (bool(unit.blocks), done.outcomes[1], done.campaign.record(one.dev_eui).stage)
+            }
+        assert (True, Outcome.UNKNOWN, Stage.FAILED) in ended
+        assert Outcome.MISSING_FRAGMENTS not in {outcome for there, outcome, _ in ended if there}
 
 
 def test_without_doubt_the_outcome_is_what_the_version_can_know() -> None:

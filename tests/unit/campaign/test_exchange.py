@@ -454,7 +454,7 @@ def test_a_wrong_mic_ends_it_but_only_of_a_complete_block() -> None:
 
 
 @pytest.mark.parametrize("more", [0, 7, 8, 20])
-def test_one_missing_after_no_loss_is_believed_once_coded_fragments_did_not_help(
+def test_one_missing_after_no_loss_is_likely_complete_once_coded_fragments_did_not_help(
     more: int,
 ) -> None:
     """LoRa Basics Modem up to 4.8 (SWL2001 issue 101)."""
@@ -462,7 +462,8 @@ def test_one_missing_after_no_loss_is_believed_once_coded_fragments_did_not_help
     about = record(Stage.STATUS, sent=M + 20)
     assert told(about, status(M, 1), quirks=quirk) == Step(Stage.READY)
     about.stage, about.sent = Stage.STATUS, about.sent + more
-    believed = Step(Stage.CLEANUP, Outcome.VERIFIED)
+    detail = f"{M} received, MissingFrag 1, {M + 20 + more} sent"
+    believed = Step(Stage.CLEANUP, Outcome.LIKELY, detail)
     assert told(dataclasses.replace(about), status(M, 1)) == Step(Stage.READY)
     counts = told(dataclasses.replace(about), status(M + 2, 1), quirks=quirk)
     assert counts == Step(Stage.READY)
@@ -615,10 +616,23 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
             Step(Stage.FAILED, Outcome.NO_ANSWER, "no status answer"),
         ),
         (record(Stage.IMAGE), Step(Stage.CLEANUP, detail="no image status")),
+        (
+            record(Stage.IMAGE, outcome=Outcome.LIKELY, detail="20 received"),
+            Step(Stage.CLEANUP, detail="no image status"),
+        ),
+        (
+            record(Stage.IMAGE, outcome=Outcome.LIKELY, detail="no image is stored"),
+            Step(Stage.CLEANUP, Outcome.BAD_IMAGE, "no image is stored"),
+        ),
+        (
+            record(Stage.IMAGE, outcome=Outcome.UNKNOWN, detail="no image is stored"),
+            Step(Stage.CLEANUP, detail="no image is stored"),
+        ),
         (record(Stage.REBOOT), Step(Stage.CONFIRM, delay_seconds=90.0)),
         (record(Stage.CONFIRM), Step(Stage.CLEANUP, detail="no version after the reboot")),
         (record(Stage.CLEANUP, outcome=Outcome.VERIFIED), Step(Stage.DONE)),
         (record(Stage.CLEANUP, outcome=Outcome.LIKELY, detail="x"), Step(Stage.DONE, detail="x")),
+        (record(Stage.CLEANUP, outcome=Outcome.UNKNOWN), Step(Stage.FAILED)),
         (record(Stage.CLEANUP, outcome=Outcome.MIC_ERROR), Step(Stage.FAILED)),
     ],
     ids=lambda value: value.stage.value,
