@@ -19,11 +19,16 @@ from typing import Any
 import pytest
 
 from lorafuota import crypto
-from lorafuota.campaign.config import GroupConfig, Member
+from lorafuota.campaign.config import CampaignConfig, GroupConfig, Member
+from lorafuota.campaign.engine import FuotaCampaign
+from lorafuota.campaign.group import key_check
+from lorafuota.campaign.roster import Roster
 from lorafuota.datablock import DataBlock
 from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
+from lorafuota.plan import PlanRequest, make_plan
+from lorafuota.plan.windows import group_config
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragDevice, FragServer
 from lorafuota.session.multicast import McDevice, McGroupServer
@@ -80,6 +85,22 @@ _sender = McSender(mc_addr=ADDRESS, **SESSION_KEYS, **SENDER)
 
 def _group_server() -> McGroupServer:
     return McGroupServer(mc_addr=ADDRESS, mc_key=McKey(bytes(16)), max_mc_fcnt=9)
+
+
+_campaign = CampaignConfig(
+    block=DataBlock(bytes(100), 10),
+    members=(Member(dev_eui=DevEUI(1), root_key=AppKey(bytes(16))),),
+    groups=(GroupConfig(mc_key=McKey(bytes(16)), **GROUP),),
+)
+_roster = Roster(_campaign, None)
+_plan = make_plan(PlanRequest(image_octets=1_000))
+
+
+def _rekey(mc_key: McKey) -> None:
+    """Give a group of a running campaign another key."""
+    campaign = FuotaCampaign(_campaign)
+    campaign.start(now=0.0)
+    campaign.rekey_group("g", mc_key, now=0.0)
 
 
 Call = tuple[Callable[..., object], dict[str, Any]]
@@ -149,9 +170,20 @@ CALLS: dict[str, Call] = {
     ),
     "campaign.config.Member": (Member, {"dev_eui": DevEUI(1)}),
     "campaign.config.GroupConfig": (GroupConfig, GROUP),
+    "campaign.engine.FuotaCampaign.rekey_group": (_rekey, {}),
+    "campaign.group.key_check": (key_check, {}),
+    "campaign.roster.Roster.check_key": (
+        _roster.check_key,
+        {"group": _roster.groups["g"], "mc_addr": ADDRESS},
+    ),
+    "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
+    "plan.windows.group_config": (
+        group_config,
+        {"request": _plan.request, "radio": _plan.radio, "mc_addr": ADDRESS},
+    ),
 }
-NO_SINGLE_CLASS = {"types.require_key", "types.Key"}
-"""The check itself; a key compared with a key."""
+NO_SINGLE_CLASS = {"types.require_key", "types.Key", "campaign.document.config_from_json"}
+"""The check itself; a key compared with a key; many keys at once, which has tests of its own."""
 
 
 def parameters(function: Any) -> dict[str, tuple[type[Key], ...]]:

@@ -29,6 +29,8 @@ which a device that still counts is bound to hear one."""
 
 _LIKELY: Final = 0.999
 
+_MOST_IN_8_BITS: Final = 255
+
 _COUNT_OTHERS: Final = StatusQuirk.MISSING_NEVER_FALLS | StatusQuirk.MISSING_IS_NOT_RECEIVED
 """MissingFrag is something else than the fragments that are still needed."""
 
@@ -158,9 +160,13 @@ def given_up(config: CampaignConfig, record: DeviceRecord) -> Step:
 def _everything(member: Member, told: _Status, nb_frag: int) -> bool:
     """Say whether a status means that the block is there, and nothing else.
 
-    Nothing missing counts only with NbFrag fragments received.
+    Nothing missing counts only with NbFrag fragments received; not where it may mean 256 that were
+    lost.  256 still needed of so many received is no reading: a quarter thousand would have been in
+    vain.
     """
     if told.missing or StatusQuirk.MISSING_IS_NOT_RECEIVED in member.quirks:
+        return False
+    if StatusQuirk.MISSING_NEVER_FALLS in member.quirks and _cut(member, nb_frag):
         return False
     return told.received >= _enough(member, nb_frag)
 
@@ -175,6 +181,11 @@ def _can_be_there(member: Member, told: _Status, nb_frag: int) -> bool:
     if told.missing == 0:
         return told.received > 0
     return _lossless(member, told, nb_frag)
+
+
+def _cut(member: Member, nb_frag: int) -> bool:
+    """Say whether MissingFrag may be 256 less than what was counted, or a multiple of it."""
+    return StatusQuirk.MISSING_IN_8_BITS in member.quirks and nb_frag > _MOST_IN_8_BITS
 
 
 def _enough(member: Member, nb_frag: int) -> int:
@@ -222,8 +233,9 @@ def _likely(member: Member, record: DeviceRecord, told: _Status, nb_frag: int) -
     if StatusQuirk.MISSING_NEVER_FALLS not in member.quirks:
         return False
     coded = record.sent - nb_frag
-    loss = min(max(told.missing / nb_frag, 0.05), 0.9)
-    return coded > 0 and completion_probability(told.missing, coded, loss) >= _LIKELY
+    missing = told.missing + (_MOST_IN_8_BITS + 1) * _cut(member, nb_frag)
+    loss = min(max(missing / nb_frag, 0.05), 0.9)
+    return coded > 0 and completion_probability(missing, coded, loss) >= _LIKELY
 
 
 def _mic_error(config: CampaignConfig, record: DeviceRecord) -> Step:

@@ -24,7 +24,7 @@ from ..link import BEACON_PERIOD_SECONDS
 from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
 from ..session.groupserver import McGroupServer
 from ..session.windows import SessionReq
-from ..types import McKey
+from ..types import McKey, require_key
 from .actions import Multicast, WindowAnnounced
 from .config import GroupConfig, WindowClass
 from .state import GroupPhase, GroupRecord, Stage
@@ -49,7 +49,11 @@ def key_check(mc_key: McKey) -> str:
     """Return what tells a group's key from others in a store, in 16 hex digits.
 
     It is an HMAC under the key, cut short: who does not have the key learns nothing of it.
+
+    Raises:
+        FieldError: *mc_key* is no McKey.
     """
+    require_key("key_check", "mc_key", mc_key, McKey)
     return hmac.digest(mc_key.reveal(), b"lorafuota McKey", hashlib.sha256)[:8].hex()
 
 

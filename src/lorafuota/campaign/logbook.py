@@ -44,7 +44,7 @@ _TOLD: Final = frozenset(
 )
 """Fields that a device's answers set."""
 
-Key = DevEUI | str | None
+Whose = DevEUI | str | None
 """A device, a group by its name, or the campaign."""
 
 
@@ -105,8 +105,8 @@ class Logbook:
 
     def __init__(self, campaign: CampaignRecord, *, committed: bool) -> None:
         """Begin with the campaign's own record, which was in a commit already or not."""
-        self._pages: dict[Key, _Page] = {}
-        self._touched: dict[Key, EventKind | None] = {}
+        self._pages: dict[Whose, _Page] = {}
+        self._touched: dict[Whose, EventKind | None] = {}
         self._open(None, CAMPAIGN, campaign, committed)
 
     def add_device(self, dev_eui: DevEUI, record: DeviceRecord, *, committed: bool) -> None:
@@ -117,10 +117,10 @@ class Logbook:
         """Open a page for a group."""
         self._open(name, group_subject(name), record, committed)
 
-    def _open(self, key: Key, subject: str, record: Record, committed: bool) -> None:
+    def _open(self, key: Whose, subject: str, record: Record, committed: bool) -> None:
         self._pages[key] = _Page(subject, record, record.row() if committed else None)
 
-    def touch(self, key: Key, kind: EventKind | None = None) -> None:
+    def touch(self, key: Whose, kind: EventKind | None = None) -> None:
         """Note that a record changed; *kind* says why, where the difference would not tell."""
         self._touched[key] = kind or self._touched.get(key)
 

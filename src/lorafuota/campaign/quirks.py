@@ -38,6 +38,9 @@ class StatusQuirk(enum.Flag):
     that 0 does not mean complete."""
     NEEDS_CODED_FRAGMENT = enum.auto()
     """ST: the end is noticed only with a coded fragment, also after a transfer without losses."""
+    MISSING_IN_8_BITS = enum.auto()
+    """LoRaMac-node, LoRa Basics Modem, ST: MissingFrag is cut to 8 bits, so that of a large block 0
+    can be 256."""
 
 
 _NEEDED: Final[tuple[tuple[StatusQuirk, Callable[[DeviceProfile], bool]], ...]] = (
@@ -60,6 +63,7 @@ _NEEDED: Final[tuple[tuple[StatusQuirk, Callable[[DeviceProfile], bool]], ...]] 
         lambda one: one.fragmentation.missing is Missing.NOT_RECEIVED,
     ),
     (StatusQuirk.NEEDS_CODED_FRAGMENT, lambda one: one.fragmentation.needs_coded_fragment),
+    (StatusQuirk.MISSING_IN_8_BITS, lambda one: one.fragmentation.missing_truncated),
 )
 
 

@@ -13,6 +13,7 @@ from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.state import DeviceRecord, Outcome, Stage
 from lorafuota.campaign.step import Step
 from lorafuota.crypto import derive_data_block_int_key
+from lorafuota.datablock import DataBlock
 from lorafuota.fragmentation import v1 as frag_v1
 from lorafuota.fragmentation import v2 as frag_v2
 from lorafuota.link import McSender
@@ -52,6 +53,19 @@ def test_a_count_that_includes_coded_fragments_proves_nothing_when_it_reaches_nb
     less = asked(1, M + 10)
     assert status(wanted, one, less, old_order(M - 3, 3)) == Step(Stage.READY)
     assert less.missing == 3
+
+
+@pytest.mark.parametrize(("size", "sure"), [(10 * 255, True), (10 * 256, False)])
+def test_a_count_of_lost_fragments_in_8_bits_proves_nothing_of_a_large_block(
+    size: int, sure: bool
+) -> None:
+    """LoRaMac-node: 0 is also what 256 lost ones read."""
+    quirks = StatusQuirk.MISSING_NEVER_FALLS | StatusQuirk.MISSING_IN_8_BITS
+    block = DataBlock.of(bytes(size), frag_size=10)
+    wanted, about = config((), block=block), asked(1, block.nb_frag + 20)
+    step = status(wanted, member(1, quirks=quirks), about, old_order(block.nb_frag, 0))
+    assert step == (Step(Stage.CLEANUP, Outcome.TRANSPORTED) if sure else Step(Stage.READY))
+    assert about.unclear is not sure
 
 
 def test_a_status_without_mic_waits_for_the_report_and_else_ends_with_a_likely_outcome() -> None:

@@ -22,15 +22,16 @@ def test_each_known_stack_has_the_quirks_its_answers_need() -> None:
     assert {name: quirks_of(name) for name in DEVICE_PROFILES} == {
         "documents v1": Q.NONE,
         "documents v2": Q.NONE,
-        "LoRaMac-node": Q.MISSING_NEVER_FALLS | Q.STICKY_MEMORY_ERROR,
-        "LoRa Basics Modem 4.8": Q.MISSING_ONE_WHEN_COMPLETE,
-        "LoRa Basics Modem 4.8 v1": Q.MISSING_ONE_WHEN_COMPLETE,
+        "LoRaMac-node": (Q.MISSING_NEVER_FALLS | Q.STICKY_MEMORY_ERROR | Q.MISSING_IN_8_BITS),
+        "LoRa Basics Modem 4.8": Q.MISSING_ONE_WHEN_COMPLETE | Q.MISSING_IN_8_BITS,
+        "LoRa Basics Modem 4.8 v1": Q.MISSING_ONE_WHEN_COMPLETE | Q.MISSING_IN_8_BITS,
         "Zephyr 2025": Q.MISSING_IS_NOT_RECEIVED,
         "ST middleware v2": (
             Q.MISSING_NEVER_FALLS
             | Q.VERSION_1_LAYOUT
             | Q.NEXT_VERSION_ZERO
             | Q.NEEDS_CODED_FRAGMENT
+            | Q.MISSING_IN_8_BITS
         ),
         "Renesas": Q.NONE,
         "MultiTech Conduit": Q.NONE,
