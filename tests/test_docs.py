@@ -107,6 +107,8 @@ def run_doctest(source: doctest.DocTest, *, keep: bool = False) -> None:
 def test_every_python_example_runs_and_prints_what_it_says(
     path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if "DetoolsCodec" in path.read_text("utf-8"):
+        pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
     monkeypatch.chdir(ROOT)
     namespace: dict[str, Any] = {"__name__": "__example__"}
     for fence in fences(path):
@@ -129,6 +131,17 @@ def test_the_examples_in_docstrings_run(module: str) -> None:
             run_doctest(test)
 
 
+NEEDS = {"detools": ("delta", "create"), "matplotlib": ("plan", "--plot")}
+"""What an optional library is for, as words of a command line."""
+
+
+def need(argv: list[str]) -> None:
+    """Skip a test that needs a library of an extra which is not there."""
+    for library, words in NEEDS.items():
+        if all(word in argv for word in words):
+            pytest.importorskip(library, reason=f"`lorafuota {' '.join(words)}` needs an extra")
+
+
 def command_lines(text: str) -> Iterator[tuple[list[str], int]]:
     """The arguments of each ``lorafuota`` in a block, and the exit status it is to have."""
     for line in text.replace("\\\n", " ").splitlines():
@@ -148,6 +161,7 @@ def test_every_command_line_ends_and_prints_as_shown(
             continue
         printed = io.StringIO()
         for argv, status in command_lines(fence.text):
+            need(argv)
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 assert main(argv) == status, (argv, printed.getvalue())
         if not printed.getvalue() or following is None or following.language != "text":

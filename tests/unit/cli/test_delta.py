@@ -11,6 +11,8 @@ from lorafuota.image.detools import DetoolsCodec
 from tests.unit.cli.support import call
 from tests.unit.image.support import FIRMWARE, NEW, OLD, PEM, image, key, sample, wrapped
 
+pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+
 KEY = ("--key", str(FIRMWARE / PEM["ed25519"]))
 OTHER = ("--key", str(FIRMWARE / PEM["signed"]))
 BASE = str(FIRMWARE / "app-1.0.0.ed25519.bin")

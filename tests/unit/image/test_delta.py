@@ -27,6 +27,8 @@ from lorafuota.image.delta import (
 from lorafuota.image.detools import DetoolsCodec
 from tests.unit.image.support import LIMITS, NEW, OLD, REFUSED, image, sample
 
+pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+
 BASE, TARGET = b"the old one", b"the new one, and longer"
 
 

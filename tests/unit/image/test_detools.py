@@ -17,6 +17,8 @@ from lorafuota.image.detools import Compression, DetoolsCodec
 from tests.support import LONG
 from tests.unit.image.support import LIMITS, sample
 
+pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+
 BASE, TARGET = sample("1.0.0", "raw"), sample("1.1.0", "raw")
 CODECS = {one: DetoolsCodec(compression=one) for one in Compression}
 PATCHES = {one: codec.create(BASE, TARGET) for one, codec in CODECS.items()}

@@ -39,6 +39,8 @@ from tests.unit.image.support import (
     wrapped,
 )
 
+pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+
 CORRUPT = UpImageStatus.CORRUPT_OR_WRONG_SIGNATURE
 WRONG_HARDWARE = UpImageStatus.WRONG_HARDWARE
 NONE = UpImageStatus.NO_IMAGE

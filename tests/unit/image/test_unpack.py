@@ -21,6 +21,8 @@ from lorafuota.image._unpack import (
     none,
 )
 
+pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+
 INPUTS = st.one_of(
     st.binary(max_size=600),
     st.lists(st.tuples(st.sampled_from(b"ab\0"), st.integers(1, 80))).map(
