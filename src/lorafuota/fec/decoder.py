@@ -8,10 +8,7 @@ there.  The decoder keeps two things apart:
 * **The rank**, which tells how many fragments are still missing, needs only the lines of the
   matrix and no payload.  It is brought up to date when somebody asks, and by itself when there are
   as many coded fragments as lost ones, since only then the block can be complete, or when so many
-  are waiting that it would take too long at once.  Feeding is cheap until then.  The columns the
-  rank is counted over are frozen when counting begins; a plain fragment that arrives later is one
-  more line, with a single one.  While more is lost than there are coded fragments in 14 bits,
-  nothing is counted that nobody asks for.
+  are waiting that it would take too long at once (:mod:`._rank`).  Feeding is cheap until then.
 * **The solution** is computed once, when the block or a check is asked for, or the state to be
   saved; or by :meth:`FragDecoder.feed_all`.  It takes longer than anything else, and
   :meth:`FragDecoder.feed` never computes it: the work for one fragment is bounded, also for the one
@@ -31,7 +28,6 @@ import base64
 import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
-from itertools import compress
 from struct import iter_unpack
 from typing import Final, Self, cast, final
 
@@ -39,6 +35,7 @@ from bitarray import bitarray
 
 from ..errors import FieldError, IntegrityError, StateError, require_int
 from . import kernels
+from ._rank import RankCount
 from ._saved import FLAGS, FORMAT, Saved
 from .matrix import MAX_N, packed_lines, require_variant, unpack
 from .variant import ParityVariant
@@ -49,9 +46,6 @@ State = dict[str, int | str | bool | list[int] | None]
 """A saved decoder: what JSON can hold, with octets as base64."""
 
 _MAX_COUNT: Final = 2**63 - 1
-_LUMP: Final = 2**22  # lines that wait for the basis, times 2 M: what a single feed has to do
-_WIDE_LUMP: Final = 2**33  # ... and times the square of L, which matters if much is lost
-_SATURATED: Final = 255  # the most fragments a status can say are missing
 
 
 class Fed(enum.Enum):
@@ -182,17 +176,7 @@ class FragDecoder:
         self._coded: dict[int, bytes] = {}  # in order of arrival, and what came after completion
         self._given_up = self._solved = False
 
-        # The rank.  Nothing here is saved: it follows from what is above.
-        self._lump = _lump(nb_frag, 0)  # how many lines may wait
-        most = MAX_N - nb_frag  # coded fragments there can be
-        slowest = _lump(nb_frag, most + 2 * _SATURATED) - 1
-        self._reach = most + -(-most // slowest) + 1 + _SATURATED
-        self._basis: bytearray | None = None
-        self._columns = b""  # what the basis is over: lost when it began
-        self._substituted = 0  # ... and how many had arrived
-        self._pending: list[int] = []  # arrived, and not yet in the basis; all coded without one
-        self._basis_rank = 0
-        self._independent: set[int] = set()  # fragments that raised the rank
+        self._rank = RankCount(nb_frag, self._code)  # not saved: it follows from what is above
 
         self._nb_frag_received = self._repeats = self._conflicts = 0
         self._seen = bitarray(FLAGS, endian="little")  # once solved: numbers that were here before
@@ -318,7 +302,7 @@ class FragDecoder:
         hopeless = self.max_lost is not None and self._lost > self.max_lost
         if self._given_up or self._solved or hopeless:
             return 0
-        room = min(self._lost - 1 - len(self._coded), self._lump - len(self._pending))
+        room = min(self._lost - 1 - len(self._coded), self._rank.lump - len(self._rank.waiting))
         if room <= 0:
             return 0
         taken: dict[int, bytes] = {}
@@ -330,7 +314,7 @@ class FragDecoder:
                 break
             taken[n] = payload
         known.update(taken)
-        self._pending += taken
+        self._rank.waiting += taken
         self._nb_frag_received = min(self._nb_frag_received + len(taken), MAX_N)
         return len(taken)
 
@@ -339,7 +323,7 @@ class FragDecoder:
         if not self._solved:
             return []
         new: dict[int, bytes] = {}
-        for n, payload in waiting[start : start + self._lump]:
+        for n, payload in waiting[start : start + self._rank.lump]:
             if type(n) is not int or type(payload) is not bytes or len(payload) != self.frag_size:
                 break
             if not 1 <= n <= MAX_N or self._seen[n] or n in new:
@@ -361,19 +345,9 @@ class FragDecoder:
         return bytes(self._block[(n - 1) * self.frag_size : n * self.frag_size])
 
     def _pend(self, n: int) -> None:
-        """Note that a line waits for the basis, and do not let too many wait.
-
-        A plain fragment is a line if there is a basis, else it is substituted when that begins.
-        So many may be waiting when it does that one fragment must not have them all counted.
-        ``_reach`` lies so far ahead of what coded fragments can make good that none are left over
-        when the rank can be full, or few enough missing for a status to tell their number.
-        """
-        if n > self.nb_frag or self._basis is not None:
-            self._pending.append(n)
-        if len(self._pending) > self._lump and (
-            self._basis is not None or self._lost <= self._reach
-        ):
-            self._count_rank(self._lump + 1)
+        """Note that a line waits for the basis, and do not let too many wait."""
+        if self._rank.pend(n, self._lost):
+            self._rank.count(self._received, self._coded, self._rank.lump + 1)
 
     def _again(self, n: int, same: bool) -> Fed:
         if not same:
@@ -399,7 +373,7 @@ class FragDecoder:
         as many sums of others among fewer fragments than are lost, so M is small.
         """
         self._count_rank()
-        if newest not in self._independent:
+        if newest not in self._rank.independent:
             if self.checks <= self.max_checks:
                 return Fed.ACCEPTED
             del self._coded[newest]
@@ -439,7 +413,7 @@ class FragDecoder:
         if not self._coded:
             return self.nb_frag - self._lost
         self._count_rank()
-        return self._substituted + self._basis_rank
+        return self._rank.value
 
     @property
     def missing(self) -> int:
@@ -546,31 +520,18 @@ class FragDecoder:
     def _missing_map(self) -> bytes:
         return (~self._received).tobytes()
 
-    def _count_rank(self, most: int = 2 * MAX_N) -> None:
-        """Bring the basis up to date, with no more than *most* lines."""
-        if self._basis is None:
-            self._columns, self._substituted = self._missing_map(), self.nb_frag - self._lost
-            self._basis = bytearray(kernels.basis_octets(self._lost))
-            self._pending = list(self._coded)
-            self._basis_rank = 0
-            self._independent = set()
-            self._lump = _lump(self.nb_frag, self._lost)
-        if self._pending:
-            numbers, self._pending = self._pending[:most], self._pending[most:]
-            lines = packed_lines(numbers, self.nb_frag, self._code)
-            added = kernels.ACTIVE.rank_add(self._basis, self._columns, self.nb_frag, lines)
-            self._basis_rank += added.count(1)
-            self._independent.update(compress(numbers, added))
+    def _count_rank(self) -> None:
+        self._rank.count(self._received, self._coded)
 
     def _spare(self) -> list[int]:
         """Return the coded fragments the lost ones do not need, in order of arrival.
 
-        Counting anew over what is lost now makes ``_independent`` the ones they do need.
+        Counting anew over what is lost now makes those of the rank the ones they do need.
         """
-        if self._columns != self._missing_map():
-            self._basis = None
+        if not self._rank.is_over(self._received):
+            self._rank.forget()
         self._count_rank()
-        return [n for n in self._coded if n not in self._independent]
+        return [n for n in self._coded if n not in self._rank.independent]
 
     def _product(self, numbers: Iterable[int]) -> bytes:
         lines = packed_lines(list(numbers), self.nb_frag, self._code)
@@ -583,7 +544,7 @@ class FragDecoder:
             return
         block, size = self._block or self._begin(), self.frag_size
         spare = self._spare()
-        needed = [n for n in self._coded if n in self._independent]
+        needed = [n for n in self._coded if n in self._rank.independent]
         lost = self.lost
         found = kernels.ACTIVE.solve(
             block,
@@ -602,8 +563,8 @@ class FragDecoder:
             self._disagreeing[n] = self._coded[n] != expected[i * size : (i + 1) * size]
         self._seen[1 : self.nb_frag + 1] = self._received
         self._seen[list(self._coded)] = 1
-        self._coded, self._pending = {}, []
-        self._basis, self._independent, self._solved = None, set(), True
+        self._rank.forget()
+        self._coded, self._solved = {}, True
 
     def _contradictions(self) -> bitarray:
         """Return the spare fragments that are not the XOR of others, with the block incomplete.
@@ -693,7 +654,7 @@ class FragDecoder:
         if self._solved and hopeless:
             raise saved.error("solved", "false when more than max_lost are lost")
         self._restore_fragments(saved, 0 if self._solved or hopeless else MAX_N)
-        if len(self._pending) > self._lump and self._lost <= self._reach:
+        if self._rank.overdue(self._lost):
             self._count_rank()  # or the next fragment would have to
         known = self.nb_frag - self._lost + len(self._coded)
         self._nb_frag_received = saved.integer("nb_frag_received", known, MAX_N)
@@ -714,7 +675,7 @@ class FragDecoder:
         coded = saved.coded(self.nb_frag + 1, most_coded)
         octets = saved.octets("payloads", len(coded) * size)
         self._coded = {n: octets[i * size : (i + 1) * size] for i, n in enumerate(coded)}
-        self._pending = coded
+        self._rank.waiting = coded
 
     def _restore_checks(self, saved: Saved) -> None:
         self._seen, self._disagreeing = saved.numbers("seen"), saved.numbers("disagreeing")
@@ -727,11 +688,6 @@ class FragDecoder:
         possible = not (self._disagreeing & ~self._seen).any()
         if not possible or self._disagreeing.count() > self.checks:
             raise saved.error("disagreeing", "numbers in seen, no more than were spare")
-
-
-def _lump(nb_frag: int, lost: int) -> int:
-    """Return how many lines may wait for a basis of *lost* columns."""
-    return max(min(_LUMP // (2 * nb_frag), _WIDE_LUMP // max(lost, 1) ** 2), 16)
 
 
 def _to_base64(octets: bytes) -> str:

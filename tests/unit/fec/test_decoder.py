@@ -11,7 +11,7 @@ import pytest
 from bitarray import bitarray
 
 from lorafuota.errors import FieldError, IntegrityError, StateError
-from lorafuota.fec import decoder as fec_decoder
+from lorafuota.fec import _rank as fec_rank
 from lorafuota.fec import kernels
 from lorafuota.fec.decoder import CheckResult, Fed, FragDecoder, memory_bound
 from lorafuota.fec.encoder import FragEncoder
@@ -242,7 +242,7 @@ def test_many_at_once_are_taken_up_to_the_first_that_cannot_be() -> None:
 
 
 def test_what_waits_for_the_basis_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fec_decoder, "_LUMP", 0)
+    monkeypatch.setattr(fec_rank, "_LUMP", 0)
     block, encoder, decoder = pair(200)
     feed(decoder, encoder, [n for n in range(1, 400) if n % 3])
     assert decoder.block() == block
@@ -467,10 +467,10 @@ def test_s2_no_fragment_makes_a_decoder_solve(order: str, counting: Counting) ->
 def test_s2_a_fragment_has_no_more_lines_counted_than_may_wait(
     counting: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fec_decoder, "_LUMP", 2**12)
-    monkeypatch.setattr(fec_decoder, "_SATURATED", 2)
+    monkeypatch.setattr(fec_rank, "_LUMP", 2**12)
+    monkeypatch.setattr(fec_rank, "_SATURATED", 2)
     for m, highest in ((60, 200), (200, 230), (200, 390)):
-        monkeypatch.setattr(fec_decoder, "MAX_N", highest)
+        monkeypatch.setattr(fec_rank, "MAX_N", highest)
         block, encoder, decoder = pair(m)
         coded, plain = list(range(m + 1, highest + 1)), list(range(1, m + 1))
         late = random.Random(m).sample(plain, m)
@@ -487,10 +487,10 @@ def test_s2_a_fragment_has_no_more_lines_counted_than_may_wait(
 def test_s2_a_restored_decoder_has_counted_already(counting: Counting) -> None:
     _, encoder, decoder = pair(900, frag_size=1)
     feed(decoder, encoder, [*range(1, 100), *range(901, 901 + 790)])
-    decoder._lump = 2000
+    decoder._rank.lump = 2000
     state = decoder.save()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fec_decoder, "_LUMP", 2**12)
+        patch.setattr(fec_rank, "_LUMP", 2**12)
         restored = FragDecoder.restore(state)
         counting.most = 0
         feed(restored, encoder, range(1691, 1720))
