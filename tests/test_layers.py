@@ -97,6 +97,7 @@ OUTSIDE: dict[str, set[str]] = {
     "crypto": {"cryptography"},
     "fec": {"bitarray"},
     "image": {"cryptography"},
+    "simulate": {"bitarray"},
     "testing": {"hypothesis"},
 }
 
