@@ -1,9 +1,9 @@
 """Fleets without payload: time and memory of 1,000 and 100,000 devices, one worker and two.
 
-M = 1000, 300 coded fragments, 15 % loss.  Each row is a process of its own, with processes of its own
-as further workers: ``python -m benchmarks.rank DEVICES WORKERS`` prints seconds, and the octets by
-which its resident size and that of its largest worker peaked, as the system counts them, with the
-interpreter and all that is imported.  One worker is the process itself.
+M = 1000, 300 coded fragments, 15 % loss.  Each row is a process of its own: ``python -m
+benchmarks.rank DEVICES WORKERS`` prints the seconds of the work, the seconds until workers stood
+ready, and the octets its resident size and that of its largest worker peaked at, interpreter and
+all.  One worker is the process itself.
 """
 
 from __future__ import annotations

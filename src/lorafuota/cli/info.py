@@ -20,6 +20,7 @@ __all__ = ["EXTRAS", "add", "run"]
 
 EXTRAS: Final = {
     "delta": ("detools", "creating deltas of images; applying them needs nothing"),
+    "dask": ("distributed", "spreading simulated fleets over machines"),
     "testing": ("hypothesis", "strategies for property-based tests of your own code"),
 }
 """The extras that add something to the library, with the distribution each needs and why."""

@@ -196,8 +196,7 @@ class Varied:
 
     Attributes:
         mean: Mean loss of the fleet, more than 0 and less than 1.
-        deviation: Standard deviation between devices, 0 or more and less than
-            ``sqrt(mean * (1 - mean))``.
+        deviation: Standard deviation between devices, 0 to ``0.99 * sqrt(mean * (1 - mean))``.
         burst: Mean number of frames lost in a row, as in :class:`Bursts`; a device that loses so
             much that its runs are longer has the shortest that are possible.  None: each frame is
             lost independently.
@@ -215,9 +214,9 @@ class Varied:
         """
         if not 0 < self.mean < 1:
             raise FieldError("Varied", "mean", self.mean, "more than 0, less than 1")
-        most = math.sqrt(self.mean * (1 - self.mean))
-        if not 0 <= self.deviation < most:
-            expected = f"0 to less than sqrt(mean * (1 - mean)) = {most}"
+        most = 0.99 * math.sqrt(self.mean * (1 - self.mean))
+        if not 0 <= self.deviation <= most:
+            expected = f"0 to 0.99 * sqrt(mean * (1 - mean)) = {most}"
             raise FieldError("Varied", "deviation", self.deviation, expected)
         if self.burst is not None and not 1 <= self.burst < math.inf:
             raise FieldError("Varied", "burst", self.burst, "1 or more")
