@@ -28,6 +28,7 @@ from benchmarks import (
     floor,
     growth,
     peers,
+    rank,
 )
 from benchmarks.harness import markdown, markdown_table, measure, show, show_table
 from benchmarks.workloads import kernel_sets, kernels_kept
@@ -42,6 +43,7 @@ PARTS = {
     "fec": bench_fec,
     "bound": bench_bound,
     "fleet": bench_fleet,
+    "rank": rank,
     "floor": floor,
     "peers": peers,
     "growth": growth,

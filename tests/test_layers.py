@@ -113,6 +113,7 @@ OUTSIDE: dict[str, set[str]] = {
     "completion": {"bitarray"},
     "fec": {"bitarray"},
     "image": {"cryptography"},
+    "simulate": {"bitarray"},
     "testing": {"hypothesis"},
 }
 

@@ -20,6 +20,7 @@ __all__ = ["EXTRAS", "add", "run"]
 
 EXTRAS: Final = {
     "delta": ("detools", "creating deltas of images; applying them needs nothing"),
+    "dask": ("distributed", "spreading simulated fleets over machines"),
     "plot": ("matplotlib", "the plots of lorafuota plan"),
     "testing": ("hypothesis", "strategies for property-based tests of your own code"),
 }

@@ -18,6 +18,7 @@ from ..image.version import ImageVersion
 from ..simulate import DeviceResult, Report, Scenario, Simulation
 from . import imagefile
 from .arguments import InputError, Parser, Status, Subparsers, subcommand
+from .fleet import add_fleet, run_fleet, without_fleet
 from .output import bad, good, table, write_json
 from .progress import progress
 from .scenario import add_scenario, read_image, scenario_of
@@ -39,13 +40,15 @@ def add(subparsers: Subparsers) -> None:
             "Deliver a firmware file to simulated devices with a whole campaign, as real octets:\n"
             "versions asked for, groups and sessions set up, windows, fragments in encrypted\n"
             "multicast frames, losses, status, repair, and what each device rebuilds. Time is\n"
-            "virtual: a week takes seconds."
+            "virtual: a week takes seconds. With --fleet there is no payload, only losses and\n"
+            "ranks: for fleets of any size."
         ),
         example="lorafuota simulate firmware.bin --devices 20 --loss 0.2 --seed 7",
     )
     parser.add_argument("image", type=pathlib.Path, metavar="IMAGE", help="the firmware file")
     add_scenario(parser)
     _add_gate(parser)
+    add_fleet(parser)
     parser.add_argument("--all", action="store_true", help="show every device, not the worst 20")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -73,6 +76,9 @@ def _add_gate(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, and print the report."""
+    if args.fleet:
+        return run_fleet(args)
+    without_fleet(args)
     scenario = scenario_of(args, read_image(args.image))
     if args.key is None:
         unused = ("scheme", "hardware", "running", "base")

@@ -9,20 +9,32 @@ is a function of its :class:`Scenario`.
 >>> report = Simulation(Scenario(image=bytes(range(256)) * 8, devices=3, loss=0.2)).run()
 >>> report.success, report.devices_complete
 (True, 3)
+
+:class:`RankFleet` is for fleets of any size: no payload, only who hears enough
+(:mod:`.simulate.rank`, :mod:`.simulate.loss`).
 """
 
 from __future__ import annotations
 
+from .loss import Bursts, Independent, LossModel, TwoState, Varied
+from .rank import RankFleet, RankReport
 from .report import DeviceResult, GroupResult, Report
 from .scenario import START, Scenario, parity_for
 from .simulation import Simulation
 
 __all__ = [
     "START",
+    "Bursts",
     "DeviceResult",
     "GroupResult",
+    "Independent",
+    "LossModel",
+    "RankFleet",
+    "RankReport",
     "Report",
     "Scenario",
     "Simulation",
+    "TwoState",
+    "Varied",
     "parity_for",
 ]

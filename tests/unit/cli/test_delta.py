@@ -7,11 +7,20 @@ import pytest
 
 from lorafuota.image import mcuboot, raw
 from lorafuota.image.delta import create_delta
-from lorafuota.image.detools import DetoolsCodec
 from tests.unit.cli.support import call
-from tests.unit.image.support import FIRMWARE, NEW, OLD, PEM, image, key, sample, wrapped
-
-pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+from tests.unit.image.support import (
+    FIRMWARE,
+    NEW,
+    OLD,
+    PEM,
+    SampleCodec,
+    delta,
+    image,
+    key,
+    needs_detools,
+    sample,
+    wrapped,
+)
 
 KEY = ("--key", str(FIRMWARE / PEM["ed25519"]))
 OTHER = ("--key", str(FIRMWARE / PEM["signed"]))
@@ -21,12 +30,23 @@ TARGET = str(FIRMWARE / "app-1.1.0.ed25519.bin")
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
+    """A delta, and beside it "old" and "new", which it is between."""
     path = tmp_path / "delta.bin"
-    outcome = call("delta", "create", BASE, TARGET, *KEY, "--output", str(path))
-    assert (outcome.status, outcome.err) == (0, "")
+    for name, octets in (("delta.bin", delta()), ("old", image(OLD)), ("new", image(NEW))):
+        (tmp_path / name).write_bytes(octets)
     return path
 
 
+@needs_detools
+def test_what_create_writes_is_the_delta_of_the_library(made: Path) -> None:
+    old, new = str(made.with_name("old")), str(made.with_name("new"))
+    path = made.with_name("created")
+    outcome = call("delta", "create", old, new, *KEY, "--output", str(path))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert path.read_bytes() == delta()
+
+
+@needs_detools
 def test_create_tells_the_figures_of_the_sample(tmp_path: Path) -> None:
     outcome = call("delta", "create", BASE, TARGET, *KEY)
     assert (outcome.status, outcome.err) == (0, "")
@@ -43,29 +63,31 @@ def test_create_tells_the_figures_of_the_sample(tmp_path: Path) -> None:
 
 
 def test_apply_gives_the_target_octet_for_octet(made: Path, tmp_path: Path) -> None:
-    out = tmp_path / "new.bin"
-    outcome = call("delta", "apply", BASE, str(made), *KEY, "--output", str(out))
+    out = tmp_path / "made.bin"
+    old = str(made.with_name("old"))
+    outcome = call("delta", "apply", old, str(made), *KEY, "--output", str(out))
     assert (outcome.status, outcome.err) == (0, "")
-    assert outcome.out.endswith("23,324 octets, and the signature is good\n")
-    assert out.read_bytes() == sample("1.1.0", "ed25519")
-    document = json.loads(call("delta", "apply", BASE, str(made), *KEY, "--json").out)
-    assert (document["octets"], document["version"]) == (23_324, "1.1.0+0")
+    assert outcome.out.endswith("23,336 octets, and the signature is good\n")
+    assert out.read_bytes() == image(NEW)
+    document = json.loads(call("delta", "apply", old, str(made), *KEY, "--json").out)
+    assert (document["octets"], document["version"]) == (23_336, "1.1.0+0")
 
 
 def test_info_tells_base_target_and_patch(made: Path) -> None:
     outcome = call("delta", "info", str(made))
     assert (outcome.status, outcome.err) == (0, "")
     assert "kind      MCUboot image, a delta\n" in outcome.out
-    assert "base      21,328 octets, SHA-256 2f38b03fc3c073fa" in outcome.out
-    assert "target    23,324 octets, SHA-256 0da839098addff12" in outcome.out
+    assert "base      21,340 octets, SHA-256 35300ff69f38fa07" in outcome.out
+    assert "target    23,336 octets, SHA-256 0492849e2a255aa4" in outcome.out
     assert (
-        "patch     4,769 octets, detools, heatshrink, window 2**10 octets; "
-        "20,996 octets changed, 2,328 new, 46 records\nnothing of this is verified\n"
+        "patch     4,763 octets, detools, heatshrink, window 2**10 octets; "
+        "21,048 octets changed, 2,288 new, 46 records\nnothing of this is verified\n"
     ) in outcome.out
     document = json.loads(call("delta", "info", str(made), "--json").out)
     assert (document["compression"], document["window_bits"]) == ("heatshrink", 10)
 
 
+@needs_detools
 def test_compression_and_window_can_be_chosen(tmp_path: Path) -> None:
     path = str(tmp_path / "delta.bin")
     found = []
@@ -79,6 +101,7 @@ def test_compression_and_window_can_be_chosen(tmp_path: Path) -> None:
     assert "DetoolsCodec.window_bits = 15: expected int in 4..14" in outcome.err
 
 
+@needs_detools
 def test_images_with_a_detached_signature_get_a_delta_of_their_kind(tmp_path: Path) -> None:
     old, new, path, out = (tmp_path / name for name in ("old", "new", "delta", "out"))
     for file, version, number in ((old, "1.0.0", OLD), (new, "1.1.0", NEW)):
@@ -93,14 +116,15 @@ def test_images_with_a_detached_signature_get_a_delta_of_their_kind(tmp_path: Pa
 @pytest.mark.parametrize(
     ("base", "options", "reason"),
     [
-        (TARGET, KEY, "delta: it starts from another firmware than the one that runs"),
-        (BASE, OTHER, "MCUboot image: outside the signature stands"),
+        ("new", KEY, "delta: it starts from another firmware than the one that runs"),
+        ("old", OTHER, "MCUboot image: outside the signature stands"),
     ],
 )
 def test_what_is_refused_is_not_written(
     base: str, options: tuple[str, str], reason: str, made: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "new.bin"
+    base = str(made.with_name(base))
     outcome = call("delta", "apply", base, str(made), *options, "--output", str(out))
     assert (outcome.status, outcome.err) == (1, "")
     assert outcome.out.startswith(f"{made} is refused: {reason}")
@@ -119,7 +143,7 @@ def test_a_delta_that_gives_an_image_of_another_signer_or_version_is_refused(
         (image(OLD), "it gives version 1.0.0+0"),
         (wrapped(b"x"), "or a delta again"),
     ):
-        payload = create_delta(base, target, DetoolsCodec()).encode()
+        payload = create_delta(base, target, SampleCodec()).encode()
         path.write_bytes(wrapped(payload))
         outcome = call("delta", "apply", BASE, str(path), *KEY)
         assert outcome.status == 1

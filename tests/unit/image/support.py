@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from lorafuota.errors import DecodeError, IntegrityError
 from lorafuota.image import mcuboot
-from lorafuota.image.delta import DeltaLimits, create_delta
+from lorafuota.image.delta import DeltaLimits, PatchInfo, create_delta
 from lorafuota.image.detools import DetoolsCodec
 from lorafuota.image.keys import SigningKey
 from lorafuota.image.version import ImageVersion
@@ -18,6 +22,44 @@ OLD, NEW = ImageVersion(1, 0, 0), ImageVersion(1, 1, 0)
 HARDWARE = 0x0107_0002
 REFUSED = (DecodeError, IntegrityError)
 LIMITS = DeltaLimits()
+PATCH = FIRMWARE / "app-1.0.0-to-1.1.0.patch"
+NO_DETOOLS = "detools is not installed (extra: delta)"
+needs_detools = pytest.mark.skipif(importlib.util.find_spec("detools") is None, reason=NO_DETOOLS)
+
+
+class SampleCodec:
+    """Reads and applies as DetoolsCodec does, and creates patches where detools is not installed.
+
+    Between the releases of the sample it is the patch that is checked in; between others one that
+    brings the whole result along, uncompressed.
+    """
+
+    name, code = "detools", 1
+
+    def create(self, base: bytes, target: bytes) -> bytes:
+        if (base, target) == (image(OLD), image(NEW)):
+            return PATCH.read_bytes()
+        size = signed_size(len(target))
+        parts = (b"\0", size, signed_size(0), signed_size(0), size, target, signed_size(0))
+        return b"".join(parts)
+
+    def inspect(self, patch: bytes, limits: DeltaLimits) -> PatchInfo:
+        return DetoolsCodec().inspect(patch, limits)
+
+    def apply(self, base: bytes, patch: bytes, limits: DeltaLimits) -> Iterator[bytes]:
+        return DetoolsCodec().apply(base, patch, limits)
+
+
+def signed_size(value: int) -> bytes:
+    """A signed size as it stands in a patch of detools."""
+    sign, value = (0x40, -value) if value < 0 else (0, value)
+    octets = [sign | value & 0x3F]
+    value >>= 6
+    while value:
+        octets[-1] |= 0x80
+        octets.append(value & 0x7F)
+        value >>= 7
+    return bytes(octets)
 
 
 def sample(version: str, kind: str) -> bytes:
@@ -45,7 +87,7 @@ def image(version: ImageVersion, hardware: int | None = HARDWARE, counter: int =
 @functools.cache
 def delta(hardware: int | None = HARDWARE, counter: int = 0) -> bytes:
     """The signed delta between the two releases."""
-    payload = create_delta(image(OLD), image(NEW, hardware, counter), DetoolsCodec()).encode()
+    payload = create_delta(image(OLD), image(NEW, hardware, counter), SampleCodec()).encode()
     return wrapped(payload, hardware=hardware)
 
 

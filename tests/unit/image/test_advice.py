@@ -41,7 +41,6 @@ def test_a_delta_above_a_megabyte_is_named_too() -> None:
 
 
 def test_the_delta_of_the_sample_is_advised() -> None:
-    pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
     [sentence] = advise(len(image(NEW)), len(delta()))
     assert "send it to the devices that run its base" in sentence
 

@@ -25,9 +25,15 @@ from lorafuota.image.delta import (
     create_delta,
 )
 from lorafuota.image.detools import DetoolsCodec
-from tests.unit.image.support import LIMITS, NEW, OLD, REFUSED, image, sample
-
-pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+from tests.unit.image.support import (
+    LIMITS,
+    NEW,
+    OLD,
+    REFUSED,
+    image,
+    needs_detools,
+    sample,
+)
 
 BASE, TARGET = b"the old one", b"the new one, and longer"
 
@@ -84,6 +90,7 @@ def test_the_octets_are_those_of_the_table_and_give_the_delta_back() -> None:
     assert DeltaUpdate.decode(data) == UPDATE
 
 
+@needs_detools
 def test_the_delta_between_the_two_releases_of_the_sample_gives_the_new_one() -> None:
     codec = DetoolsCodec()
     for old, new in (
@@ -138,6 +145,7 @@ def test_octets_that_are_no_delta_are_a_decode_error() -> None:
         DeltaUpdate.decode(data[:5] + b"\1" + data[6:])
 
 
+@needs_detools
 def test_every_octet_of_a_delta_that_changes_is_an_error_and_never_another_image() -> None:
     """Even unsigned: the hash of the result is told."""
     codec = DetoolsCodec()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import functools
 import io
 import random
 import tracemalloc
@@ -15,13 +15,19 @@ from lorafuota.errors import DecodeError, FieldError, TruncatedError
 from lorafuota.image.delta import DeltaLimits, PatchInfo
 from lorafuota.image.detools import Compression, DetoolsCodec
 from tests.support import LONG
-from tests.unit.image.support import LIMITS, sample
+from tests.unit.image.support import (
+    LIMITS,
+    NEW,
+    NO_DETOOLS,
+    OLD,
+    PATCH,
+    image,
+    needs_detools,
+)
+from tests.unit.image.support import signed_size as size
 
-pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
-
-BASE, TARGET = sample("1.0.0", "raw"), sample("1.1.0", "raw")
+BASE, TARGET = image(OLD), image(NEW)
 CODECS = {one: DetoolsCodec(compression=one) for one in Compression}
-PATCHES = {one: codec.create(BASE, TARGET) for one, codec in CODECS.items()}
 every_compression = pytest.mark.parametrize("compression", Compression, ids=lambda one: one.value)
 ANY = CODECS[Compression.NONE]
 
@@ -30,16 +36,13 @@ def applied(patch: bytes, base: bytes = BASE, limits: DeltaLimits = LIMITS) -> b
     return b"".join(ANY.apply(base, patch, limits))
 
 
-def size(value: int) -> bytes:
-    """A signed size as it stands in a patch."""
-    sign, value = (0x40, -value) if value < 0 else (0, value)
-    octets = [sign | value & 0x3F]
-    value >>= 6
-    while value:
-        octets[-1] |= 0x80
-        octets.append(value & 0x7F)
-        value >>= 7
-    return bytes(octets)
+@functools.cache
+def release(compression: Compression) -> bytes:
+    """The patch between the releases of the sample: from the file, or created by detools."""
+    if compression is Compression.HEATSHRINK:
+        return PATCH.read_bytes()
+    pytest.importorskip("detools", reason=NO_DETOOLS)
+    return CODECS[compression].create(BASE, TARGET)
 
 
 def patch_of(output: int, *body: int | bytes) -> bytes:
@@ -50,13 +53,19 @@ def patch_of(output: int, *body: int | bytes) -> bytes:
 
 @every_compression
 def test_we_apply_what_detools_created_as_detools_does(compression: Compression) -> None:
-    library: Any = importlib.import_module("detools")
+    library: Any = pytest.importorskip("detools", reason=NO_DETOOLS)
     out = io.BytesIO()
-    patch = PATCHES[compression]
+    patch = release(compression)
     library.apply_patch(io.BytesIO(BASE), io.BytesIO(patch), out)
     assert applied(patch) == out.getvalue() == TARGET
 
 
+@needs_detools
+def test_the_patch_that_is_checked_in_is_what_detools_creates() -> None:
+    assert PATCH.read_bytes() == CODECS[Compression.HEATSHRINK].create(BASE, TARGET)
+
+
+@needs_detools
 @given(data=st.data(), seed=st.integers(0, 1 << 32))
 def test_patches_between_any_two_images_give_the_second(data: st.DataObject, seed: int) -> None:
     rng = random.Random(seed)
@@ -79,33 +88,41 @@ def test_patches_between_any_two_images_give_the_second(data: st.DataObject, see
         assert codec.inspect(patch, LIMITS).output == len(target)
 
 
-def test_inspecting_tells_the_figures_of_the_sample() -> None:
-    same = {"codec": "detools", "output": 22_668, "changed": 20_410, "new": 2_258, "records": 43}
-    found = {one: CODECS[one].inspect(PATCHES[one], LIMITS) for one in Compression}
-    assert {one: info.window_bits for one, info in found.items()} == {
-        Compression.NONE: None,
-        Compression.CRLE: None,
-        Compression.HEATSHRINK: 10,
-    }
-    for one, info in found.items():
-        assert info == PatchInfo(
-            compression=one.value,
-            size=len(PATCHES[one]),
-            window_bits=info.window_bits,
-            **same,  # type: ignore[arg-type]
-        )
-    assert found[Compression.HEATSHRINK].size < found[Compression.CRLE].size < 22_668 / 3
-
-
 @every_compression
-def test_a_patch_that_is_cut_anywhere_gives_an_error_and_no_image(compression: Compression) -> None:
-    """Every octet of a short patch, a sample of the release's; LORAFUOTA_LONG: every one."""
+def test_inspecting_tells_the_figures_of_the_sample(compression: Compression) -> None:
+    patch = release(compression)
+    assert CODECS[compression].inspect(patch, LIMITS) == PatchInfo(
+        codec="detools",
+        compression=compression.value,
+        window_bits=10 if compression is Compression.HEATSHRINK else None,
+        size=len(patch),
+        output=23_336,
+        changed=21_048,
+        new=2_288,
+        records=46,
+    )
+
+
+@needs_detools
+def test_heatshrink_is_the_smallest() -> None:
+    sizes = {one: len(release(one)) for one in Compression}
+    assert sizes[Compression.HEATSHRINK] < sizes[Compression.CRLE] < 22_668 / 3
+
+
+@needs_detools
+@every_compression
+def test_a_short_patch_that_is_cut_anywhere_gives_an_error(compression: Compression) -> None:
     base, target = BASE[:1000], TARGET[:1200]
     patch = CODECS[compression].create(base, target)
     for end in range(len(patch)):
         with pytest.raises(DecodeError):
             applied(patch[:end], base)
-    patch = PATCHES[compression]
+
+
+@every_compression
+def test_a_patch_that_is_cut_anywhere_gives_an_error_and_no_image(compression: Compression) -> None:
+    """A sample of the places; LORAFUOTA_LONG: every one."""
+    patch = release(compression)
     for end in range(0, len(patch), 1 if LONG else 41):
         with pytest.raises(DecodeError):
             applied(patch[:end])
@@ -115,7 +132,7 @@ def test_a_patch_that_is_cut_anywhere_gives_an_error_and_no_image(compression: C
 def test_a_patch_that_goes_on_is_refused(compression: Compression) -> None:
     for tail in (b"\1", b"\0\0", b"\xff" * 5):
         with pytest.raises(DecodeError):
-            applied(PATCHES[compression] + tail)
+            applied(release(compression) + tail)
 
 
 @every_compression
@@ -123,7 +140,7 @@ def test_a_patch_that_goes_on_is_refused(compression: Compression) -> None:
 def test_a_patch_that_was_changed_gives_octets_of_the_told_size_or_an_error(
     compression: Compression, data: st.DataObject
 ) -> None:
-    bad = bytearray(PATCHES[compression])
+    bad = bytearray(release(compression))
     for _ in range(data.draw(st.integers(1, 3))):
         bad[data.draw(st.integers(0, len(bad) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -176,13 +193,14 @@ def test_what_is_wrong_with_a_patch_is_named(patch: bytes, reason: str) -> None:
 
 
 def test_a_result_larger_than_the_room_is_refused_before_it_is_made() -> None:
-    assert applied(PATCHES[Compression.CRLE], limits=DeltaLimits(output=len(TARGET))) == TARGET
-    with pytest.raises(DecodeError, match="a result of 22668 octets: expected 1 to 22667"):
-        applied(PATCHES[Compression.CRLE], limits=DeltaLimits(output=len(TARGET) - 1))
+    patch = release(Compression.HEATSHRINK)
+    assert applied(patch, limits=DeltaLimits(output=len(TARGET))) == TARGET
+    with pytest.raises(DecodeError, match="a result of 23336 octets: expected 1 to 23335"):
+        applied(patch, limits=DeltaLimits(output=len(TARGET) - 1))
 
 
 def test_a_window_larger_than_the_room_is_refused() -> None:
-    patch = PATCHES[Compression.HEATSHRINK]
+    patch = release(Compression.HEATSHRINK)
     assert applied(patch, limits=DeltaLimits(window_bits=10)) == TARGET
     with pytest.raises(DecodeError, match=r"it looks back 2\*\*10 octets, and 2\*\*9 is allowed"):
         applied(patch, limits=DeltaLimits(window_bits=9))
@@ -201,6 +219,7 @@ def test_a_bomb_ends_in_an_error_and_little_memory() -> None:
     assert peak < 100_000
 
 
+@needs_detools
 def test_applying_takes_the_window_and_a_few_pieces_beside_the_result() -> None:
     rng = random.Random(4)
     base = rng.randbytes(200_000)

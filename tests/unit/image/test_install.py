@@ -32,14 +32,13 @@ from tests.unit.image.support import (
     NEW,
     OLD,
     PEM,
+    SampleCodec,
     delta,
     image,
     key,
     sample,
     wrapped,
 )
-
-pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
 
 CORRUPT = UpImageStatus.CORRUPT_OR_WRONG_SIGNATURE
 WRONG_HARDWARE = UpImageStatus.WRONG_HARDWARE
@@ -87,7 +86,7 @@ def test_a_valid_delta_is_applied_and_what_it_gives_is_installed() -> None:
 def test_an_image_without_mcuboot_is_let_in_too_and_so_is_its_delta() -> None:
     assert GATE.check(SMALL_RAW) == Verdict(VALID, NEW, SMALL_RAW)
     assert GATE.install(SMALL_RAW) == SMALL_RAW
-    payload = create_delta(image(OLD), SMALL_RAW, DetoolsCodec()).encode()
+    payload = create_delta(image(OLD), SMALL_RAW, SampleCodec()).encode()
     signed = raw.sign(payload, key=key(), version=NEW, hardware=HARDWARE, is_delta=True)
     assert GATE.check(raw.join(payload, signed)) == Verdict(VALID, NEW, SMALL_RAW)
 
@@ -167,7 +166,7 @@ def test_a_delta_from_another_base_ends_as_corrupt() -> None:
 
 
 def test_a_signed_delta_that_is_broken_ends_as_corrupt() -> None:
-    update = create_delta(image(OLD), image(NEW), DetoolsCodec())
+    update = create_delta(image(OLD), image(NEW), SampleCodec())
     broken = [
         b"no delta at all",
         dataclasses.replace(update, codec=9).encode(),
@@ -200,7 +199,7 @@ def test_a_signed_delta_that_is_broken_ends_as_corrupt() -> None:
 def test_what_a_delta_gives_has_to_pass_itself(
     target: bytes, status: UpImageStatus, reason: str
 ) -> None:
-    payload = create_delta(image(OLD), target, DetoolsCodec()).encode()
+    payload = create_delta(image(OLD), target, SampleCodec()).encode()
     refused(GATE.check(wrapped(payload)), status, Check.RESULT, reason)
 
 
@@ -250,7 +249,7 @@ def test_whatever_is_stored_raises_nothing_and_is_not_let_in(tail: bytes) -> Non
 
 @given(patch=st.binary(max_size=300))
 def test_whatever_patch_its_maker_signed_raises_nothing(patch: bytes) -> None:
-    told = create_delta(image(OLD), image(NEW), DetoolsCodec())
+    told = create_delta(image(OLD), image(NEW), SampleCodec())
     update = DeltaUpdate(1, told.base_size, told.base_sha256, told.size, told.sha256, patch + b"!")
     refused(GATE.check(wrapped(update.encode())), CORRUPT, Check.DELTA, "")
 

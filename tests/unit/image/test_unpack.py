@@ -20,8 +20,7 @@ from lorafuota.image._unpack import (
     heatshrink_window,
     none,
 )
-
-pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
+from tests.unit.image.support import NO_DETOOLS
 
 INPUTS = st.one_of(
     st.binary(max_size=600),
@@ -33,6 +32,7 @@ INPUTS = st.one_of(
 
 def compressed(name: str, data: bytes, *sizes: int) -> bytes:
     """What detools makes of it."""
+    pytest.importorskip("detools", reason=NO_DETOOLS)
     module: Any = importlib.import_module(f"detools.compression.{name.lower()}")
     compressor = getattr(module, f"{name}Compressor")(*sizes)
     return bytes(compressor.compress(data) + compressor.flush())

@@ -18,8 +18,6 @@ from lorafuota.simulate import Scenario, Simulation
 from lorafuota.simulate.plan import Plan
 from tests.unit.image.support import HARDWARE, NEW, OLD, delta, image, key
 
-pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
-
 GATE = ImageGate(
     key=key().public,
     hw_version=HARDWARE,
