@@ -8,6 +8,7 @@ import pytest
 
 from lorafuota.cli import main
 from lorafuota.cli.simulate import duration
+from tests.unit.image.support import HARDWARE, NEW, OLD, delta, image
 
 SAMPLE = pathlib.Path(__file__).parents[2] / "data" / "firmware" / "app-1.0.0.signed.bin"
 
@@ -161,11 +162,11 @@ def test_a_signed_image_is_checked_and_installed_with_a_key(
 def test_a_signed_delta_is_applied_to_the_base_and_installed(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("detools", reason="creating deltas needs lorafuota[delta]")
-    old, new = (str(SAMPLE.with_name(f"app-{one}.ed25519.bin")) for one in ("1.0.0", "1.1.0"))
-    delta, key = str(tmp_path / "delta.bin"), ["--key", str(ED25519)]
-    assert main(["delta", "create", old, new, *key, "--output", delta]) == 0
-    common = ["simulate", delta, "--devices", "2", "--running", "1.0.0", *key]
+    old, new, path = (str(tmp_path / name) for name in ("old", "new", "delta"))
+    for file, octets in ((old, image(OLD)), (new, image(NEW)), (path, delta())):
+        pathlib.Path(file).write_bytes(octets)
+    gate = ["--running", "1.0.0", "--key", str(ED25519), "--hardware", hex(HARDWARE)]
+    common = ["simulate", path, "--devices", "2", *gate]
     assert main([*common, "--base", old]) == 0
     assert "outcome  2 installed and confirmed" in capsys.readouterr().out.splitlines()
     assert main([*common, "--base", new]) == 1
