@@ -43,7 +43,8 @@ def tell(one: FuotaDevice, command: Command) -> list[Action]:
 
 def errors(package: Package, actions: list[Action]) -> v2.SetupError:
     """The bits in the answer to a set-up."""
-    [payload] = [action.payload for action in actions if isinstance(action, Send)]
+    sends = [action for action in actions if isinstance(action, Send)]
+    [payload] = [action.payload for action in sends if action.fport == package.fport]
     [answer] = package.parse(payload, UPLINK, strict=True)
     assert isinstance(answer, v1.FragSessionSetupAns | v2.FragSessionSetupAns)
     return v2.SetupError(answer.errors)
@@ -114,7 +115,8 @@ def hostile_session(seed: int, found: Memory) -> None:
                         n = min(n, 16_383)
                         octets = rng.randbytes(frag_size if coded else rng.choice((frag_size, 239)))
                         air = b"\x08" + (n | index << 14).to_bytes(2, "little") + octets
-                        one.receive(201, air[:242], now=NOW, mc_group_id=rng.choice((None, 0)))
+                        group = rng.choice((None, 0))
+                        rebuilt(one, one.receive(201, air[:242], now=NOW, mc_group_id=group), NOW)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
