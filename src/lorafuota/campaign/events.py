@@ -149,8 +149,9 @@ class Event:
         """
         if not isinstance(subject, str):
             raise FieldError("Event", "subject", subject, "a str")
-        number = isinstance(time, int | float) and not isinstance(time, bool)
-        if not number or not -_HIGHEST < time < _HIGHEST:  # type: ignore[operator]
+        if not isinstance(time, int | float) or isinstance(time, bool):
+            raise FieldError("Event", "time", time, "a finite number of seconds")
+        if not -_HIGHEST < time < _HIGHEST:
             raise FieldError("Event", "time", time, "a finite number of seconds")
         try:
             known = EventKind(kind)
@@ -166,4 +167,4 @@ class Event:
         if alone is None and subject.startswith("device/"):
             for name in changes.keys() & MILESTONE_KINDS.keys():
                 raise FieldError("Event", "changes", name, "a milestone in an event of its own")
-        return cls(subject, time, known, detail, changes)  # type: ignore[arg-type]
+        return cls(subject, time, known, detail, changes)

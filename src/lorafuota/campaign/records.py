@@ -44,9 +44,8 @@ def _read_int(value: JSON) -> int:
 
 
 def _read_float(value: JSON) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and -_MOST < value < _MOST:  # type: ignore[operator]
-        return value  # type: ignore[return-value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and -_MOST < value < _MOST:
+        return value
     raise ValueError
 
 

@@ -103,15 +103,18 @@ class Snapshot:
         found = cls()
         found.campaign = CampaignRecord.from_json(document["campaign"])
         found._by_subject[CAMPAIGN] = found.campaign
-        for part in ("groups", "devices"):
-            if not isinstance(document[part], Mapping):
-                raise FieldError("Snapshot", part, document[part], "an object")
-        groups, devices = document["groups"], document["devices"]
-        for name, fields in groups.items():  # type: ignore[union-attr]
+        groups, devices = (_object(part, document[part]) for part in ("groups", "devices"))
+        for name, fields in groups.items():
             found._add_group(name, GroupRecord.from_json(fields))
-        for text, fields in devices.items():  # type: ignore[union-attr]
+        for text, fields in devices.items():
             found._add_device(_dev_eui(text), DeviceRecord.from_json(fields))
         return found
+
+
+def _object(part: str, value: JSON) -> Mapping[str, JSON]:
+    if isinstance(value, Mapping):
+        return value
+    raise FieldError("Snapshot", part, value, "an object")
 
 
 def _dev_eui(text: str) -> DevEUI:
