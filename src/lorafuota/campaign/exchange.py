@@ -16,6 +16,7 @@ from ..multicastsetup import v1 as mc_v1
 from ..multicastsetup import v2 as mc_v2
 from ..multipackage.v1 import DevPackageAns
 from ..package import PackageVersionAns
+from ..session.firmwareanswers import cancel_req, is_cancelled
 from ..session.fragserver import FragServer
 from ..session.groupserver import McGroupServer, SessionAns
 from ..session.profile import FRAG_PROFILES
@@ -53,8 +54,6 @@ _START_MISSED: Final = 8
 """Of version 2; known version 1 devices set it as well."""
 
 _NO_IMAGE: Final = "no image is stored"
-
-_CANCEL_REBOOT: Final = 0xFFFFFF
 
 _SESSION_GONE, _GROUP_GONE, _REBOOT_OFF, _IMAGE_GONE = 1, 2, 4, 8
 """Answers to the clean-up."""
@@ -140,8 +139,7 @@ def _cleanup(config: CampaignConfig, record: DeviceRecord) -> list[tuple[str, Co
     wanted = _to_clean(config, record)
     commands: list[tuple[str, Command]] = []
     if wanted & _REBOOT_OFF:
-        cancel = firmware.DevRebootCountdownReq(countdown=_CANCEL_REBOOT)
-        commands.append(("firmwaremanagement", cancel))
+        commands.append(("firmwaremanagement", cancel_req()))
     if wanted & _IMAGE_GONE and config.firmware is not None:
         version = config.firmware.version
         delete_image = firmware.DevDeleteImageReq(firmware_to_delete_version=version)
@@ -234,8 +232,8 @@ def answer(
             return _cleaned(config, record, _GROUP_GONE) if group == record.mc_group_id else None
         case firmware.DevDeleteImageAns() if record.stage is Stage.CLEANUP:
             return _cleaned(config, record, _IMAGE_GONE)  # not there, or another: gone as well
-        case firmware.DevRebootCountdownAns(countdown=seconds) if record.stage is Stage.CLEANUP:
-            return _cleaned(config, record, _REBOOT_OFF) if seconds == _CANCEL_REBOOT else None
+        case firmware.DevRebootCountdownAns() if record.stage is Stage.CLEANUP:
+            return _cleaned(config, record, _REBOOT_OFF) if is_cancelled(command) else None
         case frag_v1.FragSessionSetupAns() | frag_v2.FragSessionSetupAns():
             return _setup(record, command) if record.stage is Stage.FRAGMENTATION else None
         case frag_v1.FragSessionStatusAns() | frag_v2.FragSessionStatusAns():

@@ -235,5 +235,5 @@ def clock_silence(config: CampaignConfig, record: DeviceRecord) -> Step:
         return after_clock(record, "the clock could not be checked")
     if record.clock_error is None:
         return Step(Stage.FAILED, Outcome.NO_ANSWER, "in stage clock")
-    detail = f"{record.clock_error:+d} s"
+    detail = f"{record.clock_error:+.0f} s"
     return Step(Stage.CLEANUP if record.joined else Stage.FAILED, Outcome.CLOCK_WRONG, detail)

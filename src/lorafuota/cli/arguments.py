@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
+from ..region import region_names
+
 __all__ = [
     "EXIT_STATUS",
     "InputError",
@@ -15,6 +17,8 @@ __all__ = [
     "Status",
     "Subparsers",
     "UsageError",
+    "add_json",
+    "add_region",
     "subcommand",
 ]
 
@@ -113,3 +117,20 @@ def subcommand(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def add_json(parser: Parser) -> None:
+    """Declare --json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def add_region(parser: Parser) -> None:
+    """Declare --region, which is in the arguments only if it was given."""
+    names = region_names()
+    parser.add_argument(
+        "--region",
+        choices=names,
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help=f"one of {', '.join(names)} (default EU868)",
+    )

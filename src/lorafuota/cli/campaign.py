@@ -30,7 +30,7 @@ from ..simulate import START, Scenario, Simulation
 from ..simulate.airlog import AirLog
 from ..simulate.plan import Plan
 from ..wire import JSON
-from .arguments import InputError, Parser, Status, Subparsers, subcommand
+from .arguments import InputError, Parser, Status, Subparsers, add_json, subcommand
 from .output import strong, table, write_json
 from .progress import progress
 from .scenario import add_scenario, given, read_image, scenario_of
@@ -88,7 +88,7 @@ def _verb(
 ) -> Parser:
     parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
     parser.add_argument("store", type=pathlib.Path, metavar="STORE", help="the file")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
     parser.set_defaults(run=run)
     return parser
 

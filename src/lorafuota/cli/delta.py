@@ -14,7 +14,7 @@ from ..image.detools import Compression, DetoolsCodec
 from ..image.signature import inspect, verify
 from ..wire import JSON
 from . import imagefile
-from .arguments import InputError, Status, Subparsers, subcommand
+from .arguments import InputError, Status, Subparsers, add_json, subcommand
 from .output import bad, good, write_json
 
 __all__ = ["add"]
@@ -73,7 +73,7 @@ def _add_create(verbs: Subparsers) -> None:
         default=10,
         help="heatshrink: the device keeps 2**N octets; 10",
     )
-    imagefile.add_json(parser)
+    add_json(parser)
 
 
 def _add_info(verbs: Subparsers) -> None:
@@ -86,7 +86,7 @@ def _add_info(verbs: Subparsers) -> None:
         example="lorafuota delta info delta.bin",
     )
     parser.add_argument("delta", type=pathlib.Path, metavar="DELTA")
-    imagefile.add_json(parser)
+    add_json(parser)
 
 
 def _add_apply(verbs: Subparsers) -> None:
@@ -107,7 +107,7 @@ def _add_apply(verbs: Subparsers) -> None:
     parser.add_argument(
         "--output", type=pathlib.Path, metavar="FILE", help="without, nothing is written"
     )
-    imagefile.add_json(parser)
+    add_json(parser)
 
 
 def create(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from ..image.signature import SignedImage, inspect, verify
 from ..image.version import require_newer
 from ..wire import JSON
 from . import imagefile
-from .arguments import Status, Subparsers, subcommand
+from .arguments import Status, Subparsers, add_json, subcommand
 from .output import bad, good, write_json
 
 __all__ = ["add"]
@@ -48,7 +48,7 @@ def _add_info(verbs: Subparsers) -> None:
         example="lorafuota image info app.signed.bin",
     )
     parser.add_argument("image", type=pathlib.Path, metavar="IMAGE")
-    imagefile.add_json(parser)
+    add_json(parser)
 
 
 def _add_sign(verbs: Subparsers) -> None:
@@ -98,7 +98,7 @@ def _add_sign(verbs: Subparsers) -> None:
     parser.add_argument(
         "--security-counter", type=imagefile.number, metavar="N", help="of an MCUboot image; none"
     )
-    imagefile.add_json(parser)
+    add_json(parser)
 
 
 def _add_verify(verbs: Subparsers) -> None:
@@ -130,7 +130,7 @@ def _add_verify(verbs: Subparsers) -> None:
         action="store_true",
         help="let build numbers decide, for a boot loader built to do so",
     )
-    imagefile.add_json(parser)
+    add_json(parser)
 
 
 def info(args: argparse.Namespace) -> int:

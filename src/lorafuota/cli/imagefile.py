@@ -20,7 +20,6 @@ from .arguments import InputError, Parser
 __all__ = [
     "PASSWORD",
     "SCHEMES",
-    "add_json",
     "add_key",
     "document",
     "number",
@@ -53,11 +52,6 @@ def add_key(parser: Parser, *, private: bool) -> None:
         choices=SCHEMES,
         help="how the key signs; the usual for its kind: ecdsa-p256 or ed25519",
     )
-
-
-def add_json(parser: Parser) -> None:
-    """Declare --json."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def verify_key(args: argparse.Namespace) -> VerifyKey:

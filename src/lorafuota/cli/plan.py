@@ -11,8 +11,7 @@ from ..campaign.config import WindowClass
 from ..completion import Losses
 from ..fec.variant import ParityVariant
 from ..plan import Currents, Plan, PlanRequest, Severity, make_plan
-from ..region import region_names
-from .arguments import InputError, Parser, Status, Subparsers, subcommand
+from .arguments import InputError, Parser, Status, Subparsers, add_json, add_region, subcommand
 from .output import bad, good, strong, table, write_json
 from .plot import draw_completion, draw_timeline
 from .simulate import count, duration
@@ -68,7 +67,7 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--size", type=int, metavar="N", help="its size, if there is none yet")
     _add_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
     parser.add_argument(
         "--plot",
         type=pathlib.Path,
@@ -94,13 +93,7 @@ def _add_options(parser: Parser) -> None:
         default=ParityVariant.V2.value,
         help="the parity matrix of the devices (default v2)",
     )
-    parser.add_argument(
-        "--region",
-        choices=region_names(),
-        default=argparse.SUPPRESS,
-        metavar="NAME",
-        help=f"one of {', '.join(region_names())} (default EU868)",
-    )
+    add_region(parser)
     parser.add_argument(
         "--class",
         dest="window_class",

@@ -7,11 +7,10 @@ import pathlib
 from typing import Any, Final
 
 from ..campaign.config import WindowClass
-from ..region import region_names
 from ..simulate import Scenario
 from ..simulate.kinds import kind_names
 from ..types import LorawanVersion
-from .arguments import InputError, Parser
+from .arguments import InputError, Parser, add_region
 
 __all__ = ["add_scenario", "given", "read_image", "scenario_of"]
 
@@ -119,13 +118,7 @@ def add_scenario(parser: Parser) -> None:
         default=argparse.SUPPRESS,
         help="link layer of the devices (default 1.0.x)",
     )
-    parser.add_argument(
-        "--region",
-        choices=region_names(),
-        default=argparse.SUPPRESS,
-        metavar="NAME",
-        help=f"one of {', '.join(region_names())} (default EU868)",
-    )
+    add_region(parser)
     parser.add_argument(
         "--class",
         dest="window_class",

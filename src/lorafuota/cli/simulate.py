@@ -17,7 +17,7 @@ from ..image.signature import inspect
 from ..image.version import ImageVersion
 from ..simulate import DeviceResult, Report, Scenario, Simulation
 from . import imagefile
-from .arguments import InputError, Parser, Status, Subparsers, subcommand
+from .arguments import InputError, Parser, Status, Subparsers, add_json, subcommand
 from .fleet import add_fleet, run_fleet, without_fleet
 from .output import bad, good, table, write_json
 from .progress import progress
@@ -50,7 +50,7 @@ def add(subparsers: Subparsers) -> None:
     _add_gate(parser)
     add_fleet(parser)
     parser.add_argument("--all", action="store_true", help="show every device, not the worst 20")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_json(parser)
 
 
 def _add_gate(parser: Parser) -> None:

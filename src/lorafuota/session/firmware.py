@@ -21,6 +21,7 @@ from ..firmwaremanagement.v1 import UpImageStatus
 from ..gpstime import from_wire
 from ..wire import Command
 from .actions import Action, Answer, DeleteImage, Reboot
+from .firmwareanswers import CANCEL_COUNTDOWN, CANCEL_TIME
 from .gate import Results, let_in
 from .profile import FirmwareProfile
 from .rebootslot import RebootSlot
@@ -29,8 +30,6 @@ from .saved import SavedState
 __all__ = ["FirmwareDevice", "UpImageStatus"]
 
 _NOW: Final = 0
-_CANCEL_TIME: Final = 0xFFFFFFFF
-_CANCEL_COUNTDOWN: Final = 0xFFFFFF
 _CANNOT: Final = 0
 
 
@@ -180,8 +179,8 @@ class FirmwareDevice:
     def _at_time(self, time: int, now: float) -> list[Answer | Action]:
         if time == _NOW:
             return self._reboot()
-        if time == _CANCEL_TIME:
-            return [*self._slot.clear(), Answer(v1.DevRebootTimeAns(reboot_time=_CANCEL_TIME))]
+        if time == CANCEL_TIME:
+            return [*self._slot.clear(), Answer(v1.DevRebootTimeAns(reboot_time=CANCEL_TIME))]
         cleared = self._slot.clear() if self.profile.refusal_cancels else []
         if self._offset is None:
             self._unknown_asked = True
@@ -201,7 +200,7 @@ class FirmwareDevice:
     def _after(self, seconds: int, now: float) -> list[Answer | Action]:
         if seconds == _NOW:
             return self._reboot()
-        if seconds == _CANCEL_COUNTDOWN:
+        if seconds == CANCEL_COUNTDOWN:
             stored = self._slot.clear()
         else:
             stored = self._slot.after(

@@ -1,6 +1,6 @@
 """What single answers of TS006 mean, for whoever asked: the versions, the image, the reboot.
 
-No session is needed: a campaign judges with the same functions.
+No session is needed: a campaign cancels with the same functions.
 """
 
 from __future__ import annotations
