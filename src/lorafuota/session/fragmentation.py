@@ -189,10 +189,13 @@ class FragDevice:
     @property
     def next_deadline(self) -> float | None:
         """When :meth:`tick` will next have something to do, in the owner's seconds."""
-        sessions = self._sessions.values()
-        times = [one.next_report for one in sessions if one.next_report is not None]
-        times += [one.full_since for one in sessions if one.state is FragState.REBUILDING]
-        return min(times, default=None)
+        due: float | None = None
+        for one in self._sessions.values():  # asked after every fragment
+            rebuilds = one.state is FragState.REBUILDING
+            for time in (one.full_since if rebuilds else None, one.next_report):
+                if time is not None and (due is None or time < due):
+                    due = time
+        return due
 
     def tick(self, *, now: float) -> list[Answer | Action]:
         """Rebuild blocks and send the reports that are due.

@@ -67,6 +67,8 @@ FRAG_TRANSITIONS: Final[Mapping[FragState, frozenset[FragState]]] = MappingProxy
 )
 """Where each state can lead; a set-up or a delete puts another session, or none, in its place."""
 
+_TAKES_FRAGMENTS: Final = (FragState.READY, FragState.RECEIVING)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
@@ -109,7 +111,7 @@ class FragSession:
     @property
     def full(self) -> bool:
         """Whether no fragment can change it any more."""
-        return self.ended or self.state is FragState.REBUILDING
+        return self.state not in _TAKES_FRAGMENTS
 
     def note(self, n: int) -> None:
         """Remember that fragment *n* was taken."""
@@ -118,18 +120,15 @@ class FragSession:
 
     def refuses(self, n: int, octets: int, order: Order) -> DropReason | None:
         """Say why a fragment is ignored, in the order the text makes the checks."""
-        if self.state is FragState.ABORTED:
-            return DropReason.ABORTED
-        if self.full:
-            return DropReason.COMPLETE
+        if self.state not in _TAKES_FRAGMENTS:
+            aborted = self.state is FragState.ABORTED
+            return DropReason.ABORTED if aborted else DropReason.COMPLETE
         if octets != self.setup.frag_size:
             return DropReason.LENGTH
-        late = {
-            Order.ANY: False,
-            Order.PLAIN_ASCENDING: n < self.highest_plain,
-            Order.ASCENDING: n <= self.last_n,
-        }
-        return DropReason.ORDER if late[order] else None
+        if order is Order.ANY:
+            return None
+        late = n < self.highest_plain if order is Order.PLAIN_ASCENDING else n <= self.last_n
+        return DropReason.ORDER if late else None
 
     def figures(self, profile: FragProfile, *, memory_error: bool) -> Figures:
         """Return what the status tells.
