@@ -1,0 +1,1 @@
+"""What captured octets say, and what may have gone wrong: for people who have to find out."""
