@@ -23,6 +23,8 @@ from lorafuota.campaign.config import CampaignConfig, GroupConfig, Member
 from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.group import key_check
 from lorafuota.campaign.roster import Roster
+from lorafuota.conformance.devicepeer import DevicePeer
+from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
 from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
@@ -103,8 +105,27 @@ def _rekey(mc_key: McKey) -> None:
     campaign.rekey_group("g", mc_key, now=0.0)
 
 
+class _Deaf:
+    """A device under test that does nothing."""
+
+    about = About(name="deaf", versions={})
+
+    def exchange(self, request: DeviceRequest) -> Reply:
+        return Reply()
+
+
+_power_on: dict[str, Any] = {
+    "time": 0.0,
+    "factory": True,
+    "clock_known": True,
+    "dev_eui": DevEUI(1),
+    "dev_addr": ADDRESS,
+}
+
 Call = tuple[Callable[..., object], dict[str, Any]]
 CALLS: dict[str, Call] = {
+    "conformance.subject.PowerOn": (PowerOn, _power_on),
+    "conformance.devicepeer.DevicePeer": (DevicePeer, {"subject": _Deaf(), "seed": "s"}),
     "crypto.aes128_encrypt": (crypto.aes128_encrypt, {"blocks": bytes(16)}),
     "crypto.aes128_decrypt": (crypto.aes128_decrypt, {"blocks": bytes(16)}),
     "crypto.aes128_cmac": (crypto.aes128_cmac, {}),

@@ -1,0 +1,245 @@
+"""The server's side of a check against a device: says things, waits, and looks at what comes.
+
+A check is a straight script; whatever is not as it should be raises :class:`.check.Failed`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterable, Sequence
+from typing import Final, final
+
+from ..catalogue import PackageMap
+from ..crypto import derive_mc_ke_key, derive_mc_root_key, wrap_mc_key
+from ..link import McSender
+from ..package import Package, Parsed
+from ..types import UPLINK, AppKey, DevAddr, DevEUI, GenAppKey, McKey, require_key
+from ..wire import Command
+from .check import Failed, NotApplicable
+from .subject import (
+    Advance,
+    BlockDelivered,
+    DeviceEvent,
+    DeviceRequest,
+    DeviceSubject,
+    Downlink,
+    MulticastFrame,
+    PowerOn,
+    Rebooted,
+    Reply,
+    Uplink,
+)
+
+__all__ = ["START", "DevicePeer", "PeerGroup"]
+
+START: Final = 1_400_000_000.0
+"""GPS seconds at which every check in virtual time begins, a multiple of 128."""
+
+_MOST_CALLS: Final = 20_000
+"""Times a device may ask to be called while nobody says anything to it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PeerGroup:
+    """A multicast group as the kit keeps it: McGroupID, and the sending end."""
+
+    mc_group_id: int
+    sender: McSender
+    mc_key_encrypted: bytes
+    min_mc_fcnt: int
+
+
+@final
+class DevicePeer:
+    """One device under test, freshly reset.
+
+    Attributes:
+        subject: The device.
+        now: GPS seconds.
+        rng: Randomness of the check, seeded with its id.
+        transcript: Every request and event, in order, for the explanation of a failure.
+    """
+
+    def __init__(
+        self,
+        subject: DeviceSubject,
+        *,
+        seed: str,
+        root_key: GenAppKey | AppKey | None = None,
+        start: float = START,
+        clock_known: bool = True,
+    ) -> None:
+        """Take a subject and reset it to how it left the factory.
+
+        Args:
+            subject: The device.
+            seed: Of the check's randomness.
+            root_key: The device's own, if it cannot be given one.
+            start: GPS seconds of the first request.
+            clock_known: Whether the device starts with the right time.
+
+        Raises:
+            FieldError: The key is of another class.
+        """
+        if root_key is not None:
+            require_key("DevicePeer", "root_key", root_key, GenAppKey, AppKey)
+        self.subject, self.now = subject, start
+        self.rng = random.Random(seed)
+        self.transcript: list[DeviceRequest | DeviceEvent] = []
+        self.root_key = root_key or GenAppKey(self.rng.randbytes(16))
+        self.dev_eui = DevEUI(self.rng.getrandbits(64))
+        self.dev_addr = DevAddr(self.rng.getrandbits(25))
+        about = subject.about
+        self.packages = PackageMap(about.versions, about.fports)
+        self._events: list[DeviceEvent] = []
+        self._next: float | None = None
+        self.power_on(factory=True, clock_known=clock_known)
+
+    # --- Time ---
+
+    def power_on(self, *, factory: bool = False, clock_known: bool = True) -> None:
+        """Reset the device; without *factory* it keeps what its flash holds."""
+        self._do(
+            PowerOn(
+                time=self.now,
+                factory=factory,
+                clock_known=clock_known,
+                dev_eui=self.dev_eui,
+                dev_addr=self.dev_addr,
+                root_key=self.root_key,
+            )
+        )
+
+    def wait(self, seconds: float) -> list[DeviceEvent]:
+        """Let time pass; return what happens meanwhile."""
+        end = self.now + seconds
+        for _ in range(_MOST_CALLS):
+            due = self._next
+            at = end if due is None or not self.now < due < end else due
+            self.now = at
+            self._do(Advance(at))
+            if at >= end:
+                return self.events()
+        raise Failed(f"the device wants to be called more than {_MOST_CALLS} times in {seconds} s")
+
+    def events(self) -> list[DeviceEvent]:
+        """Return what has happened since somebody last asked, and forget it."""
+        events, self._events = self._events, []
+        return events
+
+    # --- Saying something ---
+
+    def send(self, package: Package, *commands: Command | bytes) -> None:
+        """Send commands, or any octets, by unicast in one payload."""
+        payload = b"".join(c if isinstance(c, bytes) else c.encode() for c in commands)
+        self.send_raw(self.packages.fport(package.name), payload)
+
+    def send_raw(self, fport: int, payload: bytes) -> None:
+        """Send octets by unicast on any port."""
+        self._do(Downlink(self.now, fport, payload))
+
+    def multicast(self, group: PeerGroup, package: Package, *commands: Command | bytes) -> None:
+        """Send commands, or any octets, in one frame of a group, with its next counter."""
+        payload = b"".join(c if isinstance(c, bytes) else c.encode() for c in commands)
+        self.multicast_raw(group, self.packages.fport(package.name), payload)
+
+    def multicast_raw(
+        self, group: PeerGroup, fport: int, payload: bytes, *, fcnt: int | None = None
+    ) -> None:
+        """Send octets in one frame of a group; *fcnt* is the next one unless given."""
+        sender = group.sender
+        if fcnt is not None:
+            sender = dataclasses.replace(sender, next_fcnt=fcnt, max_mc_fcnt=0xFFFF_FFFF)
+        used = sender.next_fcnt
+        phy = sender.seal(payload, fport=fport)
+        if "frames" in self.subject.about.can:
+            self._do(MulticastFrame(self.now, phy))
+        else:
+            self._do(Downlink(self.now, fport, payload, mc_addr=sender.mc_addr, fcnt=used))
+
+    def frame(self, phy: bytes) -> None:
+        """Send any octets as a frame on air.
+
+        Raises:
+            NotApplicable: The device has no link layer of its own.
+        """
+        self.need("frames")
+        self._do(MulticastFrame(self.now, phy))
+
+    def new_group(
+        self, mc_group_id: int = 0, *, min_mc_fcnt: int = 0, max_mc_fcnt: int = 0xFFFF
+    ) -> PeerGroup:
+        """Draw keys and an address for a group; nothing is sent."""
+        mc_key, mc_addr = McKey(self.rng.randbytes(16)), DevAddr(self.rng.getrandbits(25))
+        mc_ke_key = derive_mc_ke_key(derive_mc_root_key(self.root_key))
+        sender = McSender.from_mc_key(
+            mc_key, mc_addr, next_fcnt=min_mc_fcnt, max_mc_fcnt=max_mc_fcnt
+        )
+        return PeerGroup(mc_group_id, sender, wrap_mc_key(mc_ke_key, mc_key), min_mc_fcnt)
+
+    # --- Looking at what comes ---
+
+    def answers(self, package: Package, *, within: float = 20.0) -> list[Parsed]:
+        """Wait; return every command that came on the package's port, whoever else spoke."""
+        fport, found = self.packages.fport(package.name), []
+        for event in self.wait(within):
+            if isinstance(event, Uplink) and event.fport == fport:
+                found += package.parse(event.payload, UPLINK)
+        return found
+
+    def expect(self, package: Package, *wanted: Command, within: float = 20.0) -> None:
+        """Wait, and fail unless exactly these commands came on the package's port, in order."""
+        came = self.answers(package, within=within)
+        if came != list(wanted):
+            raise Failed(f"expected {_list(wanted)}; came {_list(came)}")
+
+    def ask(
+        self, package: Package, *commands: Command | bytes, within: float = 20.0
+    ) -> list[Parsed]:
+        """Send commands in one payload; return the answers."""
+        self.events()
+        self.send(package, *commands)
+        return self.answers(package, within=within)
+
+    def expect_silence(self, *, within: float = 20.0) -> None:
+        """Wait, and fail if the device sends anything at all."""
+        came = [event for event in self.wait(within) if isinstance(event, Uplink)]
+        if came:
+            first = came[0]
+            raise Failed(f"expected silence; came {first.payload.hex(' ')} on FPort {first.fport}")
+
+    def expect_block(self, frag_index: int, data: bytes, *, within: float = 60.0) -> None:
+        """Wait, and fail unless exactly this block is delivered."""
+        self.need("blocks")
+        came = [event for event in self.wait(within) if isinstance(event, BlockDelivered)]
+        if [(one.frag_index, one.data) for one in came] != [(frag_index, data)]:
+            what = ", ".join(f"{len(one.data)} octets on {one.frag_index}" for one in came)
+            same = " with other content" if any(len(one.data) == len(data) for one in came) else ""
+            raise Failed(
+                f"expected a block of {len(data)} octets on FragIndex {frag_index}; "
+                f"came {what or 'none'}{same}"
+            )
+
+    def need(self, *can: str) -> None:
+        """Leave the check if the device cannot do something.
+
+        Raises:
+            NotApplicable: So.
+        """
+        missing = [one for one in can if one not in self.subject.about.can]
+        if missing:
+            raise NotApplicable(f"the device does not have: {', '.join(missing)}")
+
+    def _do(self, request: DeviceRequest) -> None:
+        self.transcript.append(request)
+        reply: Reply = self.subject.exchange(request)
+        self.transcript += reply.events
+        self._events += reply.events
+        self._next = reply.next
+        if any(isinstance(event, Rebooted) for event in reply.events):
+            self.power_on()
+
+
+def _list(commands: Iterable[object] | Sequence[object]) -> str:
+    return ", ".join(map(str, commands)) or "nothing"

@@ -1,0 +1,92 @@
+import pytest
+
+from lorafuota.conformance.check import Failed, NotApplicable
+from lorafuota.conformance.devicepeer import DevicePeer
+from lorafuota.conformance.own import OwnDevice
+from lorafuota.conformance.subject import About, DeviceRequest, Reply
+from lorafuota.datablock import DataBlock
+from lorafuota.fec import ParityVariant
+from lorafuota.fragmentation import v1
+from lorafuota.multicastsetup import v1 as mc
+
+
+def peer() -> DevicePeer:
+    return DevicePeer(OwnDevice("documents v1"), seed="test")
+
+
+def test_what_comes_is_held_against_what_is_expected() -> None:
+    one = peer()
+    one.send(v1.PACKAGE, v1.PackageVersionReq())
+    one.expect(v1.PACKAGE, v1.PackageVersionAns(package_identifier=3, package_version=1))
+    one.send(v1.PACKAGE, v1.FragSessionDeleteReq(frag_index=2))
+    with pytest.raises(Failed, match="expected nothing; came FragSessionDeleteAns"):
+        one.expect(v1.PACKAGE)
+    one.send(v1.PACKAGE, v1.FragSessionDeleteReq(frag_index=2))
+    with pytest.raises(Failed, match="expected silence; came 03 06 on FPort 201"):
+        one.expect_silence()
+
+
+def test_a_block_reaches_the_device_through_a_group_of_the_kits() -> None:
+    one = peer()
+    group = one.new_group(1)
+    setup = mc.McGroupSetupReq(
+        mc_group_id=1,
+        mc_addr=group.sender.mc_addr,
+        mc_key_encrypted=group.mc_key_encrypted,
+        min_mc_fcnt=0,
+        max_mc_fcnt=0xFFFF,
+    )
+    assert one.ask(mc.PACKAGE, setup) == [mc.McGroupSetupAns(mc_group_id=1, id_error=False)]
+    block = DataBlock.of(bytes(range(50)), frag_size=10)
+    encoder = block.encoder(ParityVariant.V1)
+    request = v1.FragSessionSetupReq(
+        mc_group_bit_mask=2,
+        frag_index=0,
+        nb_frag=5,
+        frag_size=10,
+        block_ack_delay=0,
+        frag_algo=0,
+        padding=0,
+        descriptor=bytes(4),
+    )
+    one.send(v1.PACKAGE, request)
+    one.expect(v1.PACKAGE, v1.FragSessionSetupAns(errors=v1.SetupError(0), frag_index=0))
+    for n in range(1, 6):
+        fragment = v1.DataFragment(n=n, frag_index=0, payload=encoder.fragment(n))
+        one.multicast(group, v1.PACKAGE, fragment)
+    one.expect_block(0, bytes(range(50)))
+    with pytest.raises(Failed, match="expected a block of 50 octets on FragIndex 0; came none"):
+        one.expect_block(0, bytes(range(50)))
+
+
+class Silent:
+    """A device that cannot do anything."""
+
+    about = About(name="silent", versions={"fragmentation": 1})
+
+    def __init__(self, soon: float | None = None) -> None:
+        self.soon = soon
+
+    def exchange(self, request: DeviceRequest) -> Reply:
+        return Reply((), None if self.soon is None else request.time + self.soon)
+
+
+def test_a_device_that_cannot_do_what_a_check_needs_is_left_alone() -> None:
+    one = DevicePeer(Silent(), seed="test")
+    with pytest.raises(NotApplicable, match="does not have: frames"):
+        one.frame(b"")
+    with pytest.raises(NotApplicable, match="does not have: blocks"):
+        one.expect_block(0, b"")
+
+
+def test_a_device_that_wants_to_be_called_for_ever_fails() -> None:
+    one = DevicePeer(Silent(1e-3), seed="test")
+    with pytest.raises(Failed, match="called more than 20000 times"):
+        one.expect_silence()
+
+
+def test_time_passes_where_nothing_is_due() -> None:
+    one = DevicePeer(Silent(), seed="test")
+    before = one.now
+    assert one.wait(7.5) == []
+    assert one.now == before + 7.5
