@@ -36,6 +36,8 @@ __all__ = [
     "UnknownCommandError",
 ]
 
+_LONGEST_TIME = float(1 << 53)
+
 
 class Described(str):
     """What stands for a value in an error when the value itself must not, or need not, be shown."""
@@ -181,4 +183,15 @@ def require_int(message: str, field: str, value: object, lowest: int, highest: i
     """
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         raise FieldError(message, field, value, f"int in {lowest}..{highest}")
+    return value
+
+
+def require_time(message: str, field: str, value: float) -> float:
+    """Return *value* if it can be a time in seconds.
+
+    Raises:
+        FieldError: It is not finite, or beyond 2**53 seconds.
+    """
+    if not abs(value) <= _LONGEST_TIME:
+        raise FieldError(message, field, value, "seconds, at most 2**53 of them")
     return value

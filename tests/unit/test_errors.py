@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import pickle
 
 import pytest
@@ -71,3 +72,15 @@ def test_errors_survive_pickling() -> None:
     ):
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))
+
+
+@pytest.mark.parametrize("value", [0.0, -5.0, 1.4e9, float(1 << 53)])
+def test_a_time_is_given_back(value: float) -> None:
+    assert errors.require_time("here", "now", value) == value
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 2.0**54])
+def test_what_is_no_time_is_refused_by_name(value: float) -> None:
+    with pytest.raises(errors.FieldError) as caught:
+        errors.require_time("here", "now", value)
+    assert str(caught.value) == f"here.now = {value!r}: expected seconds, at most 2**53 of them"

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final, final
 
 from ..clocksync.v1 import AppTimeAns, AppTimeReq
-from ..errors import Described, FieldError, StateError
+from ..errors import Described, FieldError, StateError, require_time
 from ..fragmentation import v1 as frag_v1
 from ..fragmentation import v2 as frag_v2
 from ..multicastsetup.v1 import McGroupSetupAns
@@ -94,8 +94,10 @@ class FuotaCampaign:
         """Begin with every device.
 
         Raises:
+            FieldError: *now* is no time.
             StateError: It has begun already.
         """
+        require_time("FuotaCampaign", "now", now)
         if self._own.phase is not CampaignPhase.NEW:
             raise StateError("FuotaCampaign.start", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.RUNNING)
@@ -116,7 +118,11 @@ class FuotaCampaign:
             fport: The port it came on; ports of no package are ignored.
             payload: FRMPayload in the clear.
             now: GPS seconds at which the uplink began.
+
+        Raises:
+            FieldError: *now* is no time.
         """
+        require_time("FuotaCampaign", "now", now)
         record = self._roster.devices.get(dev_eui)
         if record is None or self._own.phase is CampaignPhase.NEW:
             return []
@@ -141,7 +147,12 @@ class FuotaCampaign:
         return self.tick(now=now)
 
     def tick(self, *, now: float) -> list[CampaignAction]:
-        """Let time pass.  Harmless when called too early or too often."""
+        """Let time pass.  Harmless when called too early or too often.
+
+        Raises:
+            FieldError: *now* is no time.
+        """
+        require_time("FuotaCampaign", "now", now)
         if self._own.phase in (CampaignPhase.RUNNING, CampaignPhase.CANCELLING):
             while (dev_eui := self._roster.next_due(now)) is not None:
                 self._device_due(dev_eui, self._roster.devices[dev_eui], now)
@@ -169,8 +180,10 @@ class FuotaCampaign:
         its answer.
 
         Raises:
+            FieldError: *now* is no time.
             StateError: The campaign does not run.
         """
+        require_time("FuotaCampaign", "now", now)
         if self._own.phase is not CampaignPhase.RUNNING:
             raise StateError("FuotaCampaign.pause", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.PAUSED)
@@ -180,8 +193,10 @@ class FuotaCampaign:
         """Go on after :meth:`pause`; a window that was missed is announced anew.
 
         Raises:
+            FieldError: *now* is no time.
             StateError: The campaign is not paused.
         """
+        require_time("FuotaCampaign", "now", now)
         if self._own.phase is not CampaignPhase.PAUSED:
             raise StateError("FuotaCampaign.resume", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.RUNNING)
@@ -191,8 +206,10 @@ class FuotaCampaign:
         """Stop: cancel reboots, delete images, sessions and groups, as far as devices answer.
 
         Raises:
+            FieldError: *now* is no time.
             StateError: The campaign has not begun or has ended.
         """
+        require_time("FuotaCampaign", "now", now)
         if self._own.phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
             raise StateError("FuotaCampaign.cancel", f"the campaign is {self._own.phase.value}")
         self._set_phase(CampaignPhase.CANCELLING)
@@ -209,9 +226,10 @@ class FuotaCampaign:
         """Take in one more device; coded fragments make up for what it missed.
 
         Raises:
-            FieldError: The device is a member already.
+            FieldError: The device is a member already, or *now* is no time.
             StateError: The campaign has ended.
         """
+        require_time("FuotaCampaign", "now", now)
         if member.dev_eui in self._roster.devices:
             raise FieldError("FuotaCampaign", "member", member.dev_eui, "a device not yet in it")
         if self._own.phase in (CampaignPhase.CANCELLING, CampaignPhase.ENDED):
@@ -227,8 +245,9 @@ class FuotaCampaign:
         """Leave one device out from now on; nothing more is sent to it.
 
         Raises:
-            FieldError: The device is no member.
+            FieldError: The device is no member, or *now* is no time.
         """
+        require_time("FuotaCampaign", "now", now)
         if dev_eui not in self._roster.devices:
             raise FieldError("FuotaCampaign", "dev_eui", dev_eui, "a member")
         record = self._roster.devices[dev_eui]
@@ -254,10 +273,11 @@ class FuotaCampaign:
             mc_addr: Another address for the group, or None to keep it.
 
         Raises:
-            FieldError: There is no such group, the key was used before, or another group has the
-                address.
+            FieldError: There is no such group, the key was used before, another group has the
+                address, or *now* is no time.
             StateError: The campaign has not begun, is being cancelled, or has ended.
         """
+        require_time("FuotaCampaign", "now", now)
         if name not in self._roster.groups:
             raise FieldError("FuotaCampaign", "name", name, "a group of the campaign")
         if self._own.phase not in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):

@@ -24,13 +24,13 @@ from collections import OrderedDict
 from typing import final
 
 from ..clocksync import v1, v2
-from ..errors import FieldError, StateError, require_int
+from ..errors import FieldError, StateError, require_int, require_time
 from ..package import PackageVersionAns, PackageVersionReq
 from ..types import UPLINK, BytesLike, DevEUI
 from ..wire import Command
 from .actions import Dropped, DropReason, Rejected
 from .clocksync import clock_error, time_correction
-from .retries import Retries, require_time
+from .retries import Retries
 from .serveractions import (
     ClockChecked,
     Downlink,

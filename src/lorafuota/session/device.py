@@ -20,7 +20,7 @@ import random
 from collections.abc import Mapping
 from typing import Final, Self, final
 
-from ..errors import FieldError, StateError, require_int
+from ..errors import FieldError, StateError, require_int, require_time
 from ..link import Drop
 from ..multipackage import v1 as multipackage
 from ..package import (
@@ -47,7 +47,6 @@ __all__ = ["FuotaDevice"]
 
 _SMALLEST_UPLINK: Final = 11
 _HIGHEST_FPORT: Final = 224  # 225 is for command sets
-_LONGEST_TIME: Final = float(1 << 53)
 _FORMAT: Final = 1
 
 
@@ -199,7 +198,7 @@ class FuotaDevice:
         Raises:
             FieldError: *now* is no time.
         """
-        _check_now(now)
+        require_time("FuotaDevice", "now", now)
         opened = self.multicast.open(phy)
         if isinstance(opened, Drop):
             return [Dropped(DropReason.FRAME, opened.name)]
@@ -221,7 +220,7 @@ class FuotaDevice:
         Raises:
             FieldError: *now* is no time.
         """
-        _check_now(now)
+        require_time("FuotaDevice", "now", now)
         payload = bytes(payload)
         package = self._fports.get(fport)
         if package is None:
@@ -266,7 +265,7 @@ class FuotaDevice:
         Raises:
             FieldError: *now* is no time.
         """
-        _check_now(now)
+        require_time("FuotaDevice", "now", now)
         spent = self.fragmentation.spent_groups if self._leaves else frozenset[int]()
         actions: list[Action] = []
         for session, results in (
@@ -291,7 +290,7 @@ class FuotaDevice:
             FieldError: A time is not finite.
             StateError: The device has no clock session: the owner's seconds are GPS seconds.
         """
-        _check_now(now)
+        require_time("FuotaDevice", "now", now)
         if self.clock is None:
             raise StateError("FuotaDevice.set_time", "the device has no clock of its own")
         self.clock.set_time(gps, now=now)
@@ -327,7 +326,7 @@ class FuotaDevice:
             FieldError: It cannot be read.  Throw the device away.
             StateError: The device has groups or sessions already.
         """
-        _check_now(now)
+        require_time("FuotaDevice", "now", now)
         if not isinstance(state, Mapping):
             raise FieldError("saved state", "state", type(state), "a mapping")
         if self.multicast.groups or self.fragmentation.export():
@@ -472,11 +471,6 @@ def _ports(own: list[Package], moved: dict[str, int], *, with_sets: bool) -> dic
         expected = " or ".join(package.name for package in own)
         raise FieldError("FuotaDevice", "fports", ", ".join(wanted), expected)
     return fports
-
-
-def _check_now(now: float) -> None:
-    if not abs(now) <= _LONGEST_TIME:
-        raise FieldError("FuotaDevice", "now", now, "seconds, at most 2**53 of them")
 
 
 def _is_unsupported(result: Answer | Action) -> bool:

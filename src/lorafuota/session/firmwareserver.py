@@ -22,7 +22,7 @@ import math
 from collections.abc import Container
 from typing import Final, final
 
-from ..errors import FieldError, StateError, require_int
+from ..errors import FieldError, StateError, require_int, require_time
 from ..firmwaremanagement import v1
 from ..firmwaremanagement.v1 import DeleteError
 from ..gpstime import to_wire
@@ -40,7 +40,7 @@ from .firmwareanswers import (
     runs_outcome,
 )
 from .firmwarestage import CALLED_OFF, MAY_REBOOT, FirmwareStage
-from .retries import Retries, require_time
+from .retries import Retries
 from .serveractions import (
     Downlink,
     FirmwareEnded,

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from typing import Final, final
 
 from ..catalogue import PACKAGES
-from ..errors import FieldError, StateError, require_int
+from ..errors import FieldError, StateError, require_int, require_time
 from ..multipackage.commandset import CommandSet, PackagedCommand, read_answers
 from ..multipackage.v1 import (
     BUFFER_SIZE,
@@ -41,7 +41,7 @@ from ..wire import Command
 from .actions import Dropped, DropReason, Rejected
 from .expected import answer_kind, answer_room
 from .reassembly import Expected, Reassembly, is_foreign, unanswered
-from .retries import Retries, require_time
+from .retries import Retries
 from .serveractions import Downlink, PackagesFound, ServerAction, SetAnswered, SetFailed, SetFailure
 
 __all__ = ["MultiPackageServer"]

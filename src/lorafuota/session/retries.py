@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Final
 
 from ..errors import FieldError, require_int
 
-__all__ = ["Retries", "require_time"]
-
-_LONGEST_TIME: Final = float(1 << 53)
+__all__ = ["Retries"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +34,3 @@ class Retries:
         require_int("Retries", "tries", self.tries, 1, 1000)
         if not 0 < self.seconds < math.inf:
             raise FieldError("Retries", "seconds", self.seconds, "above 0, and finite")
-
-
-def require_time(message: str, field: str, value: float) -> float:
-    """Return *value* if it can be a time in seconds.
-
-    Raises:
-        FieldError: It is not finite, or beyond 2**53 seconds.
-    """
-    if not abs(value) <= _LONGEST_TIME:
-        raise FieldError(message, field, value, "seconds, at most 2**53 of them")
-    return value

@@ -604,6 +604,28 @@ def test_a_wish_that_comes_at_the_wrong_time_is_an_error_of_the_owner(
     assert done.campaign.report() == before
 
 
+@pytest.mark.parametrize("now", [float("nan"), float("inf"), -(2.0**54)])
+def test_what_is_no_time_is_refused_before_anything_changes(now: float) -> None:
+    one = single(Unit.of(member(1), 2, 2)).start()
+    campaign = one.campaign
+    before = campaign.snapshot()
+    calls: list[Callable[[], object]] = [
+        lambda: FuotaCampaign(config((member(1),))).start(now=now),
+        lambda: campaign.receive(DevEUI(1), 201, b"\x00\x03\x02", now=now),
+        lambda: campaign.tick(now=now),
+        lambda: campaign.pause(now=now),
+        lambda: campaign.resume(now=now),
+        lambda: campaign.cancel(now=now),
+        lambda: campaign.add_device(member(2), now=now),
+        lambda: campaign.remove_device(DevEUI(1), now=now),
+        lambda: campaign.rekey_group("v2", McKey(bytes(16)), now=now),
+    ]
+    for call in calls:
+        with pytest.raises(FieldError, match=r"FuotaCampaign\.now = .*: expected seconds"):
+            call()
+    assert campaign.snapshot() == before
+
+
 def test_no_device_joins_a_campaign_that_is_over_or_joins_twice() -> None:
     done = fleet((2,))
     with pytest.raises(FieldError, match="a device not yet in it"):

@@ -1,4 +1,4 @@
-"""How often to ask again, and what is a time."""
+"""How often to ask again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lorafuota.errors import FieldError
-from lorafuota.session.retries import Retries, require_time
+from lorafuota.session.retries import Retries
 
 
 @pytest.mark.parametrize(
@@ -25,15 +25,3 @@ def test_what_never_ends_or_never_begins_is_refused(wrong: dict[str, Any], text:
     with pytest.raises(FieldError) as caught:
         Retries(**wrong)
     assert str(caught.value) == text
-
-
-@pytest.mark.parametrize("value", [0.0, -5.0, 1.4e9, float(1 << 53)])
-def test_a_time_is_given_back(value: float) -> None:
-    assert require_time("here", "now", value) == value
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 2.0**54])
-def test_what_is_no_time_is_refused_by_name(value: float) -> None:
-    with pytest.raises(FieldError) as caught:
-        require_time("here", "now", value)
-    assert str(caught.value) == f"here.now = {value!r}: expected seconds, at most 2**53 of them"
