@@ -46,8 +46,11 @@ def ended(block: bytes, **changes: object) -> tuple[dict[str, int], set[str | No
 @pytest.mark.parametrize("block", [image(NEW), delta()], ids=["image", "delta"])
 def test_a_signed_image_or_delta_is_installed_and_confirmed(block: bytes) -> None:
     run = simulation(block, lambda _: GATE)
+    assert {one.fw_version for one in run.report().results} == {OLD.fw_version}
     report = run.run()
     assert report.outcomes == {"installed and confirmed": 3}
+    assert report.devices_confirmed == 3
+    assert {one.fw_version for one in report.results} == {NEW.fw_version}
     for device in run.fleet.devices:
         assert device.gate == dataclasses.replace(GATE, running=NEW, base=image(NEW))
         assert device.slot is None
@@ -127,6 +130,9 @@ def test_an_image_that_changes_in_the_slot_is_not_started() -> None:
         "old firmware after the reboot",
         "installed and confirmed",
     ]
+    versions = [NEW.fw_version, OLD.fw_version, NEW.fw_version]
+    assert [one.fw_version for one in report.results] == versions
+    assert report.devices_confirmed == 2
     device = run.fleet.devices[1]
     assert device.gate == GATE
     assert device.reason == "MCUboot image: sha256 does not fit: it has been changed"
@@ -138,6 +144,13 @@ def test_an_image_of_another_version_than_the_campaigns_is_a_bad_image() -> None
     other = mcuboot.sign(b"x" * 500, key=key(), version=ImageVersion(1, 2), hardware=HARDWARE)
     outcomes, _ = ended(other)
     assert outcomes == {"image corrupt or signature wrong": 3}
+
+
+def test_without_a_version_to_confirm_nobody_is_asked_what_runs() -> None:
+    report = Simulation(Scenario(image=image(NEW), devices=2, seed=5)).run()
+    assert report.success
+    assert report.devices_confirmed is None
+    assert {one.fw_version for one in report.results} == {None}
 
 
 def test_gates_need_a_version_to_confirm() -> None:
