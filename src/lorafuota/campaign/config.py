@@ -275,11 +275,15 @@ class FirmwareStep:
 
     Attributes:
         version: FW version that must run in the end, in the manufacturer's coding.
+        base_version: FW version that a delta starts from.  Each device is asked for its own before
+            it is set up, and one that runs another gets nothing.  None for an image, which suits
+            every device.
         countdown_seconds: DevRebootCountdownReq; it is acknowledged, a reboot at once is not.
         boot_seconds: How long a device takes to be back on the network.
     """
 
     version: int
+    base_version: int | None = None
     countdown_seconds: int = 60
     boot_seconds: float = 600.0
 
@@ -290,6 +294,11 @@ class FirmwareStep:
             FieldError: One is out of range.
         """
         require_int("FirmwareStep", "version", self.version, 0, _HIGHEST)
+        if self.base_version is not None:
+            require_int("FirmwareStep", "base_version", self.base_version, 0, _HIGHEST)
+            if self.base_version == self.version:
+                expected = "another version than the one it leads to, or None"
+                raise FieldError("FirmwareStep", "base_version", self.base_version, expected)
         require_int("FirmwareStep", "countdown_seconds", self.countdown_seconds, 1, 0xFFFFFE)
         _require_seconds("FirmwareStep", "boot_seconds", self.boot_seconds)
 

@@ -199,7 +199,7 @@ class FuotaCampaign:
         for dev_eui, record in self._roster.devices.items():
             if record.stage in ENDED or record.stage is Stage.CLEANUP:
                 continue
-            if record.stage is Stage.NEGOTIATE:
+            if record.stage in (Stage.NEGOTIATE, Stage.BASE):  # it has been given nothing
                 self._end(dev_eui, Stage.FAILED, Outcome.CANCELLED, "")
             else:
                 self._step(dev_eui, Step(Stage.CLEANUP, Outcome.CANCELLED), now)

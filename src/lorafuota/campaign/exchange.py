@@ -30,6 +30,7 @@ from .negotiation import (
     clock_silence,
     dev_packages,
     package_version,
+    running,
     version_silence,
 )
 from .quirks import StatusQuirk
@@ -116,7 +117,7 @@ def requests(
         case Stage.REBOOT if config.firmware is not None:
             countdown = firmware.DevRebootCountdownReq(countdown=config.firmware.countdown_seconds)
             return [("firmwaremanagement", countdown)]
-        case Stage.CONFIRM:
+        case Stage.BASE | Stage.CONFIRM:
             return [("firmwaremanagement", firmware.DevVersionReq())]
         case Stage.CLEANUP:
             return _cleanup(config, record)
@@ -248,6 +249,8 @@ def answer(
             record.reboot_eta = now + min(seconds, _reboot_seconds(config))
             record.installing = now
             return Step(Stage.CONFIRM, delay_seconds=_reboot_seconds(config))
+        case firmware.DevVersionAns() if record.stage is Stage.BASE:
+            return running(config, member, record, command)
         case firmware.DevVersionAns(fw_version=version) if record.stage is Stage.CONFIRM:
             if config.firmware is not None and version == config.firmware.version:
                 return Step(Stage.CLEANUP, Outcome.CONFIRMED)

@@ -167,7 +167,13 @@ def with_versions(scenario: Scenario, gate: FleetGate) -> Scenario:
     if scenario.firmware_version is None:
         version = _inspect(scenario.image, "the image", "--confirm").version
         scenario = dataclasses.replace(scenario, firmware_version=version.fw_version)
-    return scenario
+    try:
+        is_delta = inspect(scenario.image).is_delta
+        base = inspect(gate.gate.base or b"").version.fw_version
+    except DecodeError:
+        return scenario
+    asks = is_delta and base != scenario.firmware_version
+    return dataclasses.replace(scenario, base_version=base) if asks else scenario
 
 
 def _inspect(octets: bytes, what: str, option: str) -> SignedImage:

@@ -120,5 +120,19 @@ def test_a_signed_image_says_which_version_is_to_be_confirmed() -> None:
     scenario = with_versions(Scenario(image=delta()), gate)
     assert scenario == Scenario(image=delta(), firmware_version=NEW.fw_version)
     assert with_versions(Scenario(image=b"?", firmware_version=5), gate).firmware_version == 5
+
+
+def test_the_base_of_a_delta_says_which_version_has_to_run(base: Path) -> None:
+    gate = found("--base", str(base), "--running", "0.9")
+    assert with_versions(Scenario(image=delta()), gate) == Scenario(
+        image=delta(), firmware_version=NEW.fw_version, base_version=OLD.fw_version
+    )
+    assert with_versions(Scenario(image=image(NEW)), gate).base_version is None
+    same = with_versions(Scenario(image=delta(), firmware_version=OLD.fw_version), gate)
+    assert same.base_version is None
+
+
+def test_an_image_that_is_not_signed_does_not_tell_a_version() -> None:
+    gate = found()
     with pytest.raises(InputError, match=r"the image is not signed: .*; give --confirm"):
         with_versions(Scenario(image=b"?"), gate)

@@ -106,6 +106,30 @@ def test_what_is_refused_is_not_installed_and_stands_in_the_report(
     assert ended(block, **changes) == ({outcome: 3}, {problem})
 
 
+def test_a_campaign_with_a_base_leaves_other_devices_out_before_a_frame_is_sent() -> None:
+    """The second runs another version, the third says that it runs the base, and does not."""
+    gates = {
+        0: GATE,
+        1: dataclasses.replace(GATE, running=NEWER),
+        2: dataclasses.replace(GATE, base=image(NEW)),
+    }
+    run = simulation(delta(), gates.__getitem__, base_version=OLD.fw_version)
+    report = run.run()
+    assert [one.outcome for one in report.results] == [
+        "installed and confirmed",
+        "another firmware than the delta starts from",
+        "image corrupt or signature wrong",
+    ]
+    left_out = report.results[1]
+    assert left_out.problem == (
+        "another firmware than the delta starts from: runs version 0x02000000"
+    )
+    assert (left_out.frames_heard, left_out.frames_lost, left_out.complete) == (0, 0, False)
+    nobody = simulation(delta(), lambda _: gates[1], base_version=OLD.fw_version).run()
+    assert (nobody.frames, nobody.airtime_seconds, nobody.windows) == (0, 0.0, 0)
+    assert nobody.outcomes == {"another firmware than the delta starts from": 3}
+
+
 def test_one_device_that_differs_does_not_keep_the_others() -> None:
     gates = {0: GATE, 1: dataclasses.replace(GATE, hw_version=1), 2: GATE}
     report = simulation(image(NEW), gates.__getitem__).run()
