@@ -87,4 +87,6 @@ def test_as_json_it_is_plain_values() -> None:
     assert saving is not None
     document = json.loads(json.dumps(saving.to_json()))
     assert list(document) == ["delta_octets", "image_octets", "region", "rows"]
-    assert document["rows"][0]["delta"] == dataclasses.asdict(by_hand(len(delta()), frag_size=48, sf=12))
+    assert document["rows"][0]["delta"] == dataclasses.asdict(
+        by_hand(len(delta()), frag_size=48, sf=12)
+    )
