@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks.harness import Case, Table
-from lorafuota.simulate import Independent, RankFleet, RankReport
+from lorafuota.losses import Losses
+from lorafuota.simulate import RankFleet, RankReport
 
 _SIZES, _SIZES_ONCE = (1000, 100_000), (1000,)
 _WORKERS = (1, 2)
@@ -26,7 +27,9 @@ _WORKERS = (1, 2)
 
 def fleet(devices: int) -> RankFleet:
     """The session that is measured."""
-    return RankFleet(nb_frag=1000, nb_coded=300, devices=devices, loss=Independent(0.15), seed=205)
+    return RankFleet(
+        nb_frag=1000, nb_coded=300, devices=devices, loss=Losses.independent(0.15), seed=205
+    )
 
 
 def cases(once: bool) -> list[Case]:

@@ -1,8 +1,8 @@
 """Does the planner keep its word (promise R6)?
 
-A plan is made as an operator makes it, and its session is then sent to devices that have nothing of
-the planner: losses are drawn frame by frame from the model of the simulation, and ranks come from
-the lines of the real matrix.
+A plan is made as an operator makes it, and its session is then sent to simulated devices: each has
+losses drawn for itself, with another seed than the planner's samples, and whether it completes is
+told by the lines of the real matrix.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from lorafuota.completion import Losses
 from lorafuota.fec.variant import ParityVariant
+from lorafuota.losses import Losses
 from lorafuota.plan import PlanRequest, make_plan
-from lorafuota.simulate import Bursts, Independent, RankFleet
+from lorafuota.simulate import RankFleet
 
 SIZES: Final = (10, 20, 50, 100, 250, 1000)
 LOSSES: Final = (0.05, 0.1, 0.2, 0.3)
@@ -80,7 +80,7 @@ def keeps(point: Point, trials: int, found: Kept, *, seed: int = 7) -> None:
         nb_frag=nb_frag,
         nb_coded=plan.parity,
         devices=trials,
-        loss=Independent(loss) if burst is None else Bursts(loss=loss, length=burst),
+        loss=losses,
         variant=variant,
         seed=seed,
     )

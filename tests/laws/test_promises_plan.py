@@ -10,8 +10,9 @@ import dataclasses
 
 import pytest
 
+from lorafuota.losses import Losses
 from lorafuota.plan import Plan, PlanRequest, make_plan
-from lorafuota.simulate import Independent
+from lorafuota.simulate import RankFleet
 from tests.laws import plans
 from tests.support import LONG
 
@@ -43,8 +44,9 @@ def test_r6_a_plan_for_less_than_was_asked_is_noticed(monkeypatch: pytest.Monkey
 def test_r6_devices_that_fail_more_often_than_planned_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As if the planner took a loss of 5 % for one of 2 %."""
-    monkeypatch.setattr(plans, "Independent", lambda loss: Independent(loss + 0.03))
+    """As if the planner took a loss of 8 % for one of 5 %."""
+    lossy = Losses.independent(0.08)
+    monkeypatch.setattr(plans, "RankFleet", lambda **told: RankFleet(**{**told, "loss": lossy}))
     with pytest.raises(plans.PromiseBroken, match="failed, planned for"):
         plans.plans(2_000, SMALL[:1])
 

@@ -12,7 +12,8 @@ from typing import Final
 
 from ..errors import require_int
 from ..fec import kernels
-from ..simulate import Bursts, Independent, LossModel, RankFleet, RankReport, Scenario, Varied
+from ..losses import Losses, LossModel, Varied
+from ..simulate import RankFleet, RankReport, Scenario
 from ..simulate.plan import Plan
 from .arguments import InputError, Parser, Status
 from .gate import gate_given
@@ -108,8 +109,8 @@ def _loss(args: argparse.Namespace, scenario: Scenario) -> LossModel:
     if args.loss_deviation:
         return Varied(mean=scenario.loss, deviation=args.loss_deviation, burst=args.burst)
     if args.burst is not None:
-        return Bursts(loss=scenario.loss, length=args.burst)
-    return Independent(scenario.loss)
+        return Losses.bursty(scenario.loss, burst=args.burst)
+    return Losses.independent(scenario.loss)
 
 
 @contextmanager
