@@ -45,6 +45,7 @@ def tables(once: bool, rounds: int) -> Iterator[Table]:
     """Return time and memory."""
     rows: list[tuple[str | float | None, ...]] = []
     for devices in _SIZES_ONCE if once else _SIZES:
+        alone: float | None = None
         for workers in _WORKERS:
             runs = [_measured(devices, workers) for _ in range(1 if once else min(rounds, 3))]
             seconds, start, own, worker = (
@@ -52,8 +53,18 @@ def tables(once: bool, rounds: int) -> Iterator[Table]:
             )
             name = f"{devices:,} devices, {workers} worker" + ("s" if workers > 1 else "")
             memory = [octets / 1e6 or None for octets in (own, worker)]
-            rows.append((name, seconds, start or None, 1e6 * seconds / devices, *memory))
-    columns = ("fleet", "s", "start of workers, s", "us per device", "peak, MB", "a worker, MB")
+            gain = None if alone is None else f"{alone / seconds:.2f}x"
+            alone = alone or seconds
+            rows.append((name, seconds, gain, start or None, 1e6 * seconds / devices, *memory))
+    columns = (
+        "fleet",
+        "s",
+        "gain",
+        "start of workers, s",
+        "us per device",
+        "peak, MB",
+        "a worker, MB",
+    )
     yield Table("Fleets without payload", columns, rows)
 
 
