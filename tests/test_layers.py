@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "datablock",
         "errors",
         "fec",
+        "image",
         "link",
         "losses",
         "region",
