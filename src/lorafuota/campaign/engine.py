@@ -354,7 +354,7 @@ class FuotaCampaign:
             return
         policy = self._config.retry_of(record.stage)
         if record.attempts >= policy.attempts:
-            self._step(dev_eui, silence(self._config, member, record), now)
+            self._step(dev_eui, silence(self._config, member, record, now=now), now)
             return
         if not self._roster.take_turn(dev_eui):
             return
@@ -364,7 +364,7 @@ class FuotaCampaign:
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
         server = group.server if group else None
-        asked = requests(self._config, member, record, server, session)
+        asked = requests(self._config, member, record, server, session, now=now)
         for fport, payload in self._sets.send(dev_eui, asked, map_, ports=record.ports, now=now):
             self._act(Unicast(dev_eui, fport, payload))
         answerable = now

@@ -205,6 +205,7 @@ def running(
     step, found = config.firmware, command.fw_version
     if step is None or found == step.base_version:
         return _suited(config, member, record)
+    # even the new one is no success: nothing was delivered to the device
     already = ", the new one" if found == step.version else ""
     detail = f"runs version 0x{found:08X}{already}"
     return Step(Stage.FAILED, Outcome.WRONG_BASE, detail)

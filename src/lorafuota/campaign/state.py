@@ -249,6 +249,8 @@ class DeviceRecord(Record):
     """Answers to the clean-up that came, as bits."""
     unicasts: int = 0
     """Fragments sent by unicast, over all sessions."""
+    no_time: bool = False
+    """It refused to reboot at a time, or disagrees about when that is."""
     reboot_eta: float | None = None
     transport_complete: float | None = None
     """When the device said that it has all fragments."""

@@ -36,7 +36,7 @@ FULL = config(
         group(),
         group(ParityVariant.V1, window_class=WindowClass.B, dl_freq_hz=0, dr=3, periodicity=2),
     ),
-    firmware=FirmwareStep(version=NEW, base_version=OLD),
+    firmware=FirmwareStep(version=NEW, base_version=OLD, reboot_at=1.4e9),
     retry=RetryPolicy(3, 7.5),
     retries={Stage.CLOCK: RetryPolicy(2, 60.0)},
     clock_check=ClockCheck.REQUIRED,
