@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from benchmarks.harness import Case, Table
-from lorafuota.simulate import Independent, RankFleet, RankReport
+from lorafuota.losses import Losses
+from lorafuota.simulate import RankFleet, RankReport
 
 _SIZES, _SIZES_ONCE = (1000, 100_000), (1000,)
 _WORKERS = (1, 2)
@@ -26,7 +27,9 @@ _WORKERS = (1, 2)
 
 def fleet(devices: int) -> RankFleet:
     """The session that is measured."""
-    return RankFleet(nb_frag=1000, nb_coded=300, devices=devices, loss=Independent(0.15), seed=205)
+    return RankFleet(
+        nb_frag=1000, nb_coded=300, devices=devices, loss=Losses.independent(0.15), seed=205
+    )
 
 
 def cases(once: bool) -> list[Case]:
@@ -42,6 +45,7 @@ def tables(once: bool, rounds: int) -> Iterator[Table]:
     """Return time and memory."""
     rows: list[tuple[str | float | None, ...]] = []
     for devices in _SIZES_ONCE if once else _SIZES:
+        alone: float | None = None
         for workers in _WORKERS:
             runs = [_measured(devices, workers) for _ in range(1 if once else min(rounds, 3))]
             seconds, start, own, worker = (
@@ -49,8 +53,18 @@ def tables(once: bool, rounds: int) -> Iterator[Table]:
             )
             name = f"{devices:,} devices, {workers} worker" + ("s" if workers > 1 else "")
             memory = [octets / 1e6 or None for octets in (own, worker)]
-            rows.append((name, seconds, start or None, 1e6 * seconds / devices, *memory))
-    columns = ("fleet", "s", "start of workers, s", "us per device", "peak, MB", "a worker, MB")
+            gain = None if alone is None else f"{alone / seconds:.2f}x"
+            alone = alone or seconds
+            rows.append((name, seconds, gain, start or None, 1e6 * seconds / devices, *memory))
+    columns = (
+        "fleet",
+        "s",
+        "gain",
+        "start of workers, s",
+        "us per device",
+        "peak, MB",
+        "a worker, MB",
+    )
     yield Table("Fleets without payload", columns, rows)
 
 

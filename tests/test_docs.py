@@ -6,8 +6,9 @@
   after it is what it prints; ``...`` stands for whatever differs between machines.
 * Where detools is not installed, examples that create a delta do not run, nor what follows from
   them; the file then counts as skipped.
-* ``docs/reference/commands`` is made from the declarations, and ``mermaid`` blocks from tables of
-  transitions.  After a change of these, write them anew with
+* ``docs/reference/commands`` is made from the declarations, ``mermaid`` blocks from tables of
+  transitions, and plots, where matplotlib is installed, by the commands that the pages name.  After
+  a change of these, write them anew with
   ``LORAFUOTA_WRITE_DOCS=1 python -m pytest tests/test_docs.py``.
 """
 
@@ -138,13 +139,17 @@ def test_the_examples_in_docstrings_run(module: str) -> None:
             run_doctest(test)
 
 
-NEEDS = {"detools": ("delta", "create"), "matplotlib": ("plan", "--plot")}
-"""What an optional library is for, as words of a command line."""
+NEEDS = (
+    ("detools", ("delta", "create")),
+    ("detools", ("delta", "simulate")),
+    ("matplotlib", ("plan", "--plot")),
+)
+"""What optional libraries are for, as words of a command line."""
 
 
 def need(argv: list[str]) -> None:
     """Skip a test that needs a library of an extra which is not there."""
-    for library, words in NEEDS.items():
+    for library, words in NEEDS:
         if all(word in argv for word in words):
             pytest.importorskip(library, reason=f"`lorafuota {' '.join(words)}` needs an extra")
 
@@ -167,7 +172,8 @@ def test_every_command_line_ends_and_prints_as_shown(
     for fence, following in itertools.zip_longest(fences(path), fences(path)[1:]):
         if fence.language != "sh":
             continue
-        if "delta create" in fence.text and not DETOOLS:
+        makes_a_delta = "delta create" in fence.text or "delta simulate" in fence.text
+        if makes_a_delta and not DETOOLS:
             skipped = True
             continue
         printed = io.StringIO()
@@ -475,3 +481,35 @@ def test_every_diagram_of_states_is_drawn_from_its_table(path: pathlib.Path) -> 
     if os.environ.get("LORAFUOTA_WRITE_DOCS") and wanted != text:
         path.write_text(wanted, "utf-8")
     assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"
+
+
+# The plots
+
+TEXTS = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
+
+
+def plots() -> Iterator[tuple[pathlib.Path, list[str]]]:
+    """Each page's command that draws, with the directory it draws into."""
+    for path in FILES:
+        for directory in re.findall(r"`--plot (docs/[\w/]+)`", path.read_text("utf-8")):
+            shown = [fence.text for fence in fences(path) if fence.language == "sh"]
+            argv, _ = next(command_lines(shown[0]))
+            yield ROOT / directory, argv
+
+
+def test_the_plots_of_a_page_are_what_its_command_draws(tmp_path: pathlib.Path) -> None:
+    """What stands in them is compared, not every line: other releases draw other octets."""
+    pytest.importorskip("matplotlib", reason="plots need an extra")
+    found = list(plots())
+    assert found
+    for directory, argv in found:
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main([*argv, "--plot", str(tmp_path)]) == 0
+        new = {path.name: path.read_text("utf-8") for path in tmp_path.glob("*.svg")}
+        old = {path.name: path.read_text("utf-8") for path in directory.glob("*.svg")}
+        assert new.keys() == old.keys()
+        for name, drawn_now in new.items():
+            if TEXTS.findall(old[name]) == TEXTS.findall(drawn_now):
+                continue
+            assert os.environ.get("LORAFUOTA_WRITE_DOCS"), "write it anew: LORAFUOTA_WRITE_DOCS=1"
+            (directory / name).write_text(drawn_now, "utf-8")

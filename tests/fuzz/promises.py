@@ -24,7 +24,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from tests.laws import counters, hostile_clock, hostile_devices, set_ups, stacks, walk, work
+from tests.laws import (
+    counters,
+    hostile_clock,
+    hostile_devices,
+    installs,
+    plans,
+    set_ups,
+    stacks,
+    walk,
+    work,
+)
 
 ROOT: Final = pathlib.Path(__file__).parents[2]
 KEPT, BROKEN, LEFT_OUT, OPEN = "kept", "BROKEN", "left out", "nothing proves it"
@@ -211,6 +221,27 @@ def _floods(count: int) -> str:
     return f"{count:,} floods of {11 * hostile_devices.FLOOD:,} uplinks, {growth:,} octets at most"
 
 
+def _plans(trials: int) -> str:
+    points = plans.POINTS if trials >= _TELLING else plans.POINTS[::53]
+    found = plans.plans(trials, points)
+    sizes, losses = sorted({one[0] for one in points}), sorted({one[2] for one in points})
+    return (
+        f"{found.points} plans, M {sizes[0]} to {sizes[-1]:,}, loss {losses[0]:.0%} to "
+        f"{losses[-1]:.0%}, {trials:,} devices each: {found.failed:,} failed, planned for "
+        f"{found.planned:,.0f}; the worst plan by {found.worst:+.1f} standard deviations"
+    )
+
+
+def _installs(count: int) -> str:
+    found = installs.attempts(count)
+    sound = found.pop("sound", 0)
+    told = f": {_named(found.most_common())}" if found else ""
+    return f"{found.total():,} unsound blocks, 0 installed{told}; {sound:,} sound ones installed"
+
+
+_TELLING: Final = 1_000
+"""Devices below which a plan for each point would take longer than they are worth."""
+
 FUZZ: Final = "tests.fuzz"
 LAWS: Final = "tests/laws"
 UNIT: Final = "tests/unit"
@@ -252,7 +283,11 @@ PROMISES: Final = (
     Promise(
         "R6",
         "The planner keeps its word",
-        (Selection((f"{UNIT}/campaign/test_repair.py",)),),
+        (
+            Law(_plans, 10_000),
+            Selection((f"{UNIT}/completion/test_predict.py",)),
+            Selection((f"{UNIT}/campaign/test_repair.py",)),
+        ),
     ),
     Promise(
         "R7",
@@ -345,7 +380,15 @@ PROMISES: Final = (
             ),
         ),
     ),
-    Promise("S8", "Install only after signature, target and version checks", ()),
+    Promise(
+        "S8",
+        "Install only after signature, target and version checks, in that order",
+        (
+            Law(_installs, 100_000),
+            Selection((f"{UNIT}/image",), "changed or refused or corrupt or wrong or older"),
+            Selection((f"{UNIT}/simulate/test_gates.py",)),
+        ),
+    ),
     Promise(
         "S9",
         "One (McKey, McAddr, frame counter) is used once, inside its range",

@@ -49,7 +49,7 @@ def test_r9_a_campaign_that_forgets_a_device_is_called_stuck(
 
 
 def test_r9_a_campaign_that_asks_for_ever_is_called_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(*args: Any) -> Step:
+    def endless(*args: Any, now: float) -> Step:
         return Step(Stage.STATUS)
 
     monkeypatch.setattr("lorafuota.campaign.engine.silence", endless)

@@ -16,6 +16,7 @@ from ..catalogue import PackageMap
 from ..datablock import DataBlock
 from ..errors import FieldError, require_int
 from ..fec.variant import ParityVariant
+from ..gpstime import to_wire
 from ..link import MAX_FRM_PAYLOAD
 from ..multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
 from ..session.profile import CLOCK_PROFILES, FRAG_PROFILES, MC_PROFILES
@@ -275,11 +276,19 @@ class FirmwareStep:
 
     Attributes:
         version: FW version that must run in the end, in the manufacturer's coding.
+        base_version: FW version that a delta starts from.  Each device is asked for its own before
+            it is set up, and one that runs another gets nothing.  None for an image, which suits
+            every device.
+        reboot_at: GPS time at which all devices reboot (DevRebootTimeReq); one that is ready too
+            late for it, or does not know the time, gets a countdown.  None: each reboots when it
+            is ready.
         countdown_seconds: DevRebootCountdownReq; it is acknowledged, a reboot at once is not.
         boot_seconds: How long a device takes to be back on the network.
     """
 
     version: int
+    base_version: int | None = None
+    reboot_at: float | None = None
     countdown_seconds: int = 60
     boot_seconds: float = 600.0
 
@@ -290,6 +299,16 @@ class FirmwareStep:
             FieldError: One is out of range.
         """
         require_int("FirmwareStep", "version", self.version, 0, _HIGHEST)
+        if self.base_version is not None:
+            require_int("FirmwareStep", "base_version", self.base_version, 0, _HIGHEST)
+            if self.base_version == self.version:
+                expected = "another version than the one it leads to, or None"
+                raise FieldError("FirmwareStep", "base_version", self.base_version, expected)
+        if self.reboot_at is not None and (
+            not 0 <= self.reboot_at < math.inf or to_wire(self.reboot_at) in (0, _HIGHEST)
+        ):
+            expected = "a time whose 32 bits do not mean now or never"
+            raise FieldError("FirmwareStep", "reboot_at", self.reboot_at, expected)
         require_int("FirmwareStep", "countdown_seconds", self.countdown_seconds, 1, 0xFFFFFE)
         _require_seconds("FirmwareStep", "boot_seconds", self.boot_seconds)
 

@@ -216,7 +216,7 @@ class FuotaCampaign:
         for dev_eui, record in self._roster.devices.items():
             if record.stage in ENDED or record.stage is Stage.CLEANUP:
                 continue
-            if record.stage is Stage.NEGOTIATE:
+            if record.stage in (Stage.NEGOTIATE, Stage.BASE):  # it has been given nothing
                 self._end(dev_eui, Stage.FAILED, Outcome.CANCELLED, "")
             else:
                 self._step(dev_eui, Step(Stage.CLEANUP, Outcome.CANCELLED), now)
@@ -374,7 +374,7 @@ class FuotaCampaign:
             return
         policy = self._config.retry_of(record.stage)
         if record.attempts >= policy.attempts:
-            self._step(dev_eui, silence(self._config, member, record), now)
+            self._step(dev_eui, silence(self._config, member, record, now=now), now)
             return
         if not self._roster.take_turn(dev_eui):
             return
@@ -384,7 +384,7 @@ class FuotaCampaign:
         group = self._roster.groups.get(record.group or "")
         session = group.session_req(record.mc_group_id) if group else None
         server = group.server if group else None
-        asked = requests(self._config, member, record, server, session)
+        asked = requests(self._config, member, record, server, session, now=now)
         for fport, payload in self._sets.send(dev_eui, asked, map_, ports=record.ports, now=now):
             self._act(Unicast(dev_eui, fport, payload))
         answerable = now

@@ -30,9 +30,11 @@ from .negotiation import (
     clock_silence,
     dev_packages,
     package_version,
+    running,
     version_silence,
 )
 from .quirks import StatusQuirk
+from .reboot import over_after, reboot_answered, reboot_req
 from .state import MAX_RESTARTS, DeviceRecord, Outcome, Stage
 from .step import Step
 
@@ -91,6 +93,8 @@ def requests(
     record: DeviceRecord,
     group: McGroupServer | None,
     session: SessionReq | None,
+    *,
+    now: float,
 ) -> list[tuple[str, Command]]:
     """Return what the device is asked in its present stage: package names and commands."""
     match record.stage:
@@ -114,9 +118,8 @@ def requests(
         case Stage.IMAGE:
             return [("firmwaremanagement", firmware.DevUpgradeImageReq())]
         case Stage.REBOOT if config.firmware is not None:
-            countdown = firmware.DevRebootCountdownReq(countdown=config.firmware.countdown_seconds)
-            return [("firmwaremanagement", countdown)]
-        case Stage.CONFIRM:
+            return [("firmwaremanagement", reboot_req(config.firmware, record, now))]
+        case Stage.BASE | Stage.CONFIRM:
             return [("firmwaremanagement", firmware.DevVersionReq())]
         case Stage.CLEANUP:
             return _cleanup(config, record)
@@ -164,7 +167,7 @@ def _over(record: DeviceRecord) -> Step:
     return Step(Stage.DONE if done else Stage.FAILED, detail=record.detail)
 
 
-def silence(config: CampaignConfig, member: Member, record: DeviceRecord) -> Step:
+def silence(config: CampaignConfig, member: Member, record: DeviceRecord, *, now: float) -> Step:
     """Say what to do with a device that did not answer in its stage, however often asked."""
     match record.stage:
         case Stage.NEGOTIATE:
@@ -186,7 +189,8 @@ def silence(config: CampaignConfig, member: Member, record: DeviceRecord) -> Ste
                 return Step(Stage.DELETE, detail="no status answer")
             return Step(Stage.READY, detail="no status answer")
         case Stage.REBOOT:  # it may have rebooted all the same
-            return Step(Stage.CONFIRM, delay_seconds=_reboot_seconds(config))
+            wait = over_after(config.firmware, now) if config.firmware else 0.0
+            return Step(Stage.CONFIRM, delay_seconds=wait)
         case Stage.CONFIRM if record.detail:
             return Step(Stage.CLEANUP, Outcome.NOT_UPDATED, record.detail)
         case Stage.CONFIRM:  # the outcome stays what is known
@@ -242,12 +246,12 @@ def answer(
             return report(config, record, command)
         case firmware.DevUpgradeImageAns() if record.stage is Stage.IMAGE:
             return _image(config, member, record, command)
-        case firmware.DevRebootCountdownAns(countdown=seconds) if record.stage is Stage.REBOOT:
-            if seconds == 0:
-                return None  # the device cannot; asked again until patience ends
-            record.reboot_eta = now + min(seconds, _reboot_seconds(config))
-            record.installing = now
-            return Step(Stage.CONFIRM, delay_seconds=_reboot_seconds(config))
+        case firmware.DevRebootTimeAns() | firmware.DevRebootCountdownAns() if (
+            record.stage is Stage.REBOOT and config.firmware is not None
+        ):
+            return reboot_answered(config.firmware, record, command, now)
+        case firmware.DevVersionAns() if record.stage is Stage.BASE:
+            return running(config, member, record, command)
         case firmware.DevVersionAns(fw_version=version) if record.stage is Stage.CONFIRM:
             if config.firmware is not None and version == config.firmware.version:
                 return Step(Stage.CLEANUP, Outcome.CONFIRMED)
@@ -257,12 +261,6 @@ def answer(
             return _session(record, command, session, now)
         case _:
             return None
-
-
-def _reboot_seconds(config: CampaignConfig) -> float:
-    """Return when a device has rebooted: not a device's own figure, which may be anything."""
-    step = config.firmware
-    return step.countdown_seconds + step.boot_seconds if step else 0.0
 
 
 def _group(record: DeviceRecord, command: mc_v1.McGroupSetupAns) -> Step | None:

@@ -1,4 +1,4 @@
-"""Which packages a device has, in which version and on which port; and whether its clock is right.
+"""Which packages a device has, and on which port; what it runs; and whether its clock is right.
 
 A device that speaks TS007 tells all of it at once (DevPackageReq).  Others, and one that does not
 answer that, are asked package by package (PackageVersionReq)::
@@ -6,6 +6,9 @@ answer that, are asked package by package (PackageVersionReq)::
     DevPackageReq ----> DevPackageAns: versions, ports, and what is not there
        | no answer
     PackageVersionReq, on each port ----> PackageVersionAns, or silence
+
+Where the block is a delta, the device tells which firmware runs (TS006), and is left out if that is
+not the one the delta starts from.
 
 Then a device that is going to listen in a window has its clock checked (TS003):
 ForceDeviceResyncReq makes it ask for the time, and what it believes the time to be is compared.  A
@@ -21,6 +24,7 @@ from ..catalogue import DEFAULT_FPORTS, PACKAGES, PackageMap
 from ..clocksync.v1 import AppTimeReq, ForceDeviceResyncReq
 from ..clocksync.v2 import ForceDeviceResyncCmd
 from ..errors import FieldError
+from ..firmwaremanagement.v1 import DevVersionAns
 from ..multipackage.v1 import DevPackageAns, DevPackageReq
 from ..package import PackageVersionAns, PackageVersionReq
 from ..session.clocksync import clock_error
@@ -42,6 +46,7 @@ __all__ = [
     "negotiated",
     "package_version",
     "read_ports",
+    "running",
     "version_silence",
     "versions_known",
 ]
@@ -188,6 +193,26 @@ def negotiated(config: CampaignConfig, member: Member, record: DeviceRecord) -> 
     for name in _needed(config, member):
         if not _version(record, name):
             return Step(Stage.FAILED, Outcome.NOT_SUPPORTED, f"no {_DOCUMENTS[name]}")
+    if config.firmware is not None and config.firmware.base_version is not None:
+        return Step(Stage.BASE)
+    return _suited(config, member, record)
+
+
+def running(
+    config: CampaignConfig, member: Member, record: DeviceRecord, command: DevVersionAns
+) -> Step:
+    """Take the version that runs; go on if it is the one that the delta starts from."""
+    step, found = config.firmware, command.fw_version
+    if step is None or found == step.base_version:
+        return _suited(config, member, record)
+    # even the new one is no success: nothing was delivered to the device
+    already = ", the new one" if found == step.version else ""
+    detail = f"runs version 0x{found:08X}{already}"
+    return Step(Stage.FAILED, Outcome.WRONG_BASE, detail)
+
+
+def _suited(config: CampaignConfig, member: Member, record: DeviceRecord) -> Step:
+    """Say what a device is asked first that can take part."""
     if member.multicast and config.clock_check is not ClockCheck.OFF and record.clock_version != 0:
         return Step(Stage.CLOCK)
     return Step(Stage.GROUP)

@@ -19,6 +19,7 @@ _AWS: Final = {
     Outcome.NO_ANSWER: "Initial",
     Outcome.NO_GROUP: "Initial",
     Outcome.CLOCK_WRONG: "Initial",
+    Outcome.WRONG_BASE: "Initial",
     Outcome.CANCELLED: "Initial",
     Outcome.REFUSED: "Device_exist_in_conflict_fuota_task",
     Outcome.NOT_SUPPORTED: "Package_Not_Supported",

@@ -113,7 +113,7 @@ class Rounds:
         if not ready:
             return False
         coming = group.setting_up + group.stages[Stage.STATUS]
-        coming += self._roster.stages[Stage.NEGOTIATE]
+        coming += self._roster.stages[Stage.NEGOTIATE] + self._roster.stages[Stage.BASE]
         early = self._config.ready_share < 1 and ready >= self._config.ready_share * (
             ready + coming
         )

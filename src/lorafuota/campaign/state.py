@@ -3,7 +3,7 @@
 A record is a few plain values (:mod:`.records`).  A device goes through stages; most have one
 request that is repeated until its answer comes::
 
-    NEGOTIATE -> CLOCK -> GROUP -> DELETE (v1) -> FRAGMENTATION -> READY
+    NEGOTIATE -> BASE (for a delta) -> CLOCK -> GROUP -> DELETE (v1) -> FRAGMENTATION -> READY
     READY -> SESSION -> LISTENING -> STATUS; a wrong clock: SESSION -> CLOCK -> READY
                                               unicast: UNICAST ----------------------------^  |
           READY (another round) or UNICAST (repair) <-- missing --------------------------- --+
@@ -40,6 +40,7 @@ class Stage(enum.Enum):
     """Where one device stands."""
 
     NEGOTIATE = "negotiate"
+    BASE = "base"
     CLOCK = "clock"
     GROUP = "group"
     DELETE = "delete"
@@ -62,11 +63,13 @@ def _after(*stages: Stage) -> frozenset[Stage]:
     return frozenset({*stages, Stage.CLEANUP, Stage.FAILED})
 
 
+_FIRST: Final = (Stage.CLOCK, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION)
+"""What a device is asked first when it is known to be able to take part."""
+
 TRANSITIONS: Final[Mapping[Stage, frozenset[Stage]]] = MappingProxyType(
     {
-        Stage.NEGOTIATE: frozenset(
-            {Stage.CLOCK, Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.FAILED},
-        ),
+        Stage.NEGOTIATE: frozenset({Stage.BASE, *_FIRST, Stage.FAILED}),
+        Stage.BASE: frozenset({*_FIRST, Stage.FAILED}),
         Stage.CLOCK: _after(Stage.GROUP, Stage.READY),
         Stage.GROUP: _after(Stage.GROUP, Stage.DELETE, Stage.FRAGMENTATION, Stage.STATUS),
         Stage.DELETE: _after(Stage.GROUP, Stage.FRAGMENTATION),
@@ -151,6 +154,7 @@ class Outcome(enum.Enum):
     MIC_ERROR = "MIC error"
     BAD_IMAGE = "image corrupt or signature wrong"
     WRONG_HARDWARE = "image for other hardware"
+    WRONG_BASE = "another firmware than the delta starts from"
     NOT_UPDATED = "old firmware after the reboot"
     CANCELLED = "cancelled"
 
@@ -181,7 +185,7 @@ _PROVES: Final[Mapping[Outcome, tuple[str, ...]]] = {
     Outcome.CONFIRMED: ("confirmed",),
 }
 
-_BEFORE_SETUP: Final = (Stage.NEGOTIATE, Stage.CLOCK, Stage.GROUP, Stage.DELETE)
+_BEFORE_SETUP: Final = (Stage.NEGOTIATE, Stage.BASE, Stage.CLOCK, Stage.GROUP, Stage.DELETE)
 
 
 @dataclasses.dataclass(slots=True)
@@ -245,6 +249,8 @@ class DeviceRecord(Record):
     """Answers to the clean-up that came, as bits."""
     unicasts: int = 0
     """Fragments sent by unicast, over all sessions."""
+    no_time: bool = False
+    """It refused to reboot at a time, or disagrees about when that is."""
     reboot_eta: float | None = None
     transport_complete: float | None = None
     """When the device said that it has all fragments."""

@@ -2,8 +2,8 @@
 
 Two files: STORE is the campaign's store, as a network server would keep it, and STORE.air is what
 the simulated fleet needs to come back (:mod:`lorafuota.simulate.airlog`).  The store holds the
-scenario too, so that only the first ``run`` is told about it.  Looking (status, report, events)
-writes in neither, and is possible while another process runs the campaign.
+scenario too, and what devices let in, so that only the first ``run`` is told about them.  Looking
+(status, report, events) writes in neither, and is possible while another process runs the campaign.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from ..simulate.airlog import AirLog
 from ..simulate.plan import Plan
 from ..wire import JSON
 from .arguments import InputError, Parser, Status, Subparsers, add_json, subcommand
+from .gate import FleetGate, add_gate, gate_given, gate_of, with_versions
 from .output import strong, table, write_json
 from .progress import progress
 from .scenario import add_scenario, given, read_image, scenario_of
-from .simulate import count, duration, print_report, work
+from .simulate import all_well, count, duration, print_report, work
 
 __all__ = ["add"]
 
@@ -70,6 +71,7 @@ def add(subparsers: Subparsers) -> None:
     )
     run.add_argument("--steps", type=int, metavar="N", help="stop after so many events")
     add_scenario(run)
+    add_gate(run)
     _verb(verbs, "status", _status, "show how the campaign stands")
     _verb(verbs, "pause", _pause, "send nothing more, until resume")
     _verb(verbs, "resume", _resume, "let a paused campaign go on with the next run")
@@ -104,8 +106,8 @@ def _run(args: argparse.Namespace) -> int:
     else:
         read_image(args.image)  # before a file is begun for it
     with SqliteStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
-        scenario, image = _stored_or_new(args, store)
-        simulation = Simulation(scenario, store=store, air=air)
+        scenario, image, gate = _stored_or_new(args, store)
+        simulation = Simulation(scenario, store=store, air=air, gates=gate)
         if simulation.campaign.phase is CampaignPhase.PAUSED:
             raise InputError(f"the campaign is paused: lorafuota campaign resume {args.store}")
         stopped = _go(simulation, args)
@@ -117,7 +119,7 @@ def _run(args: argparse.Namespace) -> int:
         _print_status(simulation.campaign.report(), simulation.now - START)
     else:
         print_report(report, image, every=args.all)
-    return Status.GOOD if stopped or report.success else Status.NO
+    return Status.GOOD if stopped or all_well(report) else Status.NO
 
 
 def _go(simulation: Simulation, args: argparse.Namespace) -> bool:
@@ -136,8 +138,8 @@ def _go(simulation: Simulation, args: argparse.Namespace) -> bool:
 
 def _status(args: argparse.Namespace) -> int:
     with _looking(args.store) as (store, air):
-        scenario, image = _stored(store, args.store)
-        plan, saved = Plan(scenario), store.load()
+        scenario, image, gate = _stored(store, args.store)
+        plan, saved = Plan(scenario, gate), store.load()
         elapsed = max((entry.now for entry in air.entries), default=float(START)) - START
         known = set() if saved is None else set(Snapshot.from_json(saved).devices)
         members = {at for at in range(scenario.devices) if plan.dev_eui(at) in known}
@@ -151,14 +153,14 @@ def _status(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace) -> int:
     with _looking(args.store) as (store, air):
-        scenario, image = _stored(store, args.store)
+        scenario, image, gate = _stored(store, args.store)
         memory = MemoryStore(store.load(), keep_log=False)
-        report = Simulation(scenario, store=memory, air=air).report()
+        report = Simulation(scenario, store=memory, air=air, gates=gate).report()
     if args.json:
         write_json({"image": image, "kernels": kernels.NAME, **report.to_json()})
     else:
         print_report(report, image, every=args.all)
-    return Status.GOOD if report.success else Status.NO
+    return Status.GOOD if all_well(report) else Status.NO
 
 
 def _events(args: argparse.Namespace) -> int:
@@ -188,8 +190,8 @@ def _cancel(args: argparse.Namespace) -> int:
 def _steer(args: argparse.Namespace, wish: Callable[[Simulation], None]) -> int:
     _must_exist(args.store)
     with SqliteStore(args.store, sync=False) as store, AirLog(_air(args.store)) as air:
-        scenario, image = _stored(store, args.store)
-        simulation = Simulation(scenario, store=store, air=air)
+        scenario, image, gate = _stored(store, args.store)
+        simulation = Simulation(scenario, store=store, air=air, gates=gate)
         try:
             wish(simulation)
         except StateError as error:
@@ -228,33 +230,40 @@ def _looking(store: pathlib.Path) -> Iterator[tuple[SqliteStore, AirLog]]:
             yield opened, air
 
 
-def _stored_or_new(args: argparse.Namespace, store: SqliteStore) -> tuple[Scenario, str]:
-    """Return the scenario of the store, or put the one of the options into it."""
+def _stored_or_new(
+    args: argparse.Namespace, store: SqliteStore
+) -> tuple[Scenario, str, FleetGate | None]:
+    """Return what the store keeps, or put what the options describe into it."""
     if store.document(_SCENARIO) is None:
         if args.image is None:
             raise InputError(f"there is no campaign in {args.store}: begin with IMAGE")
         image = read_image(args.image)
+        gate = gate_of(args)
         scenario = scenario_of(args, image)
-        Plan(scenario)  # refuses what makes no sense before anything is written
+        if gate is not None:
+            scenario = with_versions(scenario, gate)
+        Plan(scenario, gate)  # refuses what makes no sense before anything is written
         path = str(args.image.resolve())
         digest = hashlib.sha256(image).hexdigest()
-        store.put_document(_SCENARIO, [scenario.to_json(), path, digest])
-        return scenario, path
-    if given(args):
+        let_in = None if gate is None else gate.to_json()
+        store.put_document(_SCENARIO, [scenario.to_json(), path, digest, let_in])
+        return scenario, path, gate
+    if given(args) or gate_given(args):
         raise InputError(f"{args.store} has its scenario already: give --until and --steps only")
     return _stored(store, args.store, args.image)
 
 
 def _stored(
     store: SqliteStore, path: pathlib.Path, image: pathlib.Path | None = None
-) -> tuple[Scenario, str]:
+) -> tuple[Scenario, str, FleetGate | None]:
     entry: JSON = store.document(_SCENARIO)
     match entry:
-        case [fields, str(name), str(digest)]:
+        case [fields, str(name), str(digest), let_in]:
             octets = read_image(pathlib.Path(name) if image is None else image)
             if hashlib.sha256(octets).hexdigest() != digest:
                 raise InputError(f"{image or name} is not the image the campaign began with")
-            return Scenario.from_json(fields, image=octets), name
+            gate = None if let_in is None else FleetGate.from_json(let_in)
+            return Scenario.from_json(fields, image=octets), name, gate
         case _:
             raise InputError(f"{path} is not the store of a simulated campaign")
 

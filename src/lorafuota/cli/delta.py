@@ -1,4 +1,4 @@
-"""``lorafuota delta``: make a signed delta between two images, look into it, apply it."""
+"""``lorafuota delta``: make a signed delta between two images, look into it, apply it, try it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import pathlib
 from typing import Final
 
 from ..errors import DecodeError, IntegrityError, RefusedError
-from ..image import mcuboot, raw
 from ..image.advice import advise
-from ..image.delta import DeltaLimits, DeltaUpdate, apply_delta, create_delta
-from ..image.detools import Compression, DetoolsCodec
+from ..image.delta import DeltaLimits, DeltaUpdate, apply_delta
+from ..image.detools import DetoolsCodec
 from ..image.signature import inspect, verify
 from ..wire import JSON
 from . import imagefile
-from .arguments import InputError, Status, Subparsers, add_json, subcommand
+from .arguments import Status, Subparsers, add_json, subcommand
+from .deltafile import add_pair, make_delta
+from .deltasimulate import add_simulate
 from .output import bad, good, write_json
 
 __all__ = ["add"]
@@ -40,6 +41,7 @@ def add(subparsers: Subparsers) -> None:
     _add_create(verbs)
     _add_info(verbs)
     _add_apply(verbs)
+    add_simulate(verbs)
 
 
 def _add_create(verbs: Subparsers) -> None:
@@ -54,24 +56,9 @@ def _add_create(verbs: Subparsers) -> None:
         ),
         example="lorafuota delta create old.bin new.bin --key maker.pem --output delta.bin",
     )
-    parser.add_argument("base", type=pathlib.Path, metavar="BASE")
-    parser.add_argument("target", type=pathlib.Path, metavar="TARGET")
-    imagefile.add_key(parser, private=True)
+    add_pair(parser)
     parser.add_argument(
         "--output", type=pathlib.Path, metavar="FILE", help="without, only figures are shown"
-    )
-    parser.add_argument(
-        "--compression",
-        choices=[one.value for one in Compression],
-        default=Compression.HEATSHRINK.value,
-        help="heatshrink",
-    )
-    parser.add_argument(
-        "--window-bits",
-        type=int,
-        metavar="N",
-        default=10,
-        help="heatshrink: the device keeps 2**N octets; 10",
     )
     add_json(parser)
 
@@ -112,38 +99,8 @@ def _add_apply(verbs: Subparsers) -> None:
 
 def create(args: argparse.Namespace) -> int:
     """Make a delta, and write it if a file is named for it."""
-    base, target = imagefile.read(args.base), imagefile.read(args.target)
-    key = imagefile.signing_key(args)
-    try:
-        image = verify(target, key.public)
-    except (DecodeError, IntegrityError) as error:
-        raise InputError(f"{args.target} is not signed with this key: {error}") from None
-    if image.is_delta:
-        raise InputError(f"{args.target} is a delta itself")
-    bits = args.window_bits
-    codec = DetoolsCodec(
-        compression=Compression(args.compression),
-        window_bits=bits,
-        lookahead_bits=max(3, min(7, bits - 1)),
-    )
-    update = create_delta(base, target, codec)
-    payload = update.encode()
-    if target[:4] == mcuboot.MAGIC:
-        block = mcuboot.sign(
-            payload,
-            key=key,
-            version=image.version,
-            hardware=image.hardware,
-            header_size=32,
-            is_delta=True,
-        )
-    else:
-        block = raw.join(
-            payload,
-            raw.sign(
-                payload, key=key, version=image.version, hardware=image.hardware, is_delta=True
-            ),
-        )
+    made = make_delta(args)
+    base, target, block, update = made.base, made.target, made.block, made.update
     if args.output is not None:
         imagefile.write(args.output, block)
     said = advise(len(target), len(block))
@@ -154,13 +111,13 @@ def create(args: argparse.Namespace) -> int:
                 "target_octets": len(target),
                 "patch_octets": len(update.patch),
                 "delta_octets": len(block),
-                "version": str(image.version),
+                "version": str(made.image.version),
                 "advice": [*said],
             }
         )
         return Status.GOOD
     print(f"{'base':<9} {args.base}, {len(base):,} octets")
-    print(f"{'target':<9} {args.target}, {len(target):,} octets, version {image.version}")
+    print(f"{'target':<9} {args.target}, {len(target):,} octets, version {made.image.version}")
     print(f"{'delta':<9} {len(block):,} octets signed, {len(update.patch):,} of them the patch")
     for sentence in said:
         print(f"{'advice':<9} {sentence}")

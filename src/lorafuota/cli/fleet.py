@@ -12,9 +12,11 @@ from typing import Final
 
 from ..errors import require_int
 from ..fec import kernels
-from ..simulate import Bursts, Independent, LossModel, RankFleet, RankReport, Scenario, Varied
+from ..losses import Losses, LossModel, Varied
+from ..simulate import RankFleet, RankReport, Scenario
 from ..simulate.plan import Plan
 from .arguments import InputError, Parser, Status
+from .gate import gate_given
 from .output import bad, good, table, write_json
 from .progress import progress
 from .scenario import given, read_image, scenario_of
@@ -32,7 +34,6 @@ _SHARED: Final = (
     "seed",
     "version",
 )
-_FOREIGN: Final = ("key", "scheme", "hardware", "running", "base")
 _ROWS: Final = 10
 _MOST_WORKERS: Final = 61  # what Windows can wait for
 
@@ -74,11 +75,7 @@ def without_fleet(args: argparse.Namespace) -> None:
 
 def run_fleet(args: argparse.Namespace) -> int:
     """Simulate, and print the table."""
-    if (
-        args.all
-        or given(args).keys() - set(_SHARED)
-        or any(getattr(args, name) is not None for name in _FOREIGN)
-    ):
+    if args.all or given(args).keys() - set(_SHARED) or gate_given(args):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in _SHARED)
         raise InputError(
             f"with --fleet nothing is sent and installed: only {options}, --workers, --burst, "
@@ -112,8 +109,8 @@ def _loss(args: argparse.Namespace, scenario: Scenario) -> LossModel:
     if args.loss_deviation:
         return Varied(mean=scenario.loss, deviation=args.loss_deviation, burst=args.burst)
     if args.burst is not None:
-        return Bursts(loss=scenario.loss, length=args.burst)
-    return Independent(scenario.loss)
+        return Losses.bursty(scenario.loss, burst=args.burst)
+    return Losses.independent(scenario.loss)
 
 
 @contextmanager

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import pathlib
 import statistics
+from collections import Counter
 from typing import Final
 
-from ..campaign.state import Outcome
-from ..errors import DecodeError
 from ..fec import kernels
-from ..image.detools import DetoolsCodec
-from ..image.install import ImageGate
-from ..image.signature import inspect
 from ..image.version import ImageVersion
 from ..simulate import DeviceResult, Report, Scenario, Simulation
-from . import imagefile
-from .arguments import InputError, Parser, Status, Subparsers, add_json, subcommand
+from ..wire import JSON
+from .arguments import Status, Subparsers, add_json, subcommand
 from .fleet import add_fleet, run_fleet, without_fleet
+from .gate import FleetGate, add_gate, gate_of, with_versions
 from .output import bad, good, table, write_json
 from .progress import progress
+from .saving import Saving, saving_of
 from .scenario import add_scenario, read_image, scenario_of
 
-__all__ = ["add", "count", "duration", "print_report", "run", "work"]
+__all__ = ["add", "all_well", "count", "deliver", "duration", "print_report", "run", "work"]
 
 _ROWS: Final = 20
 """Devices shown one by one, the worst first, unless --all is given."""
@@ -47,31 +44,10 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument("image", type=pathlib.Path, metavar="IMAGE", help="the firmware file")
     add_scenario(parser)
-    _add_gate(parser)
+    add_gate(parser)
     add_fleet(parser)
     parser.add_argument("--all", action="store_true", help="show every device, not the worst 20")
     add_json(parser)
-
-
-def _add_gate(parser: Parser) -> None:
-    group = parser.add_argument_group("signed images and deltas, which devices check and install")
-    group.add_argument(
-        "--key", type=pathlib.Path, metavar="PEM", help="the maker's key, which devices hold"
-    )
-    group.add_argument(
-        "--scheme",
-        choices=imagefile.SCHEMES,
-        help="how the key signs; the usual for its kind: ecdsa-p256 or ed25519",
-    )
-    group.add_argument(
-        "--hardware", type=imagefile.number, metavar="N", help="HW version of the devices"
-    )
-    group.add_argument(
-        "--running", type=imagefile.version, metavar="V", help="what they run (default 0.0.0)"
-    )
-    group.add_argument(
-        "--base", type=pathlib.Path, metavar="FILE", help="... and its octets, for a delta"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,45 +56,40 @@ def run(args: argparse.Namespace) -> int:
         return run_fleet(args)
     without_fleet(args)
     scenario = scenario_of(args, read_image(args.image))
-    if args.key is None:
-        unused = ("scheme", "hardware", "running", "base")
-        if any(getattr(args, name) is not None for name in unused):
-            raise InputError("--scheme, --hardware, --running and --base go with --key")
-        simulation = Simulation(scenario)
-    else:
-        gate = _gate(args)
-        simulation = Simulation(_confirmed(scenario), gates=lambda _: gate)
+    gate = gate_of(args)
+    return deliver(args, scenario, gate, str(args.image))
+
+
+def deliver(
+    args: argparse.Namespace, scenario: Scenario, gate: FleetGate | None, image: str
+) -> Status:
+    """Run a whole campaign, print the report, and say whether all is well with every device.
+
+    Args:
+        args: With ``--json`` and ``--all``.
+        scenario: What is simulated.
+        gate: What devices let in, if what they get is signed.
+        image: What the image is called.
+    """
+    if gate is not None:
+        scenario = with_versions(scenario, gate)
+    simulation = Simulation(scenario, gates=gate)
+    saving = None if gate is None else saving_of(scenario, gate.gate)
     with progress("fragments", work(simulation), quiet=args.json) as bar:
         report = simulation.run(watch=lambda one: bar.advance(one.fleet.frames - bar.done))
     if args.json:
-        write_json({"image": str(args.image), "kernels": kernels.NAME, **report.to_json()})
+        document: dict[str, JSON] = {"image": image, "kernels": kernels.NAME}
+        if saving is not None:
+            document["delta"] = saving.to_json()
+        write_json({**document, **report.to_json()})
     else:
-        print_report(report, str(args.image), every=args.all)
-    installed = args.key is None or report.outcomes == {Outcome.CONFIRMED.value: report.devices}
-    return Status.GOOD if report.success and installed else Status.NO
+        print_report(report, image, every=args.all, saving=saving)
+    return Status.GOOD if all_well(report) else Status.NO
 
 
-def _gate(args: argparse.Namespace) -> ImageGate:
-    """Return what every device checks."""
-    return ImageGate(
-        key=imagefile.verify_key(args),
-        hw_version=args.hardware or 0,
-        running=args.running or ImageVersion(0),
-        base=None if args.base is None else imagefile.read(args.base),
-        allow_any_hardware=args.hardware is None,
-        codecs=(DetoolsCodec(),),
-    )
-
-
-def _confirmed(scenario: Scenario) -> Scenario:
-    """Return the scenario with a version to confirm: the image's, if none was given."""
-    if scenario.firmware_version is not None:
-        return scenario
-    try:
-        version = inspect(scenario.image).version
-    except DecodeError as error:
-        raise InputError(f"the image is not signed: {error}; give --confirm, or no --key") from None
-    return dataclasses.replace(scenario, firmware_version=version.fw_version)
+def all_well(report: Report) -> bool:
+    """Say whether every device has the image, and runs it where it is to be installed."""
+    return report.success and report.devices_confirmed in (None, report.devices)
 
 
 def work(simulation: Simulation) -> int:
@@ -127,11 +98,15 @@ def work(simulation: Simulation) -> int:
     return (plan.block.nb_frag + plan.parity) * plan.scenario.devices
 
 
-def print_report(report: Report, image: str, *, every: bool) -> None:
-    """Print what became of the image, the fleet, and its devices."""
+def print_report(report: Report, image: str, *, every: bool, saving: Saving | None = None) -> None:
+    """Print what became of the image, the fleet, and its devices, and what a delta saves."""
     for label, text in _summary(report, image):
         print(f"{label:<8} {text}".rstrip())
     print()
+    if saving is not None:
+        octets, whole = saving.delta_octets, saving.image_octets
+        share = f"{octets / whole:.0%} of the {whole:,} of the image that it gives"
+        print(f"delta    {octets:,} octets, {share}; first pass of either:\n\n{saving}\n")
     shown = sorted(report.results, key=_worst_first)
     if len(shown) > _ROWS and not every:
         shown = shown[:_ROWS]
@@ -152,7 +127,9 @@ def print_report(report: Report, image: str, *, every: bool) -> None:
             f"{typical:g} for half of them"
         )
     verdict = f"{report.devices_complete} of {count(report.devices, 'device')} rebuilt the image"
-    print(good(verdict) if report.success else bad(verdict))
+    if report.devices_confirmed is not None:
+        verdict += f", {report.devices_confirmed} installed it and reported its version"
+    print(good(verdict) if all_well(report) else bad(verdict))
 
 
 def _summary(report: Report, image: str) -> list[tuple[str, str]]:
@@ -192,6 +169,9 @@ def _summary(report: Report, image: str) -> list[tuple[str, str]]:
         ),
         ("outcome", ", ".join(f"{number} {name}" for name, number in report.outcomes.items())),
     ]
+    if report.devices_confirmed is not None:
+        running = Counter(one.fw_version for one in report.results)
+        lines.append(("firmware", ", ".join(_runs(*one) for one in running.most_common())))
     if len(report.groups) > 1:
         for group in report.groups:
             text = (
@@ -201,6 +181,13 @@ def _summary(report: Report, image: str) -> list[tuple[str, str]]:
             )
             lines.append((f"group {group.name}", text))
     return lines
+
+
+def _runs(fw_version: int | None, devices: int) -> str:
+    if fw_version is None:
+        return f"{devices} without TS006"
+    version = str(ImageVersion.from_fw_version(fw_version)).partition("+")[0]
+    return f"{devices} run {version} (0x{fw_version:08X})"
 
 
 def _worst_first(result: DeviceResult) -> tuple[bool, int, int]:

@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
+from ..losses import Losses
 from .curve import Curve, completion_curve
-from .losses import Losses
 from .predict import TRIALS, Method, Prediction, parity_needed, predict
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import final
 from ..errors import require_int
 from ..fec.matrix import MAX_N
 from ..fec.variant import ParityVariant
-from .losses import Losses
+from ..losses import Losses
 from .predict import Prediction, predict
 
 __all__ = ["Curve", "completion_curve"]

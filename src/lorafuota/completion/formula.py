@@ -21,7 +21,7 @@ import math
 from typing import Final, final
 
 from ..fec.variant import ParityVariant
-from .losses import Losses
+from ..losses import Losses
 from .weights import even_chance, even_lines
 
 __all__ = ["Estimate", "estimate", "random_lines_fail"]

@@ -21,8 +21,8 @@ from typing import Final, final
 from ..errors import FieldError, require_int
 from ..fec.matrix import MAX_N, require_variant
 from ..fec.variant import ParityVariant
+from ..losses import Losses
 from .formula import estimate
-from .losses import Losses
 from .trial import EXACT_FRAGMENTS, exact_failure, sampled_failure
 
 __all__ = ["TRIALS", "Method", "Prediction", "parity_needed", "predict"]

@@ -18,7 +18,7 @@ from bitarray import bitarray
 from ..fec.fleet import completions
 from ..fec.matrix import MAX_N
 from ..fec.variant import ParityVariant
-from .losses import Losses
+from ..losses import Losses
 
 __all__ = ["EXACT_FRAGMENTS", "Sample", "exact_failure", "sampled_failure"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 from ..campaign.config import WindowClass
 from ..campaign.windows import LEAD_SECONDS, frames_that_fit
 from ..datablock import MAX_NB_FRAG
+from ..image.advice import advise
 from ..link import BEACON_PERIOD_SECONDS
 from ..wire import JSON
 from .windows import placeholder_group
@@ -39,6 +40,8 @@ class LintCode(enum.Enum):
 
     INDEX_OVERFLOW = "index-overflow"
     """More fragments than the 14 bits of N can number."""
+    LARGE_IMAGE = "large-image"
+    """More octets than large network servers take."""
     FRAGMENT_TOO_LARGE = "fragment-too-large"
     """A frame that the data rate does not carry."""
     DWELL_TIME = "dwell-time"
@@ -106,6 +109,8 @@ def _size(plan: Plan) -> Iterator[Lint]:
             f"take fragments of {least} octets or more"
             + ("" if least <= radio.room else f", which DR{radio.rate.dr} does not carry"),
         )
+    for text in advise(request.image_octets):
+        yield Lint(Severity.NOTE, LintCode.LARGE_IMAGE, text)
     if radio.frag_size > radio.room:
         yield Lint(
             Severity.ERROR,

@@ -11,12 +11,12 @@ is a function of its :class:`Scenario`.
 (True, 3)
 
 :class:`RankFleet` is for fleets of any size: no payload, only who hears enough
-(:mod:`.simulate.rank`, :mod:`.simulate.loss`).
+(:mod:`.simulate.rank`, :mod:`lorafuota.losses`).
 """
 
 from __future__ import annotations
 
-from .loss import Bursts, Independent, LossModel, TwoState, Varied
+from ..losses import Losses, LossModel, Varied
 from .rank import RankFleet, RankReport
 from .report import DeviceResult, GroupResult, Report
 from .scenario import START, Scenario, parity_for
@@ -24,17 +24,15 @@ from .simulation import Simulation
 
 __all__ = [
     "START",
-    "Bursts",
     "DeviceResult",
     "GroupResult",
-    "Independent",
     "LossModel",
+    "Losses",
     "RankFleet",
     "RankReport",
     "Report",
     "Scenario",
     "Simulation",
-    "TwoState",
     "Varied",
     "parity_for",
 ]

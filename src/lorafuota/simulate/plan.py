@@ -157,7 +157,7 @@ class Plan:
             members: The devices that take part from the start; None for all.
         """
         scenario, devices = self.scenario, range(self.scenario.devices)
-        version = scenario.firmware_version
+        version, before = scenario.firmware_version, scenario.base_version
         patient = scenario.uplink_seconds > 0
         return CampaignConfig(
             block=self.block,
@@ -177,7 +177,9 @@ class Plan:
             max_in_flight=max(1000, scenario.devices if patient else 0),
             unicast_seconds=max(self.spacing_seconds, scenario.uplink_seconds),
             unicast_frame_seconds=self.airtime_us / 1e6,
-            firmware=None if version is None else FirmwareStep(version=version),
+            firmware=(
+                None if version is None else FirmwareStep(version=version, base_version=before)
+            ),
         )
 
     def troubles(self) -> list[Trouble]:

@@ -4,8 +4,9 @@ Whether a device can rebuild a block follows from which fragments it hears, so n
 sent or decoded here; losses are drawn and ranks computed, a few tens of microseconds for a device.
 What a whole update with real octets does to a fleet, :class:`.Simulation` shows.
 
->>> from lorafuota.simulate.loss import Independent
->>> fleet = RankFleet(nb_frag=100, nb_coded=50, devices=1000, loss=Independent(0.15), seed=1)
+>>> from lorafuota.losses import Losses
+>>> losses = Losses.independent(0.15)
+>>> fleet = RankFleet(nb_frag=100, nb_coded=50, devices=1000, loss=losses, seed=1)
 >>> report = fleet.run()
 >>> report.complete, report.complete_after(20), report.quantile(0.5)
 (1000, 597, 119)
@@ -35,13 +36,15 @@ from ..errors import FieldError, require_int
 from ..fec.fleet import completions
 from ..fec.matrix import MAX_N
 from ..fec.variant import ParityVariant
+from ..losses import Losses, LossModel
+from ..losses.bits import to_bitarray
 from ..wire import JSON
-from .loss import Independent, LossModel
 
 __all__ = ["RankFleet", "RankReport", "rank_devices"]
 
 _AT_ONCE: Final = 250
 """Devices whose receptions are in memory together, in one worker."""
+_TENTH: Final = Losses.independent(0.1)
 _QUANTILES: Final = (0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 1.0)
 
 
@@ -63,7 +66,7 @@ class RankFleet:
     nb_frag: int
     nb_coded: int
     devices: int
-    loss: LossModel = dataclasses.field(default_factory=lambda: Independent(0.1))
+    loss: LossModel = _TENTH
     variant: ParityVariant = ParityVariant.V2
     seed: int = 0
 
@@ -169,10 +172,7 @@ def _heard(fleet: RankFleet, device: int) -> bitarray:
     sent = fleet.nb_frag + fleet.nb_coded
     everything = (1 << sent) - 1
     lost = fleet.loss.lost(sent, random.Random(f"{fleet.seed}/rank/{device}"))
-    bits = bitarray(endian="little")
-    bits.frombytes((everything & ~lost).to_bytes((sent + 7) // 8, "little"))
-    del bits[sent:]
-    return bits
+    return to_bitarray(everything & ~lost, sent)
 
 
 @final
@@ -252,7 +252,7 @@ class RankReport:
             "nb_frag": self.fleet.nb_frag,
             "nb_coded": self.fleet.nb_coded,
             "devices": self.fleet.devices,
-            "loss": repr(self.fleet.loss),
+            "loss": str(self.fleet.loss),
             "variant": self.fleet.variant.value,
             "seed": self.fleet.seed,
             "complete": self.complete,

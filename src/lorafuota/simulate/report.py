@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, final
 
 from ..campaign.engine import FuotaCampaign
-from ..campaign.state import CampaignPhase
+from ..campaign.state import CampaignPhase, Outcome
 from ..fragmentation.v2 import PACKAGE, FragDataBlockReceivedReq, FragSessionStatusAns
 from ..wire import JSON
 from .device import SimDevice
@@ -87,6 +87,8 @@ class DeviceResult:
     """Uplinks it sent."""
     outcome: str
     """What the campaign knows: :class:`lorafuota.campaign.state.Outcome`."""
+    fw_version: int | None
+    """What it runs in the end; None where nothing was to be installed, or it has no TS006."""
     problem: str | None
     """Why it is not complete, in words."""
 
@@ -157,6 +159,8 @@ class Report:
     devices_complete: int
     devices_known: int
     """Complete, and the campaign knows."""
+    devices_confirmed: int | None
+    """Run the version that was to be installed, and the campaign knows; None where none was."""
     parity_needed: int | None
     """Coded fragments (repeats for one fragment) after which all complete devices were complete."""
     frames_lost_share: float
@@ -236,6 +240,7 @@ def make_report(
         devices=len(results),
         devices_complete=len(complete),
         devices_known=sum(one.complete and one.device in known_good for one in results),
+        devices_confirmed=_confirmed(plan, results),
         parity_needed=None if needed is None else max(needed - block.nb_frag, 0),
         frames_lost_share=lost / (heard + lost) if heard + lost else 0.0,
         results=tuple(results),
@@ -268,5 +273,20 @@ def _result(plan: Plan, device: SimDevice, sha256: str, outcome: str, detail: st
         unicasts=device.unicasts,
         uplinks=device.uplinks,
         outcome=outcome,
+        fw_version=_runs(plan, device),
         problem=problem,
     )
+
+
+def _runs(plan: Plan, device: SimDevice) -> int | None:
+    firmware = device.session.firmware
+    if firmware is None or plan.scenario.firmware_version is None:
+        return None
+    return firmware.fw_version
+
+
+def _confirmed(plan: Plan, results: list[DeviceResult]) -> int | None:
+    wanted, known = plan.scenario.firmware_version, Outcome.CONFIRMED.value
+    if wanted is None:
+        return None
+    return sum(one.outcome == known and one.fw_version == wanted for one in results)

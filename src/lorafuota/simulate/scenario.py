@@ -64,6 +64,8 @@ class Scenario:
         reboot: Share of devices that reboot at some time in the first pass.
         firmware_version: What the image contains; devices then install it and the campaign
             confirms it (TS006).  None ends with the transfer.
+        base_version: What devices must run before, where the image is a delta: the campaign asks,
+            and leaves the others out.  None does not ask.
         shared_radio: Decrypt each frame once for the group, and not on every device; see
             :mod:`.device`.
         seed: Chooses keys, losses and times.
@@ -97,6 +99,7 @@ class Scenario:
     vanish: float = 0.0
     reboot: float = 0.0
     firmware_version: int | None = None
+    base_version: int | None = None
     shared_radio: bool = False
     seed: int = 0
 
@@ -129,6 +132,8 @@ class Scenario:
         for name, share in self.profiles.items():
             if not 0 < share < math.inf:
                 raise FieldError(where, f"profiles[{name!r}]", share, "a share above 0")
+        if self.base_version is not None and self.firmware_version is None:
+            raise FieldError(where, "base_version", self.base_version, "a firmware_version as well")
         if self.shared_radio and (self.profiles or self.repeat or self.reboot):
             expected = "False with profiles, repeat or reboot: counters matter there"
             raise FieldError(where, "shared_radio", True, expected)

@@ -256,6 +256,10 @@ class Unit:
                 case firmware.DevRebootCountdownReq(countdown=seconds):
                     self.reboot_at = None if seconds == 0xFFFFFF else now + seconds
                     answer = firmware.DevRebootCountdownAns(countdown=seconds)
+                case firmware.DevRebootTimeReq(reboot_time=time):
+                    left = int(time - now - self.clock_error)
+                    self.reboot_at = now + left if left > 0 else self.reboot_at
+                    answer = firmware.DevRebootTimeAns(reboot_time=max(left, 0))
                 case firmware.DevDeleteImageReq(firmware_to_delete_version=version):
                     found = self.image == version
                     self.image = None if found else self.image

@@ -80,6 +80,14 @@ def test_a_policy_without_end_or_without_patience_is_refused(attempts: int, seco
         ({"countdown_seconds": 0}, "countdown_seconds"),
         ({"countdown_seconds": 0xFFFFFF}, "countdown_seconds"),
         ({"boot_seconds": -1.0}, "boot_seconds"),
+        ({"reboot_at": -1.0}, "reboot_at"),
+        ({"reboot_at": math.inf}, "reboot_at"),
+        ({"reboot_at": math.nan}, "reboot_at"),
+        ({"reboot_at": float((1 << 32) - 1)}, "reboot_at"),
+        ({"reboot_at": float(1 << 32)}, "reboot_at"),
+        ({"base_version": -1}, "base_version"),
+        ({"base_version": 1 << 32}, "base_version"),
+        ({"base_version": 1}, "base_version"),
     ],
 )
 def test_a_firmware_step_that_cannot_be_is_refused(changes: dict[str, Any], field: str) -> None:

@@ -21,7 +21,7 @@ from lorafuota.errors import FieldError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.types import AppKey, GenAppKey, Key, McKey
 from lorafuota.wire import JSON
-from tests.unit.campaign.fleet import NEW, config, fleet, group, member
+from tests.unit.campaign.fleet import NEW, OLD, config, fleet, group, member
 
 MEMBERS = (
     member(
@@ -36,7 +36,7 @@ FULL = config(
         group(),
         group(ParityVariant.V1, window_class=WindowClass.B, dl_freq_hz=0, dr=3, periodicity=2),
     ),
-    firmware=FirmwareStep(version=NEW),
+    firmware=FirmwareStep(version=NEW, base_version=OLD, reboot_at=1.4e9),
     retry=RetryPolicy(3, 7.5),
     retries={Stage.CLOCK: RetryPolicy(2, 60.0)},
     clock_check=ClockCheck.REQUIRED,

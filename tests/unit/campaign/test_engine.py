@@ -62,6 +62,7 @@ from tests.unit.campaign.fleet import (
 )
 
 FIRMWARE = FirmwareStep(version=NEW, countdown_seconds=10, boot_seconds=10.0)
+DELTA = dataclasses.replace(FIRMWARE, base_version=OLD)
 SUCCESS = {1: Outcome.TRANSPORTED, 2: Outcome.VERIFIED}
 
 
@@ -353,7 +354,8 @@ def test_the_matrix_that_was_configured_is_the_one_that_is_sent() -> None:
 @pytest.mark.parametrize("silent_from", [None, *Stage])
 def test_a_device_that_falls_silent_ends_and_the_others_are_done(silent_from: Stage | None) -> None:
     check = ClockCheck.REQUIRED if silent_from is Stage.CLOCK else ClockCheck.OFF
-    done = fleet((2, 2), firmware=FIRMWARE, clock_check=check).start()
+    step = DELTA if silent_from is Stage.BASE else FIRMWARE
+    done = fleet((2, 2), firmware=step, clock_check=check).start()
     unit = done.units[DevEUI(1)]
     if silent_from is None:
         unit.deaf = True
@@ -431,13 +433,14 @@ def test_the_same_holds_by_unicast() -> None:
     assert done.run().outcomes == {1: Outcome.VERIFIED}
 
 
-@pytest.mark.parametrize("stage", list(Stage)[:12])
+@pytest.mark.parametrize("stage", list(Stage)[:13])
 def test_a_removed_device_is_sent_nothing_more_and_holds_nobody_up(stage: Stage) -> None:
     version = 1 if stage in (Stage.DELETE, Stage.STATUS) else 2
     alone = stage is Stage.UNICAST
     units = [Unit.of(member(n, multicast=not alone), version) for n in (1, 2)]
     check = ClockCheck.IF_ABLE if stage is Stage.CLOCK else ClockCheck.OFF
-    wanted = config([unit.member for unit in units], firmware=FIRMWARE, clock_check=check)
+    step = DELTA if stage is Stage.BASE else FIRMWARE
+    wanted = config([unit.member for unit in units], firmware=step, clock_check=check)
     done = Fleet(wanted, units).start()
     units[1].deaf = stage is Stage.READY  # so that there is somebody to wait for
     done.run(until=in_stage(stage))
@@ -515,7 +518,7 @@ def cancelled_in(stage: Stage, version: int) -> Fleet:
 
 @pytest.mark.parametrize("paused", [False, True])
 @pytest.mark.parametrize(
-    "stage", [s for s in list(Stage)[:13] if s not in (Stage.DELETE, Stage.STATUS)]
+    "stage", [s for s in list(Stage)[:14] if s not in (Stage.DELETE, Stage.STATUS)]
 )
 def test_a_campaign_cancelled_at_any_stage_leaves_nothing_behind(
     stage: Stage, paused: bool
@@ -523,7 +526,8 @@ def test_a_campaign_cancelled_at_any_stage_leaves_nothing_behind(
     alone = stage is Stage.UNICAST
     unit, other = Unit.of(member(1, multicast=not alone), 2), Unit.of(member(2), 2)
     check = ClockCheck.IF_ABLE if stage is Stage.CLOCK else ClockCheck.OFF
-    wanted = config((unit.member, other.member), firmware=FIRMWARE, clock_check=check)
+    step = DELTA if stage is Stage.BASE else FIRMWARE
+    wanted = config((unit.member, other.member), firmware=step, clock_check=check)
     done = Fleet(wanted, [unit, other]).start()
     other.deaf = True
     done.run(until=in_stage(stage))

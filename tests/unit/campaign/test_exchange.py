@@ -63,13 +63,13 @@ def told(
 @pytest.mark.parametrize("identifier", [3, 2])
 def test_the_versions_are_asked_for_and_taken_in_any_order(identifier: int) -> None:
     about = DeviceRecord()
-    wanted = requests(config(()), member(1), about, None, None)
+    wanted = requests(config(()), member(1), about, None, None, now=START)
     assert [name for name, _ in wanted] == ["fragmentation", "multicastsetup"]
     first = PackageVersionAns(package_identifier=identifier, package_version=1)
     second = PackageVersionAns(package_identifier=5 - identifier, package_version=2)
     assert told(about, first) is None
     assert told(about, first) is None
-    [(left, _)] = requests(config(()), member(1), about, None, None)
+    [(left, _)] = requests(config(()), member(1), about, None, None, now=START)
     assert left == {3: "multicastsetup", 2: "fragmentation"}[identifier]
     assert told(about, second) == Step(Stage.GROUP)
     versions = {identifier: 1, 5 - identifier: 2}
@@ -78,7 +78,7 @@ def test_the_versions_are_asked_for_and_taken_in_any_order(identifier: int) -> N
 
 def test_a_device_served_by_unicast_is_not_asked_for_multicast() -> None:
     alone = member(1, multicast=False)
-    assert len(requests(config(()), alone, DeviceRecord(), None, None)) == 1
+    assert len(requests(config(()), alone, DeviceRecord(), None, None, now=START)) == 1
     answered = PackageVersionAns(package_identifier=3, package_version=2)
     about = DeviceRecord()
     step = answer(config(()), alone, about, answered, now=START, session=None)
@@ -542,7 +542,7 @@ def test_no_image_yet_is_asked_again_and_is_a_failure_only_when_patience_ends() 
     about = record(Stage.IMAGE, outcome=Outcome.VERIFIED)
     assert told(about, image_ans(0), firmware=FIRMWARE) is None
     wanted = config((), firmware=FIRMWARE)
-    assert silence(wanted, member(1), about) == Step(
+    assert silence(wanted, member(1), about, now=START) == Step(
         Stage.CLEANUP, Outcome.BAD_IMAGE, "no image is stored"
     )
 
@@ -567,7 +567,7 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
     new = firmware.DevVersionAns(fw_version=NEW, hw_version=1)
     assert told(about, old, firmware=FIRMWARE) is None
     expected = Step(Stage.CLEANUP, Outcome.NOT_UPDATED, "runs version 0x00000100")
-    assert silence(config((), firmware=FIRMWARE), member(1), about) == expected
+    assert silence(config((), firmware=FIRMWARE), member(1), about, now=START) == expected
     assert told(about, new, firmware=FIRMWARE) == Step(Stage.CLEANUP, Outcome.CONFIRMED)
     assert told(record(Stage.REBOOT), new, firmware=FIRMWARE) is None
 
@@ -640,7 +640,7 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
 def test_silence_leads_on_and_claims_nothing_it_does_not_know(
     about: DeviceRecord, expected: Step
 ) -> None:
-    assert silence(config((), firmware=FIRMWARE), member(1), about) == expected
+    assert silence(config((), firmware=FIRMWARE), member(1), about, now=START) == expected
 
 
 # Clean-up
@@ -666,11 +666,12 @@ def test_a_clean_up_asks_for_what_is_there_until_all_of_it_was_answered(
     if outcome is Outcome.CANCELLED and step:
         expected |= {"DevRebootCountdownReq", "DevDeleteImageReq"}
     asked = {
-        type(command).__name__ for _, command in requests(wanted, member(1), about, None, None)
+        type(command).__name__
+        for _, command in requests(wanted, member(1), about, None, None, now=START)
     }
     assert asked == expected
     for left in range(len(asked), 0, -1):
-        found = requests(wanted, member(1), about, None, None)
+        found = requests(wanted, member(1), about, None, None, now=START)
         assert len(found) == left
         name = type(found[-1][1]).__name__
         done = answer(wanted, member(1), about, answers[name], now=START, session=None)
@@ -706,17 +707,17 @@ def test_answers_to_questions_of_others_change_nothing() -> None:
 
 @pytest.mark.parametrize("stage", [Stage.READY, Stage.LISTENING, Stage.DONE, Stage.FAILED])
 def test_a_device_at_rest_is_asked_nothing(stage: Stage) -> None:
-    assert requests(config(()), member(1), record(stage), None, None) == []
+    assert requests(config(()), member(1), record(stage), None, None, now=START) == []
 
 
 def test_a_set_up_of_version_2_reports_by_itself_and_feeds_from_its_own_group_number() -> None:
     about = record(Stage.FRAGMENTATION, mc_group_id=2, session_cnt=9, frag_index=1)
-    [(_, setup)] = requests(config((), block_ack_delay=3), member(1), about, None, None)
+    [(_, setup)] = requests(config((), block_ack_delay=3), member(1), about, None, None, now=START)
     assert isinstance(setup, frag_v2.FragSessionSetupReq)
     assert (setup.mc_group_bit_mask, setup.ack_reception) == (0b0100, True)
     assert (setup.session_cnt, setup.frag_index, setup.block_ack_delay) == (9, 1, 3)
     alone = dataclasses.replace(about, group=None, frag_version=1)
-    [(_, first)] = requests(config(()), member(1), alone, None, None)
+    [(_, first)] = requests(config(()), member(1), alone, None, None, now=START)
     assert isinstance(first, frag_v1.FragSessionSetupReq)
     assert first.mc_group_bit_mask == 0
 

@@ -20,12 +20,15 @@ from lorafuota.campaign.negotiation import (
     negotiated,
     package_version,
     read_ports,
+    running,
     version_silence,
 )
 from lorafuota.campaign.state import DeviceRecord, Outcome, Stage
 from lorafuota.campaign.step import Step
 from lorafuota.clocksync.v1 import AppTimeReq, ForceDeviceResyncReq
 from lorafuota.clocksync.v2 import ForceDeviceResyncCmd
+from lorafuota.firmwaremanagement.v1 import DevVersionAns
+from lorafuota.fragmentation.v1 import FragSessionDeleteReq, FragSessionSetupReq
 from lorafuota.multicastsetup import v2 as mc_v2
 from lorafuota.multicastsetup.v1 import McGroupSetupReq
 from lorafuota.multipackage.v1 import DevPackageAns, DevPackageReq, PackageInfo
@@ -33,7 +36,7 @@ from lorafuota.package import PackageVersionAns, PackageVersionReq
 from lorafuota.session.stacks import device_profile
 from lorafuota.simulate.scenario import Scenario
 from lorafuota.simulate.simulation import Simulation
-from tests.unit.campaign.fleet import NEW, START, Channel, Fleet, Unit, config, member
+from tests.unit.campaign.fleet import NEW, OLD, START, Channel, Fleet, Unit, config, member
 
 FIRMWARE = FirmwareStep(version=NEW, countdown_seconds=60, boot_seconds=30.0)
 DOCUMENTS = {"fragmentation": 3, "multicastsetup": 2, "clocksync": 1, "firmwaremanagement": 4}
@@ -360,3 +363,91 @@ def test_answers_to_command_sets_survive_losses_repeats_and_delays(seed: int) ->
     assert len(done.campaign._sets) == 0
     sets = {unit.member.dev_eui for unit in units if any(port == 225 for port, _ in unit.heard)}
     assert sets == {one.dev_eui for one in members[1:]}
+
+
+# The base of a delta
+
+
+DELTA = FirmwareStep(version=NEW, base_version=OLD, countdown_seconds=60, boot_seconds=30.0)
+
+
+def known(stage: Stage) -> DeviceRecord:
+    return DeviceRecord(stage=stage, frag_version=2, mc_version=2, fm_version=1)
+
+
+def test_a_delta_has_every_device_asked_for_what_runs_and_an_image_none() -> None:
+    about = known(Stage.NEGOTIATE)
+    assert negotiated(wish(firmware=DELTA), member(1), about) == Step(Stage.BASE)
+    assert negotiated(wish(firmware=FIRMWARE), member(1), about) == Step(Stage.CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("runs", "step"),
+    [
+        (OLD, Step(Stage.CLOCK)),
+        (0x0101, Step(Stage.FAILED, Outcome.WRONG_BASE, "runs version 0x00000101")),
+        (NEW, Step(Stage.FAILED, Outcome.WRONG_BASE, "runs version 0x00000200, the new one")),
+    ],
+)
+def test_only_a_device_that_runs_the_base_goes_on(runs: int, step: Step) -> None:
+    about = known(Stage.BASE)
+    told = DevVersionAns(fw_version=runs, hw_version=7)
+    assert running(wish(firmware=DELTA), member(1), about, told) == step
+
+
+def test_devices_on_another_base_end_before_anything_is_set_up_or_sent() -> None:
+    """One of each: on the base, on an older version, updated already, and silent about it."""
+    members = [member(at) for at in (1, 2, 3, 4)]
+    units = [
+        Unit.of(one, fw_version=version)
+        for one, version in zip(members, (OLD, 0x0001, NEW, OLD), strict=True)
+    ]
+    units[3].rewrite = lambda fport, payload: (
+        [] if (fport, payload[0]) == (203, DevVersionAns.CID) else [(fport, payload)]
+    )
+    done = Fleet(config(members, firmware=DELTA), units).start().run()
+    done.check_honest()
+    assert done.outcomes == {
+        1: Outcome.CONFIRMED,
+        2: Outcome.WRONG_BASE,
+        3: Outcome.WRONG_BASE,
+        4: Outcome.NO_ANSWER,
+    }
+    details = [done.campaign.record(one.dev_eui).detail for one in members]
+    assert details[1:] == [
+        "runs version 0x00000001",
+        "runs version 0x00000200, the new one",
+        "in stage base",
+    ]
+    for unit in units[1:]:
+        assert {fport for fport, _ in unit.heard} <= {200, 201, 203, 225}
+        asked = {(fport, payload[0]) for fport, payload in unit.heard}
+        assert (203, DevVersionAns.CID) in asked
+        assert (200, McGroupSetupReq.CID) not in asked
+        assert asked & {(201, FragSessionSetupReq.CID), (201, FragSessionDeleteReq.CID)} == set()
+
+
+def test_a_campaign_of_nobody_on_the_base_sends_no_fragment() -> None:
+    members = [member(at) for at in (1, 2)]
+    units = [Unit.of(one, fw_version=1) for one in members]
+    done = Fleet(config(members, firmware=DELTA), units).start().run()
+    report = done.campaign.report()
+    assert report.outcomes == {Outcome.WRONG_BASE: 2}
+    assert (report.airtime_seconds, report.fragments_sent) == (0.0, {"v1": 0, "v2": 0})
+
+
+def test_the_window_waits_for_a_device_that_is_asked_for_its_base() -> None:
+    """Its answer comes later than a window would open; it hears the first pass all the same."""
+    members = [member(1), member(2)]
+    slow = Unit.of(members[1])
+    silent = iter(range(3))
+    slow.rewrite = lambda fport, payload: (
+        []
+        if (fport, payload[0]) == (203, DevVersionAns.CID) and next(silent, None) is not None
+        else [(fport, payload)]
+    )
+    patient = {Stage.BASE: RetryPolicy(5, 400.0)}
+    wanted = config(members, firmware=DELTA, retries=patient, setup_seconds=5_000.0)
+    done = Fleet(wanted, [Unit.of(members[0]), slow]).start().run()
+    assert done.outcomes == {1: Outcome.CONFIRMED, 2: Outcome.CONFIRMED}
+    assert done.campaign.report().rounds["v2"] == 0

@@ -34,11 +34,23 @@ from lorafuota.session.fragmentation import FragLimits
 from lorafuota.session.fragsession import FRAG_TRANSITIONS, FragState
 from lorafuota.session.multicast import McLimits
 from lorafuota.types import DevEUI, McKey
-from tests.unit.campaign.fleet import NEW, START, Channel, Fleet, Unit, config, fleet, group, member
+from tests.unit.campaign.fleet import (
+    NEW,
+    OLD,
+    START,
+    Channel,
+    Fleet,
+    Unit,
+    config,
+    fleet,
+    group,
+    member,
+)
 
 ENDED = (Stage.DONE, Stage.FAILED)
 LISTENING = (Stage.READY, Stage.SESSION, Stage.LISTENING, Stage.UNICAST, Stage.STATUS)
 FIRMWARE = FirmwareStep(version=NEW, countdown_seconds=60, boot_seconds=30.0)
+DELTA = dataclasses.replace(FIRMWARE, base_version=OLD)
 
 
 @dataclasses.dataclass
@@ -116,6 +128,11 @@ def fleets() -> Iterator[Fleet]:
     yield Fleet(config([one], max_rounds=1), [Unit.of(one, rewrite=no_session_answer)])
     slow = group(spacing_seconds=2_000.0)  # 16 frames in the longest window
     yield fleet((2, 2, 2), groups=(slow,), max_windows=4, channel=hostile(2), firmware=FIRMWARE)
+    for check in ClockCheck:
+        yield fleet((1, 2), clock_check=check, firmware=DELTA)
+    alone = [member(at, multicast=False) for at in (1, 2)]
+    units = [Unit.of(one, int(one.dev_eui)) for one in alone]
+    yield Fleet(config(alone, firmware=DELTA), units, channel=hostile(4))
     yield fleet((2, 2), redundancy=3.0, firmware=FIRMWARE)  # they report while it still sends
 
 

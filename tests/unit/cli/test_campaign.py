@@ -13,8 +13,10 @@ import pytest
 
 from lorafuota.campaign import SqliteStore
 from lorafuota.cli import main
+from tests.unit.image.support import FIRMWARE, HARDWARE, NEW, OLD, PEM, delta, image
 
 SAMPLE = pathlib.Path(__file__).parents[2] / "data" / "firmware" / "app-1.0.0.signed.bin"
+KEY = FIRMWARE / PEM["ed25519"]
 FLEET = ["--devices", "5", "--loss", "0.2", "--version", "mixed", "--redundancy", "0.15"]
 
 
@@ -205,3 +207,39 @@ def test_the_scenario_is_given_once(
     other.write_bytes(b"x" * 1000)
     assert main(["campaign", "run", str(begun), str(other)]) == 2
     assert "is not the image the campaign began with" in capsys.readouterr().err
+
+
+def test_what_devices_let_in_is_kept_in_the_store(
+    store: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, block = tmp_path / "base", tmp_path / "delta"
+    base.write_bytes(image(OLD))
+    block.write_bytes(delta())
+    gate = ["--key", str(KEY), "--hardware", hex(HARDWARE), "--base", str(base)]
+    begin = ["campaign", "run", str(store), str(block), "--devices", "3", *gate]
+    assert main([*begin, "--steps", "30"]) == 0
+    capsys.readouterr()
+    assert main([*begin[:4], "--running", "1.0"]) == 2
+    assert "has its scenario already" in capsys.readouterr().err
+    base.write_bytes(image(NEW))
+    assert main(["campaign", "run", str(store)]) == 2
+    assert "not what the devices ran" in capsys.readouterr().err
+    base.write_bytes(image(OLD))
+    last = "3 of 3 devices rebuilt the image, 3 installed it and reported its version"
+    assert main(["campaign", "run", str(store)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1] == last
+    assert "firmware 3 run 1.1.0 (0x01010000)" in shown
+    assert main(["campaign", "report", str(store)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == last
+    assert document(capsys, "status", str(store))["outcomes"] == {"installed and confirmed": 3}
+
+
+def test_a_campaign_whose_devices_refuse_the_image_ends_with_status_1(
+    store: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--devices", "2", "--key", str(KEY)]
+    assert main(["campaign", "run", str(store), str(SAMPLE), *arguments]) == 1
+    assert "outcome  2 image corrupt or signature wrong" in capsys.readouterr().out
+    assert main(["campaign", "report", str(store)]) == 1
+    assert "2 of 2 devices rebuilt the image, 0 installed it" in capsys.readouterr().out

@@ -182,7 +182,7 @@ def test_the_delta_stays_below_the_image_that_a_boot_loader_starts(made: Path) -
     assert mcuboot.parse(made.read_bytes()).flags == 0x10
 
 
-@pytest.mark.parametrize("verb", ["create", "info", "apply"])
+@pytest.mark.parametrize("verb", ["create", "info", "apply", "simulate"])
 def test_the_help_of_every_verb_has_an_example(verb: str) -> None:
     outcome = call("delta", verb, "--help")
     assert (outcome.status, outcome.err) == (0, "")

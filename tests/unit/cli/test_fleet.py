@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lorafuota.fec.variant import ParityVariant
-from lorafuota.simulate import Bursts, Independent, LossModel, RankFleet, Varied
+from lorafuota.losses import Losses, LossModel, Varied
+from lorafuota.simulate import RankFleet
 from tests.unit.cli.support import Outcome, call
 
 SAMPLE = str(Path(__file__).parents[2] / "data" / "firmware" / "app-1.0.0.signed.bin")
@@ -19,12 +20,13 @@ def fleet(*options: str) -> Outcome:
 def test_the_table_shows_completion_against_redundancy() -> None:
     outcome = fleet("--devices", "300", "--loss", "0.2", "--seed", "4")
     assert (outcome.status, outcome.err) == (0, "")
-    report = RankFleet(nb_frag=90, nb_coded=70, devices=300, loss=Independent(0.2), seed=4).run()
+    loss = Losses.independent(0.2)
+    report = RankFleet(nb_frag=90, nb_coded=70, devices=300, loss=loss, seed=4).run()
     lines = outcome.out.splitlines()
     assert lines[:5] == [
         f"image    {SAMPLE}, 21334 octets",
         "block    90 fragments of 239 octets, matrix v2; 70 coded",
-        "loss     Independent(loss=0.2)",
+        "loss     0.2 lost at random",
         "",
         "coded  redundancy  devices complete",
     ]
@@ -55,8 +57,8 @@ def test_a_device_that_is_not_complete_ends_with_status_1() -> None:
 @pytest.mark.parametrize(
     ("options", "loss"),
     [
-        (("--loss", "0.2"), Independent(0.2)),
-        (("--burst", "3"), Bursts(loss=0.1, length=3.0)),
+        (("--loss", "0.2"), Losses.independent(0.2)),
+        (("--burst", "3"), Losses.bursty(0.1, burst=3)),
         (("--loss", "0.2", "--loss-deviation", "0.1"), Varied(mean=0.2, deviation=0.1)),
         (
             ("--burst", "2", "--loss-deviation", "0.05"),
@@ -101,7 +103,7 @@ def test_a_block_of_one_fragment_is_repeated(tmp_path: Path) -> None:
         (("--hardware", "0"), "with --fleet nothing"),
         (("--version", "mixed"), "with --fleet all devices have one matrix"),
         (("--workers", "0"), "simulate.workers = 0: expected int in 1..61"),
-        (("--burst", "0.5"), "Bursts.length = 0.5"),
+        (("--burst", "0.5"), "Losses.bursty.burst = 0.5"),
         (("--loss-deviation", "-1"), "Varied.deviation = -1.0"),
         (("--devices", "0"), "Scenario.devices = 0"),
     ],

@@ -173,6 +173,19 @@ def test_a_signed_delta_is_applied_to_the_base_and_installed(
     assert "outcome  2 image corrupt or signature wrong" in capsys.readouterr().out.splitlines()
 
 
+def test_devices_that_do_not_run_the_base_are_left_out(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, path = tmp_path / "old", tmp_path / "delta"
+    old.write_bytes(image(OLD))
+    path.write_bytes(delta())
+    gate = ["--key", str(ED25519), "--hardware", hex(HARDWARE), "--base", str(old)]
+    assert main(["simulate", str(path), *gate, "--running", "0.9.0", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["outcomes"] == {"another firmware than the delta starts from": 1}
+    assert report["frames"] == 0
+
+
 def test_what_goes_with_a_key_needs_one_and_a_key_needs_a_signed_image(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

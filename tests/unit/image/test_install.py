@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -25,7 +26,19 @@ from lorafuota.image.detools import DetoolsCodec
 from lorafuota.image.install import Check, ImageGate, Verdict
 from lorafuota.image.keys import Scheme, SigningKey
 from lorafuota.image.version import ImageVersion
+from lorafuota.session.actions import Answer, Reboot
 from lorafuota.session.firmware import FirmwareDevice
+from lorafuota.session.firmwareserver import FirmwareServer
+from lorafuota.session.retries import Retries
+from lorafuota.session.serveractions import (
+    Downlink,
+    FirmwareEnded,
+    FirmwareOutcome,
+    RebootExpected,
+    ServerAction,
+    VersionsRead,
+)
+from lorafuota.wire import Command
 from tests.support import LONG
 from tests.unit.image.support import (
     HARDWARE,
@@ -277,3 +290,85 @@ def test_arguments_out_of_range_are_refused() -> None:
     for changes in ({"hw_version": 1 << 32}, {"security_counter": -1}):
         with pytest.raises(FieldError, match=r"ImageGate\."):
             gate(**changes)
+
+
+# A reboot at a time, with the gate in between
+
+
+AT = 1_400_003_600.0
+"""GPS time of the reboot: an hour after the image is there."""
+
+BOOTED = AT - 1_000_000.0
+"""GPS time at which the device's own seconds began."""
+
+
+def rebooted_at_a_time(
+    tamper: Callable[[bytes], bytes],
+) -> tuple[list[ServerAction], list[float], bytes]:
+    """Have a delta installed at AT, by a device that counts seconds since it was switched on.
+
+    Returns:
+        What the server reports, when the device rebooted, and the octets that run in the end.
+    """
+    device = FirmwareDevice(fw_version=OLD.fw_version, hw_version=HARDWARE)
+    device.set_offset(BOOTED, now=5.0)
+    server = FirmwareServer(
+        NEW.fw_version,
+        hw_versions={HARDWARE},
+        from_versions={OLD.fw_version},
+        reboot_at=AT,
+        boot_seconds=30.0,
+        retries=Retries(seconds=60, tries=2),
+    )
+    found = GATE.check(delta())
+    assert found.image is not None
+    device.store_image(found.status, version=found.fw_version)
+    slot, runs = tamper(found.image), image(OLD)
+    reports: list[ServerAction] = []
+    reboots: list[float] = []
+    now = AT - 3_600
+    waiting = deque(server.start(now=now))
+    while server.next_deadline is not None or waiting:
+        while waiting:
+            action = waiting.popleft()
+            if not isinstance(action, Downlink):
+                reports.append(action)
+                continue
+            assert isinstance(action.command, Command)
+            for one in device.execute(action.command, now=now - BOOTED):
+                if isinstance(one, Answer):
+                    waiting += server.take(one.command, now=now)
+        due = device.next_deadline
+        times = [server.next_deadline, None if due is None else due + BOOTED]
+        now = max(now, min((time for time in times if time is not None), default=now))
+        for one in device.tick(now=now - BOOTED):
+            if isinstance(one, Reboot):
+                reboots.append(now)
+                try:
+                    runs = GATE.install(slot)
+                    device.booted(NEW.fw_version)
+                except REFUSALS:
+                    device.booted(OLD.fw_version)
+                    device.store_image(CORRUPT)
+        waiting += server.tick(now=now)
+    return reports, reboots, runs
+
+
+def test_a_delta_is_installed_at_the_time_that_was_asked_for() -> None:
+    reports, reboots, runs = rebooted_at_a_time(lambda slot: slot)
+    assert (reboots, runs) == ([AT], image(NEW))
+    assert reports == [
+        VersionsRead(OLD.fw_version, HARDWARE),
+        RebootExpected(AT),
+        VersionsRead(NEW.fw_version, HARDWARE),
+        FirmwareEnded(FirmwareOutcome.CONFIRMED, ""),
+    ]
+
+
+def test_what_was_changed_while_it_waited_for_the_time_is_not_installed() -> None:
+    reports, reboots, runs = rebooted_at_a_time(lambda slot: slot[:-1] + bytes((slot[-1] ^ 1,)))
+    assert (reboots, runs) == ([AT], image(OLD))
+    assert reports[:2] == [VersionsRead(OLD.fw_version, HARDWARE), RebootExpected(AT)]
+    ended = reports[-1]
+    assert isinstance(ended, FirmwareEnded)
+    assert ended.outcome is FirmwareOutcome.NOT_UPDATED

@@ -32,6 +32,13 @@ CASES: list[tuple[Severity, LintCode, dict[str, Any], str]] = [
         "Send a delta, split the image, or take fragments of 62 octets or more",
     ),
     (
+        Severity.NOTE,
+        LintCode.LARGE_IMAGE,
+        {"image_octets": 1_000_001},
+        "the image has 1,000,001 octets, more than the 1,000,000 that large network servers take: "
+        "send a delta",
+    ),
+    (
         Severity.ERROR,
         LintCode.FRAGMENT_TOO_LARGE,
         {"dr": 0, "frag_size": 49, "image_octets": 10_000},
@@ -179,6 +186,10 @@ def test_hopping_is_no_missing_frequency_in_class_b() -> None:
 def test_the_other_matrix_has_no_even_corner() -> None:
     found = lints(image_octets=239 * 40, variant=ParityVariant.V1, losses=Losses.independent(0.2))
     assert LintCode.CODED_ALONE not in {one.code for one in found}
+
+
+def test_a_megabyte_is_not_too_large() -> None:
+    assert LintCode.LARGE_IMAGE not in {one.code for one in lints(image_octets=1_000_000)}
 
 
 def test_fragments_are_not_recommended_that_the_data_rate_does_not_carry() -> None:

@@ -46,8 +46,11 @@ def ended(block: bytes, **changes: object) -> tuple[dict[str, int], set[str | No
 @pytest.mark.parametrize("block", [image(NEW), delta()], ids=["image", "delta"])
 def test_a_signed_image_or_delta_is_installed_and_confirmed(block: bytes) -> None:
     run = simulation(block, lambda _: GATE)
+    assert {one.fw_version for one in run.report().results} == {OLD.fw_version}
     report = run.run()
     assert report.outcomes == {"installed and confirmed": 3}
+    assert report.devices_confirmed == 3
+    assert {one.fw_version for one in report.results} == {NEW.fw_version}
     for device in run.fleet.devices:
         assert device.gate == dataclasses.replace(GATE, running=NEW, base=image(NEW))
         assert device.slot is None
@@ -103,6 +106,30 @@ def test_what_is_refused_is_not_installed_and_stands_in_the_report(
     assert ended(block, **changes) == ({outcome: 3}, {problem})
 
 
+def test_a_campaign_with_a_base_leaves_other_devices_out_before_a_frame_is_sent() -> None:
+    """The second runs another version, the third says that it runs the base, and does not."""
+    gates = {
+        0: GATE,
+        1: dataclasses.replace(GATE, running=NEWER),
+        2: dataclasses.replace(GATE, base=image(NEW)),
+    }
+    run = simulation(delta(), gates.__getitem__, base_version=OLD.fw_version)
+    report = run.run()
+    assert [one.outcome for one in report.results] == [
+        "installed and confirmed",
+        "another firmware than the delta starts from",
+        "image corrupt or signature wrong",
+    ]
+    left_out = report.results[1]
+    assert left_out.problem == (
+        "another firmware than the delta starts from: runs version 0x02000000"
+    )
+    assert (left_out.frames_heard, left_out.frames_lost, left_out.complete) == (0, 0, False)
+    nobody = simulation(delta(), lambda _: gates[1], base_version=OLD.fw_version).run()
+    assert (nobody.frames, nobody.airtime_seconds, nobody.windows) == (0, 0.0, 0)
+    assert nobody.outcomes == {"another firmware than the delta starts from": 3}
+
+
 def test_one_device_that_differs_does_not_keep_the_others() -> None:
     gates = {0: GATE, 1: dataclasses.replace(GATE, hw_version=1), 2: GATE}
     report = simulation(image(NEW), gates.__getitem__).run()
@@ -127,6 +154,9 @@ def test_an_image_that_changes_in_the_slot_is_not_started() -> None:
         "old firmware after the reboot",
         "installed and confirmed",
     ]
+    versions = [NEW.fw_version, OLD.fw_version, NEW.fw_version]
+    assert [one.fw_version for one in report.results] == versions
+    assert report.devices_confirmed == 2
     device = run.fleet.devices[1]
     assert device.gate == GATE
     assert device.reason == "MCUboot image: sha256 does not fit: it has been changed"
@@ -138,6 +168,13 @@ def test_an_image_of_another_version_than_the_campaigns_is_a_bad_image() -> None
     other = mcuboot.sign(b"x" * 500, key=key(), version=ImageVersion(1, 2), hardware=HARDWARE)
     outcomes, _ = ended(other)
     assert outcomes == {"image corrupt or signature wrong": 3}
+
+
+def test_without_a_version_to_confirm_nobody_is_asked_what_runs() -> None:
+    report = Simulation(Scenario(image=image(NEW), devices=2, seed=5)).run()
+    assert report.success
+    assert report.devices_confirmed is None
+    assert {one.fw_version for one in report.results} == {None}
 
 
 def test_gates_need_a_version_to_confirm() -> None:

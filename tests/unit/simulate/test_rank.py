@@ -16,12 +16,12 @@ import pytest
 from lorafuota.errors import FieldError
 from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fec.variant import ParityVariant
-from lorafuota.simulate.loss import Bursts, Independent, LossModel, Varied
+from lorafuota.losses import Losses, LossModel, Varied
 from lorafuota.simulate.rank import RankFleet, RankReport, rank_devices
 
 LOSSES: list[LossModel] = [
-    Independent(0.15),
-    Bursts(loss=0.15, length=4.0),
+    Losses.independent(0.15),
+    Losses.bursty(0.15, burst=4),
     Varied(mean=0.15, deviation=0.05, burst=3.0),
 ]
 FLEET = RankFleet(nb_frag=40, nb_coded=30, devices=530, loss=LOSSES[2], seed=11)
@@ -141,7 +141,7 @@ def test_a_progress_that_raises_ends_the_run_too() -> None:
 
 
 def test_a_block_of_one_fragment_is_repeated_until_one_is_heard() -> None:
-    fleet = RankFleet(nb_frag=1, nb_coded=5, devices=200, loss=Independent(0.5), seed=2)
+    fleet = RankFleet(nb_frag=1, nb_coded=5, devices=200, loss=Losses.independent(0.5), seed=2)
     expected = []
     for device in range(200):
         lost = fleet.loss.lost(6, random.Random(f"2/rank/{device}"))
@@ -150,7 +150,7 @@ def test_a_block_of_one_fragment_is_repeated_until_one_is_heard() -> None:
 
 
 def test_without_loss_nobody_needs_a_coded_fragment() -> None:
-    report = RankFleet(nb_frag=30, nb_coded=0, devices=9, loss=Independent(0)).run()
+    report = RankFleet(nb_frag=30, nb_coded=0, devices=9, loss=Losses.independent(0)).run()
     assert (report.histogram, report.complete, report.quantile(1)) == ({30: 9}, 9, 30)
 
 
@@ -187,7 +187,7 @@ def test_json_holds_fleet_quantiles_and_histogram() -> None:
         "nb_frag": 10,
         "nb_coded": 10,
         "devices": 5,
-        "loss": "Independent(loss=0.1)",
+        "loss": "0.1 lost at random",
         "variant": "v2",
         "seed": 0,
         "complete": 4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import statistics
 from collections import Counter
 from collections.abc import Callable
 
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorafuota.completion import Losses
 from lorafuota.errors import FieldError
+from lorafuota.losses import Losses
 
 MODELS = [
     Losses.independent(0.0),
@@ -87,19 +88,55 @@ def test_what_is_drawn_has_the_shares_of_the_model(losses: Losses) -> None:
     rng = random.Random(1)
     drawn = list(losses.draw(rng, frames, devices))
     assert len(drawn) == frames
-    ways = Counter(
+    together = Counter(
         sum((column >> device & 1 ^ 1) << at for at, column in enumerate(drawn))
         for device in range(devices)
     )
-    for way, chance in enumerate(losses.chances(frames)):
-        spread = math.sqrt(devices * chance * (1 - chance))
-        assert abs(ways[way] - devices * chance) <= 4.5 * spread + 1e-6
+    one_by_one = Counter(15 ^ losses.lost(frames, rng) for _ in range(devices))
+    for ways in (together, one_by_one):
+        for way, chance in enumerate(losses.chances(frames)):
+            spread = math.sqrt(devices * chance * (1 - chance))
+            assert abs(ways[way] - devices * chance) <= 4.5 * spread + 1e-6
 
 
 def test_the_same_generator_draws_the_same() -> None:
     losses = Losses.bursty(0.2, burst=3)
     first, second = (list(losses.draw(random.Random(5), 10, 100)) for _ in range(2))
     assert first == second
+
+
+def runs(lost: int) -> list[int]:
+    """The lengths of the runs of ones."""
+    return [len(run) for run in f"{lost:b}".split("0") if run]
+
+
+@pytest.mark.parametrize(("loss", "burst"), [(0.15, 5.0), (0.3, 2.0), (0.15, 1.0)])
+def test_what_one_device_loses_comes_in_runs_of_the_mean_length(loss: float, burst: float) -> None:
+    found = runs(Losses.bursty(loss, burst=burst).lost(200_000, random.Random(6)))
+    spread = max(statistics.stdev(found), 1e-9)
+    assert abs(statistics.mean(found) - burst) < max(4 * spread / len(found) ** 0.5, 1e-9)
+
+
+def test_a_burst_of_the_length_chance_has_is_independent_loss() -> None:
+    chance = random.Random(7)
+    losses = Losses.bursty(0.2, burst=1.25)
+    spread = statistics.variance(losses.lost(400, chance).bit_count() for _ in range(3000))
+    assert 0.9 * 64 < spread < 1.1 * 64  # 400 * 0.2 * 0.8, as for a binomial distribution
+
+
+def test_the_first_frame_is_lost_as_often_as_any_other() -> None:
+    chance = random.Random(8)
+    losses = Losses.bursty(0.3, burst=10)
+    first = sum(losses.lost(20, chance) & 1 for _ in range(4000))
+    assert abs(first - 1200) < 4 * (4000 * 0.3 * 0.7) ** 0.5
+
+
+def test_the_shortest_bursts_there_can_be_are_a_lost_frame_after_every_heard_one() -> None:
+    for loss, burst in ((0.5, 1), (0.75, 3), (0.9, 0.9 / (1 - 0.9))):
+        losses = Losses.bursty(loss, burst=burst)
+        assert losses.to_bad == pytest.approx(1)
+        assert "00" not in f"{losses.lost(2000, random.Random(2)):b}"
+    assert Losses.bursty(0, burst=3).lost(100, random.Random(1)) == 0
 
 
 def test_bursts_have_the_length_and_the_share_asked_for() -> None:
@@ -124,7 +161,8 @@ def test_bursts_have_the_length_and_the_share_asked_for() -> None:
         ("burst", lambda: Losses.bursty(0.8, burst=2)),
         ("good", lambda: Losses(good=1.0)),
         ("bad", lambda: Losses(good=0.1, bad=1.1)),
-        ("to_bad", lambda: Losses(good=0.1, to_bad=1.0)),
+        ("bad", lambda: Losses(good=0.1, bad=math.nan)),
+        ("to_bad", lambda: Losses(good=0.1, to_bad=1.1)),
         ("to_good", lambda: Losses(good=0.1, to_good=0.0)),
     ],
 )

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Self, final
 
 from ..errors import FieldError
+from .bits import draw_share, to_bitarray
 
 __all__ = ["Losses", "Spread"]
 
 _NEGLIGIBLE: Final = 1e-18
-_BITS: Final = 40
-"""Binary digits a probability is drawn with."""
+_ROUNDING: Final = 1e-9
+"""What a chance may be above 1 because of the computation."""
 
 
 @final
@@ -45,7 +46,7 @@ class Losses:
     Attributes:
         good: Share of frames lost in the good state, 0 to less than 1.
         bad: ... and in the bad state, 0 to 1.
-        to_bad: Chance to go from good to bad after a frame, 0 to less than 1.
+        to_bad: Chance to go from good to bad after a frame, 0 to 1.
         to_good: Chance to come back, more than 0, at most 1.
     """
 
@@ -60,11 +61,11 @@ class Losses:
         Raises:
             FieldError: One is out of range.
         """
-        for field in ("good", "to_bad"):
-            if not 0 <= getattr(self, field) < 1:
-                raise FieldError("Losses", field, getattr(self, field), "0 to less than 1")
-        if not 0 <= self.bad <= 1:
-            raise FieldError("Losses", "bad", self.bad, "0 to 1")
+        if not 0 <= self.good < 1:
+            raise FieldError("Losses", "good", self.good, "0 to less than 1")
+        for field in ("bad", "to_bad"):
+            if not 0 <= getattr(self, field) <= 1:
+                raise FieldError("Losses", field, getattr(self, field), "0 to 1")
         if not 0 < self.to_good <= 1:
             raise FieldError("Losses", "to_good", self.to_good, "more than 0, at most 1")
 
@@ -87,8 +88,8 @@ class Losses:
 
         Args:
             loss: Share of frames lost in the long run, 0 to less than 1.
-            burst: Mean length of a burst in frames, 1 or more.  Where losses are independent it is
-                ``1 / (1 - loss)``.
+            burst: Mean length of a burst in frames, 1 or more, and at least ``loss / (1 - loss)``.
+                Where losses are independent it is ``1 / (1 - loss)``.
 
         Raises:
             FieldError: A number is out of range, or bursts are too short for so many losses.
@@ -97,10 +98,10 @@ class Losses:
         if not 1 <= burst < math.inf:
             raise FieldError("Losses.bursty", "burst", burst, "1 frame or more")
         to_bad = loss / (1 - loss) / burst
-        if to_bad >= 1:
-            expected = f"more than {loss / (1 - loss):g} frames at {loss:.0%} loss"
+        if to_bad > 1 + _ROUNDING:
+            expected = f"{loss / (1 - loss):g} frames or more at {loss:.0%} loss"
             raise FieldError("Losses.bursty", "burst", burst, expected)
-        return cls(good=0.0, bad=1.0, to_bad=to_bad, to_good=1 / burst)
+        return cls(good=0.0, bad=1.0, to_bad=min(to_bad, 1.0), to_good=1 / burst)
 
     @property
     def in_bad(self) -> float:
@@ -155,18 +156,43 @@ class Losses:
             devices: How many, 1 or more.
         """
         everybody = (1 << devices) - 1
-        in_bad = _chance(rng, self.in_bad, devices)
+        in_bad = draw_share(self.in_bad, devices, rng)
         for _ in range(frames):
             if self.are_independent:
-                yield _chance(rng, self.loss, devices)
+                yield draw_share(self.loss, devices, rng)
                 continue
             in_good = everybody ^ in_bad
-            lost = in_good & _chance(rng, self.good, devices)
-            lost |= in_bad & _chance(rng, self.bad, devices)
+            lost = in_good & draw_share(self.good, devices, rng)
+            lost |= in_bad & draw_share(self.bad, devices, rng)
             yield lost
-            leaving = in_good & _chance(rng, self.to_bad, devices)
-            staying = in_bad & (everybody ^ _chance(rng, self.to_good, devices))
+            leaving = in_good & draw_share(self.to_bad, devices, rng)
+            staying = in_bad & (everybody ^ draw_share(self.to_good, devices, rng))
             in_bad = leaving | staying
+
+    def lost(self, sent: int, chance: random.Random, /) -> int:
+        """Draw what one device loses of a session: bit ``i`` for frame ``i + 1`` of *sent*.
+
+        The other way round as :meth:`draw`, and as fast for a single device.
+        """
+        if self.are_independent:
+            return draw_share(self.loss, sent, chance)
+        in_bad = self._bad_frames(sent, chance)
+        found = in_bad & draw_share(self.bad, sent, chance)
+        return found | ~in_bad & draw_share(self.good, sent, chance)
+
+    def _bad_frames(self, sent: int, chance: random.Random) -> int:
+        """Draw the states: go from one change that counts, in the present state, to the next."""
+        is_bad = chance.random() < self.in_bad
+        # bit i: after frame i + 1 a good channel would turn bad, a bad one good
+        to_bad = to_bitarray(draw_share(self.to_bad, sent, chance), sent)
+        to_good = to_bitarray(draw_share(self.to_good, sent, chance), sent)
+        bad, at = to_bitarray(0, sent), 0
+        while at < sent:
+            end = (to_good if is_bad else to_bad).find(1, at) + 1 or sent
+            if is_bad:
+                bad[at:end] = 1
+            at, is_bad = end, not is_bad
+        return int.from_bytes(bad.tobytes(), "little")
 
     def chances(self, frames: int) -> list[float]:
         """Return the chance of each way to hear *frames* frames; bit i of the index: i is heard."""
@@ -229,21 +255,3 @@ def _binomial(frames: int, loss: float) -> Spread:
     ]
     kept = [i for i, chance in enumerate(chances) if chance >= _NEGLIGIBLE]
     return Spread(kept[0], tuple(chances[kept[0] : kept[-1] + 1]))
-
-
-def _chance(rng: random.Random, probability: float, devices: int) -> int:
-    """Draw a bit for every device at once, set with that probability.
-
-    Its binary digits are worked off from the lowest: where one is 1, a fair coin or what is there
-    already sets a bit; where it is 0, both have to.
-    """
-    if probability >= 1:
-        return (1 << devices) - 1
-    digits = round(probability * (1 << _BITS))
-    drawn = 0
-    for at in range(_BITS):
-        if digits >> at & 1:
-            drawn |= rng.getrandbits(devices)
-        elif drawn:
-            drawn &= rng.getrandbits(devices)
-    return drawn
