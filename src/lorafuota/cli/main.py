@@ -53,7 +53,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
         args, extra = parser.parse_known_args(argv)
     except SystemExit:  # argparse's way to end after --help and --version
         return None
-    if extra:
+    if extra and args.command == "dissect" and not any(word.startswith("--") for word in extra):
+        args.words += extra  # argparse ends a list of words at the first option
+    elif extra:
         # Only names of options are repeated: the rest may be a key that strayed.
         options = [word.partition("=")[0] for word in extra if word.startswith("--")]
         what = f"unknown option {options[0]}" if options else "more arguments than it takes"
@@ -65,19 +67,19 @@ def _parser() -> Parser:
     # Not at the top of the file: a wish in LORAFUOTA_KERNELS that cannot be granted fails on
     # import, and is to end in a sentence too.
     try:
-        from . import campaign, decode, delta, image, info, keys, plan, simulate
+        from . import campaign, delta, dissect, image, info, keys, plan, simulate
     except ImportError as error:
         raise InputError(f"a part of lorafuota cannot be loaded: {error}") from error
     parser = Parser(
         prog="lorafuota",
         description="LoRaWAN firmware updates over the air: TS003, TS004, TS005, TS006, TS007.",
-        epilog=f"example:\n  lorafuota decode fragmentation/1 uplink 02c0\n\n{EXIT_STATUS}",
+        epilog=f"example:\n  lorafuota dissect fragmentation/1 uplink 02c0\n\n{EXIT_STATUS}",
     )
     parser.add_argument("--version", action="version", version=f"lorafuota {VERSION}")
     subparsers = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
-    for module in (plan, simulate, campaign, image, delta, decode, keys, info):
+    for module in (plan, simulate, campaign, image, delta, dissect, keys, info):
         module.add(subparsers)
     return parser
 
