@@ -227,4 +227,3 @@ def _find(name: str, version: int) -> Package:
         else:
             reason = f"there is no {name}/{version}: expected version {error.expected}"
         raise InputError(reason) from None
-

@@ -90,7 +90,7 @@ def _read_line(number: int, text: str) -> Iterator[LogLine]:
         yield Unread(number, "the JSON is nested too deep")
         return
     except json.JSONDecodeError as error:
-        yield Unread(number, f"this is no JSON: {error.msg} at character {error.colno}")
+        yield Unread(number, f"this is no JSON: {error.msg}, character {error.colno}")
         return
     except ValueError:
         yield Unread(number, "this is no JSON that can be read")

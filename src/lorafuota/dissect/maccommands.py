@@ -90,7 +90,5 @@ def read_mac_commands(octets: bytes, direction: Direction, start: int) -> Iterat
                 at=start + at, cid=cid, name=name, octets=rest, purpose=purpose, problem=problem
             )
             return
-        yield MacCommand(
-            at=start + at, cid=cid, name=name, octets=rest[:size], purpose=purpose
-        )
+        yield MacCommand(at=start + at, cid=cid, name=name, octets=rest[:size], purpose=purpose)
         at += 1 + size

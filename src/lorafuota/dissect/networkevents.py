@@ -254,8 +254,8 @@ def _things_stack_message(
     if "raw_payload" in fields:
         return [_things_stack_frame(fields, ids, None, received)]
     if "frm_payload" in fields and "f_port" in fields:
-        up = "rx_metadata" in fields or "settings" in fields
-        return [_things_stack_frame(fields, ids, UPLINK if up else DOWNLINK, received)]
+        heard = "rx_metadata" in fields or "settings" in fields
+        return [_things_stack_frame(fields, ids, UPLINK if heard else DOWNLINK, received)]
     return None
 
 
@@ -271,9 +271,7 @@ def _things_stack_frame(
     )
     known = tuple(text for text in times if text)
     if "raw_payload" in fields:
-        return Event(
-            direction=None, phy=fields.octets("raw_payload"), dev_eui=dev_eui, times=known
-        )
+        return Event(direction=None, phy=fields.octets("raw_payload"), dev_eui=dev_eui, times=known)
     if "frm_payload" not in fields:
         raise NotAnEvent("this message of The Things Stack has no frm_payload", expected=True)
     group = ids.text("dev_addr") if direction is DOWNLINK and dev_eui is None else None

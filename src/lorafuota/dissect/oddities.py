@@ -1,8 +1,8 @@
 """What is odd about a command that can be read: values no sane peer sends, each with a sentence.
 
-A command is read as leniently as the documents ask, so almost anything decodes.  The rules here say
-what a device or a server is going to stumble over.  Each looks at one message of one class, by name,
-so that it holds for every version that has the fields.
+A command is read as leniently as the documents ask, so almost anything decodes.  The rules here
+say what a device or a server is going to stumble over.  Each looks at one message of one class, by
+name, so that it holds for every version that has the fields.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Which version of a package explains a payload: all readings, ranked, with reasons in words.
 
 Nothing on the wire says which version a command is of, and two ends that speak different versions
-are the most frequent cause of octets that do not parse.  So each version reads the payload, and what
-speaks for and against each reading is said: octets left over, reserved bits, values nobody sends,
-and, in a log, what the device has said and done so far.
+are the most frequent cause of octets that do not parse.  So each version reads the payload, and
+what speaks for and against each reading is said: octets left over, reserved bits, values nobody
+sends.  For a log :mod:`.deviceversions` adds what the device has said and done so far.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def readings(
         payload: FRMPayload in the clear.
         time: When it was captured, in GPS seconds, if known.
     """
-    found = []
+    found: list[Candidate] = []
     newest = package(one.name, max(versions_of(one.name)))
     for other, speaks, name in _other_versions(newest, PackageMap()):
         candidate = rank(explain(other, direction, payload, speaks=speaks, time=time), name)

@@ -112,7 +112,8 @@ def test_a_set_up_of_version_2_read_as_version_1_is_explained(face: str) -> None
     right = call("dissect", "fragmentation/2", "downlink", *octets)
     assert right.status == 0
     assert "hint" not in right.out
-    named = dict(re.findall(r"^  \d\S* +(?:\d(?::\d)? +)?(?:[0-9a-f]{2} +)+([A-Z]\w+) +(\w+)", right.out, re.M))
+    row = r"^  \d\S* +(?:\d(?::\d)? +)?(?:[0-9a-f]{2} +)+([A-Z]\w+) +(\w+)"
+    named = dict(re.findall(row, right.out, re.M))
     expected = {"McGroupBitMask": "1", "FragIndex": "0", "NbFrag": "20", "FragSize": "50"}
     expected |= {"Padding": "5", "Descriptor": "00000000", "MIC": "4d6d1790"}
     assert named.items() >= expected.items()
