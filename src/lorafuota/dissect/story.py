@@ -297,9 +297,7 @@ class _Teller:
     def _take_fragment(self, one: Entry, fragment: Any) -> None:
         run = self._runs.get(one.owner)
         if run is None or run.frag_index != fragment.frag_index:
-            found = self._setups.get((one.owner, fragment.frag_index))
-            if found is None:
-                found = self._group_setups.get(fragment.frag_index)
+            found = self._setup_of(one.owner, fragment.frag_index)
             run = FragmentRun(line=one.line, owner=one.owner, frag_index=fragment.frag_index)
             if found is not None:
                 run.session, setup = found
@@ -339,10 +337,14 @@ class _Teller:
                 pass
             case _:
                 return ""
-        found = self._setups.get((one.owner, message.frag_index))
-        if found is None and one.owner.startswith("group "):
-            found = self._group_setups.get(message.frag_index)
+        found = self._setup_of(one.owner, message.frag_index)
         return found[0] if found else ""
+
+    def _setup_of(self, owner: str, frag_index: int) -> tuple[str, Any] | None:
+        """Return name and set-up of a session; what goes to a group was set up on its devices."""
+        if owner.startswith("group "):
+            return self._group_setups.get(frag_index)
+        return self._setups.get((owner, frag_index))
 
     def _open(self, one: Entry, letter: str, command: Command, what: str, key: object) -> str:
         """Name a session; the same set-up for many devices is one session."""

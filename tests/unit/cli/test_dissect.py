@@ -153,6 +153,53 @@ def test_strict_reading_does_not_say_the_same_twice() -> None:
     assert "refused" not in outcome.out
 
 
+# --- Any version ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("name", ["201", "201/auto", "fragmentation", "ts004/auto"])
+def test_without_a_version_all_read_it_and_the_reasons_are_given(face: str, name: str) -> None:
+    tail, commands, reason = FACES[face]
+    outcome = call("dissect", name, "down", f"{SETUP} {tail}")
+    assert outcome.status == 0
+    head = outcome.out.splitlines()[:3]
+    assert head[0].startswith("fragmentation/2 (TS004-2.0.0, ")
+    assert head[1] == "  fragmentation/2 reads all of 17 octets: FragSessionSetupReq"
+    assert head[2].startswith(f"  fragmentation/1 reads {', '.join(commands)}, then cannot read ")
+    assert reason.partition(": ")[2].strip() in head[2]
+
+
+def test_versions_that_read_the_same_are_named() -> None:
+    outcome = call("dissect", "201", "down", "0100")
+    assert outcome.out.splitlines()[1] == "  fragmentation/1 reads the same"
+    named = call("dissect", "201/2", "down", "0100")
+    assert "reads the same" not in named.out
+
+
+def test_two_readings_that_are_as_likely_are_both_named() -> None:
+    outcome = call("dissect", "201", "up", "0100140000")
+    assert "  fragmentation/1 is as likely: reads all of 5 octets" in outcome.out
+
+
+def test_json_of_any_version_has_the_readings_with_reasons() -> None:
+    document = json.loads(call("dissect", "201", "down", f"{SETUP} 0100 4d6d1790", "--json").out)
+    assert document["version"] == 2
+    assert [(one["name"], one["complete"]) for one in document["readings"]] == [
+        ("fragmentation/2", True),
+        ("fragmentation/1", False),
+    ]
+    assert "readings" not in json.loads(call("dissect", "201/1", "down", "0100", "--json").out)
+
+
+def test_odd_values_are_pointed_out_and_are_no_failure() -> None:
+    outcome = call("dissect", "ts004/1", "down", "02 01 1400 32 00 32 00000000")
+    assert outcome.status == 0
+    sentence = "Padding is 50 with a FragSize of 50: the last fragment would be filler only"
+    assert f"\nodd: octet 0: {sentence}\n" in outcome.out
+    document = json.loads(call("dissect", "ts004/1", "down", "080000aa", "--json").out)
+    assert [one["code"] for one in document["anomalies"]] == ["n-is-zero"]
+
+
 # --- Values ---------------------------------------------------------------------------------------
 
 
@@ -323,6 +370,8 @@ def test_any_octets_are_explained_or_refused(
         (["201", "up", ""], "there are no octets to dissect"),
         (["201", "up", "--base64", "A"], "the octets are not base64"),
         (["201", "up", "--base64", "ü"], "the octets are not base64"),
+        (["201"], "the following arguments are required: DIRECTION, HEX"),
+        (["201", "up"], "the following arguments are required: HEX"),
         (["201", "up", "00", "--speaks", "ts004"], "--speaks takes a package and its version"),
         (["201", "up", "00", "--speaks", "ts009/1"], "there is no package 'ts009'"),
     ],
