@@ -24,6 +24,7 @@ from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.group import key_check
 from lorafuota.campaign.roster import Roster
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.keyring import AddressKeys
 from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
@@ -36,6 +37,7 @@ from lorafuota.session.profile import frag_profile, mc_profile
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import (
     AppKey,
+    AppSKey,
     DataBlockIntKey,
     DevAddr,
     DevEUI,
@@ -46,6 +48,7 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    NwkSKey,
     require_key,
 )
 
@@ -59,6 +62,8 @@ KINDS: tuple[type[Key], ...] = (
     McAppSKey,
     McNwkSKey,
     DataBlockIntKey,
+    NwkSKey,
+    AppSKey,
 )
 ADDRESS = DevAddr(7)
 BLOCK = DataBlock(b"x", 1)
@@ -101,6 +106,15 @@ def _rekey(mc_key: McKey) -> None:
     campaign = FuotaCampaign(_campaign)
     campaign.start(now=0.0)
     campaign.rekey_group("g", mc_key, now=0.0)
+
+
+def _address_keys(*, address: DevAddr, mic_key: Any, payload_key: Any) -> AddressKeys:
+    """A key of a device has the other key of a device beside it."""
+    if isinstance(mic_key, NwkSKey) and isinstance(payload_key, McAppSKey):
+        payload_key = AppSKey(bytes(16))
+    elif isinstance(payload_key, AppSKey) and isinstance(mic_key, McNwkSKey):
+        mic_key = NwkSKey(bytes(16))
+    return AddressKeys(address=address, mic_key=mic_key, payload_key=payload_key)
 
 
 Call = tuple[Callable[..., object], dict[str, Any]]
@@ -176,6 +190,8 @@ CALLS: dict[str, Call] = {
         _roster.check_key,
         {"group": _roster.groups["g"], "mc_addr": ADDRESS},
     ),
+    "dissect.keyring.AddressKeys": (_address_keys, {"address": ADDRESS}),
+    "dissect.keyring.AddressKeys.from_mc_key": (AddressKeys.from_mc_key, {"mc_addr": ADDRESS}),
     "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
     "plan.windows.group_config": (
         group_config,

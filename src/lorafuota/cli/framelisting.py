@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from ..catalogue import PackageMap
 from ..dissect.explain import Explanation, explain
 from ..dissect.fragmentruns import FragmentRun
-from ..dissect.frame import FrameKind, PhyExplanation, explain_phy
+from ..dissect.frame import FrameKind, MicCheck, PhyExplanation, explain_phy
 from ..dissect.logreader import MAX_LINE, Unread, read_log
 from ..dissect.meaning import count
 from ..dissect.story import Entry, Story, tell
@@ -41,7 +41,7 @@ def run_phy(args: argparse.Namespace, spoken: Mapping[str, int]) -> int:
     inner = candidates[0].explanation if candidates else None
     fine = (
         read.kind is not FrameKind.UNREADABLE
-        and read.mic != "does not fit"
+        and read.check is not MicCheck.DOES_NOT_FIT
         and (inner is None or inner.complete)
     )
     if args.json:
@@ -90,11 +90,12 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
 
 
 def _data_text(read: PhyExplanation) -> Iterator[str]:
-    mark = {"fits": good, "does not fit": bad}.get(read.mic, str)
-    keys = "" if read.mic != "not checked" else f": no key for {read.address}"
+    fits = read.check is MicCheck.FITS
+    mark = {MicCheck.FITS: good, MicCheck.DOES_NOT_FIT: bad}.get(read.check, str)
+    keys = f": no key for {read.address}" if read.check is MicCheck.NOT_CHECKED else ""
     whose = "group" if read.multicast else "device"
-    counter = f" with counter {read.fcnt}, {whose} {read.address}" if read.mic == "fits" else ""
-    yield f"MIC {mark(read.mic)}{counter}{keys}"
+    counter = f" with counter {read.fcnt}, {whose} {read.address}" if fits else ""
+    yield f"MIC {mark(read.check.value)}{counter}{keys}"
     if read.fport is None:
         yield "no port, so no payload"
     elif read.payload is not None:

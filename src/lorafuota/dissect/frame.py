@@ -20,7 +20,7 @@ from .layout import Line, lay_out
 from .maccommands import MacCommand, read_mac_commands
 from .oddities import Anomaly
 
-__all__ = ["FType", "FrameKind", "PhyExplanation", "explain_phy"]
+__all__ = ["FType", "FrameKind", "MicCheck", "PhyExplanation", "explain_phy"]
 
 
 class FType(enum.IntEnum):
@@ -45,6 +45,14 @@ class FrameKind(enum.Enum):
     REJOIN_REQUEST = "rejoin-request"
     PROPRIETARY = "proprietary"
     UNREADABLE = "unreadable"
+
+
+class MicCheck(enum.Enum):
+    """What came of checking a frame's MIC."""
+
+    FITS = "fits"
+    DOES_NOT_FIT = "does not fit"
+    NOT_CHECKED = "not checked"
 
 
 @record
@@ -111,7 +119,7 @@ class PhyExplanation:
         fport: The port, if there is one.
         frm_payload: FRMPayload as it was on air.
         payload: FRMPayload in the clear, if a key opened it.
-        mic: ``"fits"``, ``"does not fit"`` or ``"not checked"``.
+        check: What came of checking the MIC.
         anomalies: What is odd.
     """
 
@@ -126,7 +134,7 @@ class PhyExplanation:
     fport: int | None = None
     frm_payload: bytes = b""
     payload: bytes | None = None
-    mic: str = "not checked"
+    check: MicCheck = MicCheck.NOT_CHECKED
     anomalies: tuple[Anomaly, ...] = ()
 
     def to_json(self) -> dict[str, JSON]:
@@ -141,7 +149,7 @@ class PhyExplanation:
             "fport": self.fport,
             "frm_payload": self.frm_payload.hex(),
             "payload": None if self.payload is None else self.payload.hex(),
-            "mic": self.mic,
+            "mic": self.check.value,
             "lines": [line.to_json() for line in self.lines],
             "mac_commands": [command.to_json() for command in self.mac_commands],
             "anomalies": [anomaly.to_json() for anomaly in self.anomalies],
@@ -241,16 +249,16 @@ def _data(
     opened = keys.open(phy, direction=direction, near=near, tries=tries)
     payload: bytes | None = None
     fcnt = header.f_cnt
-    mic = "does not fit" if keys.knows(header.dev_addr) else "not checked"
+    check = MicCheck.DOES_NOT_FIT if keys.knows(header.dev_addr) else MicCheck.NOT_CHECKED
     multicast = False
     if opened is not None:
         one, fcnt = opened
-        mic, multicast = "fits", one.multicast
+        check, multicast = MicCheck.FITS, one.multicast
         payload = one.crypt(frm_payload, port=fport or 0, direction=direction, fcnt=fcnt)
     commands = list(read_mac_commands(options, direction, 8))
     if fport == 0 and payload is not None:
         commands += read_mac_commands(payload, direction, behind + 1)
-    odd += _odd_data(header, fport, mic, multicast=multicast)
+    odd += _odd_data(header, fport, check, multicast=multicast)
     odd += [_odd("mac-command", one.at, one.problem) for one in commands if one.problem]
     return PhyExplanation(
         phy=phy,
@@ -269,12 +277,14 @@ def _data(
         fport=fport,
         frm_payload=frm_payload,
         payload=payload,
-        mic=mic,
+        check=check,
         anomalies=tuple(odd),
     )
 
 
-def _odd_data(header: Fhdr, fport: int | None, mic: str, *, multicast: bool) -> Iterator[Anomaly]:
+def _odd_data(
+    header: Fhdr, fport: int | None, check: MicCheck, *, multicast: bool
+) -> Iterator[Anomaly]:
     if header.f_opts_len and fport == 0:
         yield _odd("mac-twice", 5, "MAC commands in FOpts and on port 0: a receiver drops it")
     if multicast:
@@ -286,7 +296,7 @@ def _odd_data(header: Fhdr, fport: int | None, mic: str, *, multicast: bool) -> 
         ):
             if said:
                 yield _odd("not-multicast", 5, f"a multicast frame with {what} is dropped")
-    if mic == "does not fit":
+    if check is MicCheck.DOES_NOT_FIT:
         sentence = "no counter makes the MIC fit: other keys, another device, or damaged octets"
         yield _odd("mic", 0, sentence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hmac
 from collections.abc import Iterable
 from typing import Final, Self, final
 
@@ -85,7 +86,8 @@ class AddressKeys:
                 return False
             return True
         b0 = b"\x49" + self._identity(direction, fcnt) + bytes((len(message) & 0xFF,))
-        return crypto.aes128_cmac(self.mic_key, b0, message)[: crypto.MIC_OCTETS] == mic
+        computed = crypto.aes128_cmac(self.mic_key, b0, message)[: crypto.MIC_OCTETS]
+        return hmac.compare_digest(computed, mic)
 
     def crypt(self, octets: bytes, *, port: int, direction: Direction, fcnt: int) -> bytes:
         """Encrypt or decrypt FRMPayload; both are the same."""

@@ -21,7 +21,7 @@ from .capture import Frame
 from .deviceversions import Evidence, VersionChoice, choose
 from .explain import MULTIPACKAGE, Explanation, explain
 from .fragmentruns import FragmentRun
-from .frame import FrameKind, PhyExplanation, explain_phy
+from .frame import FrameKind, MicCheck, PhyExplanation, explain_phy
 from .keyring import Keyring
 from .logreader import Captured, LogLine, Unread, frame_to_json
 from .meaning import count, duration
@@ -184,7 +184,11 @@ def _with_payload(frame: Frame, phy: PhyExplanation, keys: Keyring) -> tuple[Fra
         return frame, reason or f"a {phy.kind.value}"
     address = phy.address
     if phy.payload is None or address is None:
-        why = "the MIC does not fit the keys" if phy.mic == "does not fit" else "no key for it"
+        why = (
+            "the MIC does not fit the keys"
+            if phy.check is MicCheck.DOES_NOT_FIT
+            else "no key for it"
+        )
         return frame, f"encrypted, and {why}"
     return dataclasses.replace(
         frame,

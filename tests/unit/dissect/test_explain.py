@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import lorafuota
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lorafuota
 from lorafuota import DOWNLINK, PACKAGES, UPLINK, package
 from lorafuota.catalogue import PackageMap
 from lorafuota.dissect.explain import MULTIPACKAGE, Explanation, explain, refusal

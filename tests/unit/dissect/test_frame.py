@@ -3,10 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorafuota.dissect.frame import FrameKind, PhyExplanation, explain_phy
+from lorafuota import crypto
+from lorafuota.dissect.frame import FrameKind, MicCheck, PhyExplanation, explain_phy
 from lorafuota.dissect.keyring import Keyring
 from lorafuota.types import DOWNLINK, UPLINK
-from tests.unit.dissect.test_keyring import ADDRESS, DEVICE, GROUP, multicast, unicast
+from tests.unit.dissect.test_keyring import ADDRESS, DEVICE, GROUP, MC_KEY, multicast, unicast
 
 RING = Keyring([GROUP, DEVICE])
 
@@ -22,7 +23,12 @@ def shown(read: PhyExplanation) -> dict[str, str]:
 def test_a_multicast_frame_is_checked_opened_and_laid_out() -> None:
     read = explain_phy(multicast(0x1_0002), RING)
     assert (read.kind, read.direction, read.multicast) == (FrameKind.DATA, DOWNLINK, True)
-    assert (read.address, read.fcnt, read.fport, read.mic) == (ADDRESS, 0x1_0002, 201, "fits")
+    assert (read.address, read.fcnt, read.fport, read.check) == (
+        ADDRESS,
+        0x1_0002,
+        201,
+        MicCheck.FITS,
+    )
     assert (read.payload, read.anomalies) == (b"\x01\x00", ())
     assert [(line.octets, line.bits, line.name) for line in read.lines] == [
         ("0", "1:0", "Major"),
@@ -54,10 +60,10 @@ def test_a_frame_of_a_device_is_opened_with_its_session_keys() -> None:
 
 def test_without_a_key_nothing_is_opened_and_with_a_wrong_one_it_is_said() -> None:
     read = explain_phy(multicast(7))
-    assert (read.mic, read.payload, read.fcnt, odd(read)) == ("not checked", None, 7, [])
+    assert (read.check, read.payload, read.fcnt, odd(read)) == (MicCheck.NOT_CHECKED, None, 7, [])
     damaged = multicast(7)[:-1] + b"\x00"
     read = explain_phy(damaged, RING, tries=2)
-    assert (read.mic, read.payload, odd(read)) == ("does not fit", None, ["mic"])
+    assert (read.check, read.payload, odd(read)) == (MicCheck.DOES_NOT_FIT, None, ["mic"])
 
 
 def test_mac_commands_are_read_from_options_and_from_port_0() -> None:
@@ -81,9 +87,6 @@ def test_what_a_group_must_not_send_is_odd() -> None:
     frame[5] |= 0x60
     read = explain_phy(bytes(frame), RING, tries=1)
     assert odd(read) == ["mic"]  # the flags are under the MIC
-    from lorafuota import crypto
-    from tests.unit.dissect.test_keyring import MC_KEY
-
     key = crypto.derive_mc_nwk_s_key(MC_KEY, ADDRESS)
     body = bytes(frame[:-4])
     sealed = body + crypto.mc_frame_mic(key, body, mc_addr=ADDRESS, fcnt=1)

@@ -109,8 +109,8 @@ def test_a_ring_tries_every_key_of_an_address_and_remembers_the_counter() -> Non
 
 
 def test_keys_of_a_group_and_of_a_device_do_not_mix() -> None:
-    with pytest.raises(FieldError, match="AddressKeys.payload_key = AppSKey: expected a McAppSKey"):
+    with pytest.raises(FieldError, match=r"payload_key = AppSKey: expected a McAppSKey"):
         AddressKeys(address=ADDRESS, mic_key=McNwkSKey(bytes(16)), payload_key=AppSKey(bytes(16)))
-    with pytest.raises(FieldError, match="AddressKeys.payload_key = McAppSKey: expected a AppSKey"):
+    with pytest.raises(FieldError, match=r"payload_key = McAppSKey: expected a AppSKey"):
         AddressKeys(address=ADDRESS, mic_key=NwkSKey(bytes(16)), payload_key=McAppSKey(bytes(16)))
     assert "0f" not in repr(DEVICE).replace("0x", "")

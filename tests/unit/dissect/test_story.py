@@ -14,8 +14,9 @@ from lorafuota.dissect.story import Entry, Story, tell
 from lorafuota.fragmentation import v1, v2
 from lorafuota.fragmentation.v1 import DataFragment
 from lorafuota.multicastsetup import v1 as multicast
-from lorafuota.types import DevAddr, McKey
-from tests.unit.dissect.test_keyring import DEVICE, GROUP, multicast as sealed
+from lorafuota.types import UPLINK, DevAddr, McKey
+from tests.unit.dissect.test_keyring import DEVICE, GROUP, unicast
+from tests.unit.dissect.test_keyring import multicast as sealed
 
 CAPTURES = pathlib.Path(__file__).parents[2] / "data" / "captures"
 KEYS = Keyring(
@@ -130,7 +131,7 @@ def test_the_version_of_a_device_holds_for_all_its_frames() -> None:
 
 
 def test_fragments_make_runs_that_other_frames_of_the_receiver_end() -> None:
-    other = {"dev_eui": "0000000000000009"}
+    other: dict[str, Any] = {"dev_eui": "0000000000000009"}
     told = story(
         down(SETUP),
         down(fragment(1)),
@@ -194,9 +195,6 @@ def test_answers_belong_to_the_session_they_are_about() -> None:
 
 
 def test_frames_of_an_address_go_to_the_device_that_has_it() -> None:
-    from lorafuota.types import UPLINK
-    from tests.unit.dissect.test_keyring import unicast
-
     ring = Keyring([DEVICE, GROUP])
     told = story({"phy": unicast(9, UPLINK, b"\x02\x00").hex()}, keys=ring)
     [entry] = entries(told)
