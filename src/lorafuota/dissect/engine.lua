@@ -258,11 +258,14 @@ end
 local decrypted = field("lorawan.frmpayload_decrypted")
 local as_captured = field("lorawan.frmpayload")
 local fport = field("lorawan.fport")
+local mic_status = field("lorawan.mic.status")
 local ftype = field("lorawan.mhdr.ftype") or field("lorawan.mhdr.mtype")
 
 function proto.dissector(tvb, pinfo, tree)
   if not (fport and ftype) then return end
   local payload = decrypted and decrypted()
+  local checked = mic_status and mic_status()
+  if payload and checked and checked.value == 0 then return end  -- 0: bad, so decrypted to noise
   if not payload and proto.prefs.payload_in_the_clear then payload = as_captured and as_captured() end
   local port, kind = fport(), ftype()
   if not (payload and port and kind) then return end

@@ -92,6 +92,11 @@ def commands_of(found: list[tuple[str, str]]) -> list[str]:
     return [value for name, value in found if name == "lorafuota.command"]
 
 
+def refusals(found: list[tuple[str, str]]) -> list[str]:
+    marks = ("unknown_command", "malformed_command", "out_of_range")
+    return [name for name, _ in found if name.endswith(marks)]
+
+
 def wanted(explanation: Explanation) -> list[tuple[str, str]]:
     return [
         pair
@@ -122,6 +127,7 @@ def test_tshark_shows_what_our_decoder_reads_of_every_vector(
         if explanation.complete:
             assert commands_of(fields) == names, where
             assert fields_of(fields) == wanted(explanation), where
+            assert refusals(fields) == [], where
             compared += len(names)
         else:
             assert commands_of(fields)[: len(names)] == names, where
@@ -156,6 +162,7 @@ def test_tshark_reads_as_far_as_our_decoder_whatever_the_octets(tmp_path: pathli
         if left is None:
             assert commands_of(fields) == names, where
             assert fields_of(fields) == wanted(explanation), where
+            assert refusals(fields) == [], where
         elif "expected" not in left.error.reason:  # a value out of range is shown, and marked
             unread += 1
             assert commands_of(fields)[: len(names)] == names, where
@@ -184,6 +191,15 @@ def test_below_wiresharks_own_lorawan_dissector(tmp_path: pathlib.Path) -> None:
     assert fields_of(found) == [(f"{owner}.participants", "1"), (f"{owner}.frag_index", "1")]
     [encrypted] = shown([loratap(phy)], tmp_path, dlt=DLT_LORATAP)
     assert encrypted == []
+    later = build_mc_downlink(
+        b"\x01\x00",
+        mc_addr=address,
+        mc_app_s_key=McAppSKey(payload_key),
+        mc_nwk_s_key=McNwkSKey(mic_key),
+        fcnt=0x1_0003,  # Wireshark tries the lower half only, and decrypts to noise
+        fport=201,
+    )
+    assert shown([loratap(later)], tmp_path, dlt=DLT_LORATAP, keys=keys) == [[]]
     clear = (
         phy[:9]
         + AddressKeys(
