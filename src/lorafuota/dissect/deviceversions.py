@@ -10,7 +10,7 @@ version; counters that agree with the NbFrag of the set-up do as well.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, Final, final
 
 from .._kinds import JSON
@@ -81,13 +81,16 @@ class _State:
 class Evidence:
     """What the frames of one device on one package's port say about versions."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, asked: Set[bytes] = frozenset()) -> None:
         """Start without a frame.
 
         Args:
             name: The package.
+            asked: Identifiers of requests that went to a group; it may grow.  An answer to one of
+                them says nothing of the version.
         """
         self.name = name
+        self._asked = asked
         self.versions = versions_of(name)
         self._weights = {way: dict.fromkeys(self.versions, 0) for way in Direction}
         self._reasons: dict[tuple[Direction, int], list[tuple[int, str]]] = {
@@ -140,7 +143,7 @@ class Evidence:
                 setup: Any = command
                 state.setups[setup.frag_index] = setup.nb_frag
             return
-        if name.endswith("Ans"):
+        if name.endswith("Ans") and bytes((command.CID,)) not in self._asked:
             if command.CID in state.pending:
                 state.pending.remove(command.CID)
                 yield _ANSWERS, f"{name} answers a request"
@@ -153,6 +156,9 @@ class Evidence:
     def _of_status(state: _State, status: Any) -> Iterator[tuple[int, str]]:
         nb_frag = state.setups.get(status.frag_index)
         if nb_frag is None:
+            if state.setups and status.frag_index is not None:
+                sentence = f"FragIndex {status.frag_index} was never set up, but others were"
+                yield -_AGREES, sentence
             return
         received, missing = status.nb_frag_received, status.missing_frag
         counts = f"{received} received and {missing} missing"

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias, final
 
 from .._kinds import JSON
-from ..catalogue import PackageMap
+from ..catalogue import DEFAULT_FPORTS, PackageMap
 from ..fragmentation.v1 import DataFragment
 from ..gpstime import from_wire, utc_text
 from ..package import Package
-from ..types import DOWNLINK, UPLINK
+from ..types import DOWNLINK, UPLINK, Direction
 from ..wire import Command
 from .capture import Frame
 from .deviceversions import Evidence, VersionChoice, choose
@@ -29,6 +29,7 @@ from .versions import readings
 
 __all__ = ["Entry", "NamedSession", "Story", "tell"]
 
+_PORTS: Final = PackageMap()
 _TRIES: Final = 16
 """Upper halves of a counter that are tried for a frame of a log."""
 
@@ -215,17 +216,20 @@ def _choose(
     opened: list[Entry | Unread], known: Mapping[str, int]
 ) -> dict[tuple[str, str], VersionChoice]:
     evidence: dict[tuple[str, str], Evidence] = {}
+    asked: dict[str, set[bytes]] = {}
     for one in opened:
         if isinstance(one, Unread) or one.frame.payload is None or one.frame.fport is None:
             continue
-        package = PackageMap().at(one.frame.fport)
+        package = _PORTS.at(one.frame.fport)
         if package is None or package is MULTIPACKAGE or package.name in known:
             continue
         if one.frame.payload[:1] == bytes((DataFragment.CID,)) and one.frame.direction is DOWNLINK:
             continue  # the same in every version, and there are thousands
         key = (one.owner, package.name)
+        if one.owner.startswith("group "):
+            asked.setdefault(package.name, set()).add(one.frame.payload[:1])
         if key not in evidence:
-            evidence[key] = Evidence(package.name)
+            evidence[key] = Evidence(package.name, asked.setdefault(package.name, set()))
         evidence[key].add(one.frame.direction, one.frame.payload, f"line {one.line}")
     return choose(evidence)
 
@@ -243,6 +247,7 @@ class _Teller:
         self.sessions: dict[object, NamedSession] = {}
         self._known, self._choices = known, choices
         self._numbers: dict[str, int] = {}
+        self._maps: dict[tuple[str, Direction], PackageMap] = {}
         self._runs: dict[str, FragmentRun] = {}
         self._setups: dict[tuple[str, int], tuple[str, Any]] = {}
         self._group_setups: dict[int, tuple[str, Any]] = {}
@@ -251,7 +256,7 @@ class _Teller:
         if isinstance(one, Unread) or one.frame.payload is None or one.frame.fport is None:
             self.items.append(one)
             return
-        package = PackageMap().at(one.frame.fport)
+        package = _PORTS.at(one.frame.fport)
         if package is None:
             note = "MAC commands" if one.frame.fport == 0 else "the application's own port"
             self.items.append(dataclasses.replace(one, note=note))
@@ -275,15 +280,22 @@ class _Teller:
 
     def _read(self, one: Entry, package: Package, payload: bytes) -> Explanation:
         frame = one.frame
-        spoken = dict(self._known)
-        for (owner, name), choice in self._choices.items():
-            if owner == one.owner:
-                spoken[name] = choice.device if frame.direction is UPLINK else choice.server
-        if package is MULTIPACKAGE and not spoken:
+        speaks = self._speaks(one.owner, frame.direction)
+        if package is MULTIPACKAGE and not speaks.versions:
             return readings(package, frame.direction, payload, time=frame.time)[0].explanation
-        speaks = PackageMap(spoken)
         package = speaks.packages[package.identifier]
         return explain(package, frame.direction, payload, speaks=speaks, time=frame.time)
+
+    def _speaks(self, owner: str, direction: Direction) -> PackageMap:
+        """Return the versions of what an owner sends, or is sent."""
+        if (owner, direction) not in self._maps:
+            spoken = dict(self._known)
+            for name in DEFAULT_FPORTS:
+                choice = self._choices.get((owner, name))
+                if choice is not None:
+                    spoken[name] = choice.device if direction is UPLINK else choice.server
+            self._maps[owner, direction] = PackageMap(spoken)
+        return self._maps[owner, direction]
 
     def _mismatch(self, one: Entry, package: Package, reading: Explanation) -> str:
         """Say what the device makes of a downlink in another version than its own."""

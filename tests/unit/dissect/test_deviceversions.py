@@ -10,8 +10,10 @@ SETUP_V1 = SETUP_V2[:11]
 ACCEPT = b"\x02\x00"
 
 
-def said(*frames: tuple[Direction, bytes], name: str = "fragmentation") -> VersionChoice:
-    evidence = Evidence(name)
+def said(
+    *frames: tuple[Direction, bytes], name: str = "fragmentation", asked: bytes = b""
+) -> VersionChoice:
+    evidence = Evidence(name, {bytes((cid,)) for cid in asked})
     for number, (way, payload) in enumerate(frames, 1):
         evidence.add(way, payload, f"line {number}")
     return choose({("x", name): evidence})["x", name]
@@ -51,6 +53,32 @@ def test_an_answer_follows_the_request_that_only_its_version_reads() -> None:
         choice.reasons
     )
     assert any(one.startswith("its server, against fragmentation/1:") for one in choice.reasons)
+
+
+def test_an_answer_to_what_a_group_was_asked_says_nothing_of_the_version() -> None:
+    status = v1.FragSessionStatusAns(
+        nb_frag_received=0, frag_index=0, missing_frag=20, not_enough_matrix_memory=False
+    )
+    frames = [(DOWNLINK, SETUP_V2), (UPLINK, status.encode())]
+    assert any("answers a request" in reason for reason in said(*frames).reasons)
+    assert not any("answers" in reason for reason in said(*frames, asked=b"\x01").reasons)
+
+
+def test_a_status_of_a_session_that_was_never_set_up_speaks_against_a_version() -> None:
+    """20 received of session 0 in version 2 are 5120 received in version 1; 64, of session 1."""
+    status = v2.FragSessionStatusAns(
+        memory_error=False,
+        mic_error=False,
+        session_does_not_exist=False,
+        nb_frag_received=64,
+        frag_index=0,
+        missing_frag=0,
+    )
+    choice = said((DOWNLINK, SETUP_V2), (UPLINK, status.encode()), asked=b"\x01")
+    assert choice.device == 2
+    assert choice.reasons[0] == (
+        "the device, against fragmentation/1: line 2 FragIndex 1 was never set up, but others were"
+    )
 
 
 def test_counters_that_agree_with_the_set_up_speak_for_a_version() -> None:

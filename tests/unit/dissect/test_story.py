@@ -130,6 +130,16 @@ def test_the_version_of_a_device_holds_for_all_its_frames() -> None:
     assert forced.versions == ()
 
 
+def test_an_answer_to_a_group_request_is_no_evidence() -> None:
+    status = v2.FragSessionStatusAns.decode(bytes.fromhex("0100140000"))
+    ask = {"direction": "down", "mc_addr": "01FE2A3B", "fport": 201, "payload": "0100"}
+    told = story(ask, up(status.encode()))
+    device = [one for one in told.versions if not one.owner.startswith("group ")]
+    assert [one.reasons for one in device] == [
+        ("all versions read these frames alike; the newest is shown",)
+    ]
+
+
 def test_fragments_make_runs_that_other_frames_of_the_receiver_end() -> None:
     other: dict[str, Any] = {"dev_eui": "0000000000000009"}
     told = story(
