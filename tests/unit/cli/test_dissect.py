@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lorafuota
+from lorafuota.cli import output
 from lorafuota.package import UnknownCommand
 from lorafuota.wire import Command
 from tests.unit.cli.support import Outcome, call
@@ -412,6 +413,17 @@ def test_base64_of_a_network_server_is_the_same_as_hex() -> None:
     assert call("dissect", "ts004/1", "down", "--base64", text) == call(
         "dissect", "ts004/1", "down", octets.hex()
     )
+
+
+def test_names_and_what_is_odd_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    argv = ("dissect", "ts004/1", "down", "02 01 1400 32 00 32 00000000")
+    plain = call(*argv).out
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    painted = call(*argv).out
+    assert "\x1b[1mFragSessionSetupReq\x1b[0m  octets" in painted
+    assert "\x1b[31modd\x1b[0m: octet 0: Padding is 50" in painted
+    assert re.sub(r"\x1b\[\d+m", "", painted) == plain
 
 
 def test_output_is_plain_ascii() -> None:
