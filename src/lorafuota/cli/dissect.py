@@ -145,14 +145,9 @@ def _show(candidates: list[Candidate], args: argparse.Namespace, *, auto: bool) 
             print(line)
         if best.leftover is not None and refused == best.leftover.error:
             refused = None  # said already
-        anomalies = [one for one in best.anomalies if one.code not in _SAID]
-        for line in notes_text(anomalies, refused, tips):
+        for line in notes_text(best.anomalies, refused, tips):
             print(line)
     return Status.GOOD if fine else Status.NO
-
-
-_SAID: Final = ("unknown-command", "malformed-command")
-"""Anomalies that the listing shows as what is not readable."""
 
 
 def _document(

@@ -6,7 +6,7 @@ import argparse
 import io
 import sys
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from ..catalogue import PackageMap
 from ..dissect.explain import Explanation, explain
@@ -19,14 +19,19 @@ from ..dissect.versions import Candidate, hints, rank, readings
 from ..gpstime import utc_text
 from .arguments import InputError, Status
 from .framekeys import keyring
-from .listing import choice_text, explanation_text, field_table, heading, notes_text, place
+from .listing import (
+    choice_text,
+    explanation_text,
+    field_table,
+    heading,
+    notes_text,
+    odd_text,
+    place,
+)
 from .octetinput import octets_of
 from .output import bad, good, strong, write_json
 
 __all__ = ["run_log", "run_phy"]
-
-_SAID: Final = ("unknown-command", "malformed-command")
-
 
 # --- One frame ------------------------------------------------------------------------------------
 
@@ -85,8 +90,7 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
             FrameKind.REJOIN_REQUEST: "a device of LoRaWAN 1.1 asks to join anew",
         }.get(read.kind, "nobody but its maker knows what it says")
         yield f"{reason}: {read.frm_payload[:24].hex(' ')}"
-    for anomaly in read.anomalies:
-        yield f"{bad('odd')}: octet {anomaly.at}: {anomaly.sentence}"
+    yield from odd_text(read.anomalies)
 
 
 def _data_text(read: PhyExplanation) -> Iterator[str]:
@@ -109,8 +113,7 @@ def _inner_text(inner: Explanation, candidates: list[Candidate]) -> Iterator[str
     yield heading(inner)
     yield from choice_text(candidates)
     yield from explanation_text(inner)
-    anomalies = [one for one in inner.anomalies if one.code not in _SAID]
-    yield from notes_text(anomalies, None, [] if inner.complete else hints(inner))
+    yield from notes_text(inner.anomalies, None, [] if inner.complete else hints(inner))
 
 
 # --- A log ----------------------------------------------------------------------------------------
@@ -208,6 +211,4 @@ def _entry_text(entry: Entry) -> Iterator[str]:
         left = reading.leftover
         where = place(left.offset, reading.payload[left.offset :])
         yield f"  {bad('not readable')}: {where}: {left.error.reason}"
-    for anomaly in reading.anomalies:
-        if anomaly.code not in _SAID:
-            yield f"  {bad('odd')}: octet {anomaly.at}: {anomaly.sentence}"
+    yield from (f"  {line}" for line in odd_text(reading.anomalies))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from ..dissect.explain import MULTIPACKAGE, Explanation, Piece
 from ..dissect.layout import Line
@@ -12,7 +13,17 @@ from ..dissect.versions import Candidate, same_reading
 from ..errors import DecodeError
 from .output import bad, strong, table
 
-__all__ = ["choice_text", "explanation_text", "field_table", "heading", "notes_text", "place"]
+__all__ = [
+    "choice_text",
+    "explanation_text",
+    "field_table",
+    "heading",
+    "notes_text",
+    "odd_text",
+    "place",
+]
+
+_SAID: Final = ("unknown-command", "malformed-command")
 
 
 def heading(explanation: Explanation) -> str:
@@ -61,15 +72,23 @@ def notes_text(
     anomalies: Sequence[Anomaly], refusal: DecodeError | None, hints: Sequence[str]
 ) -> Iterator[str]:
     """Return what is odd, what strict reading refuses, and the hints."""
-    if anomalies:
+    odd = list(odd_text(anomalies))
+    if odd:
         yield ""
-        yield from (f"{bad('odd')}: octet {one.at}: {one.sentence}" for one in anomalies)
+        yield from odd
     if refusal is not None:
         reason = f"at octet {refusal.offset}, {refusal.command}: {refusal.reason}"
         yield f"\n{bad('refused by strict reading')}: {reason}"
     if hints:
         yield ""
         yield from (f"hint: {hint}" for hint in hints)
+
+
+def odd_text(anomalies: Sequence[Anomaly]) -> Iterator[str]:
+    """Return what is odd, but for what the listing shows as not readable."""
+    for one in anomalies:
+        if one.code not in _SAID:
+            yield f"{bad('odd')}: octet {one.at}: {one.sentence}"
 
 
 def _piece(piece: Piece, payload: bytes, *, named: bool) -> Iterator[str]:

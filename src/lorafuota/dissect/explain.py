@@ -31,6 +31,8 @@ __all__ = ["MULTIPACKAGE", "Explanation", "Piece", "explain", "refusal"]
 MULTIPACKAGE: Final = package("multipackage", 1)
 """The package of FPort 225, whose payloads hold commands of all packages."""
 
+_CRC_HANDSHAKE: Final = 0x80
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
@@ -255,9 +257,15 @@ def _of_leftover(leftover: UnknownCommand | MalformedCommand) -> Anomaly:
             f"{leftover.package} has no command 0x{leftover.cid:02X} in this direction; "
             f"it and the {behind} behind it cannot be read"
         )
+        if leftover.cid == _CRC_HANDSHAKE and leftover.package.startswith("fragmentation/"):
+            sentence = "MultiTech's Conduit sends 0x80 on this port, to check a CRC"
+            return _anomaly("crc-handshake", leftover.offset, sentence)
         return _anomaly("unknown-command", leftover.offset, sentence)
     error = leftover.error
     if "DataFragment.n = 0" in error.reason:
-        sentence = "N is 0: fragments count from 1 in both versions, and this sender counts from 0"
+        sentence = (
+            "N is 0: fragments count from 1 in both versions, and this sender counts from 0, "
+            "as MultiTech's Conduit does"
+        )
         return _anomaly("n-is-zero", leftover.offset, sentence)
     return _anomaly("malformed-command", error.offset, f"{error.command}: {error.reason}")

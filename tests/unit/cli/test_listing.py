@@ -7,9 +7,11 @@ from lorafuota.cli.listing import (
     field_table,
     heading,
     notes_text,
+    odd_text,
     place,
 )
 from lorafuota.dissect.explain import explain
+from lorafuota.dissect.oddities import Anomaly
 from lorafuota.dissect.versions import readings
 from lorafuota.errors import TruncatedError
 
@@ -51,16 +53,18 @@ def test_a_choice_names_the_readings_and_why() -> None:
 
 
 def test_notes_are_what_is_odd_what_is_refused_and_hints() -> None:
-    notes = list(notes_text(STATUS.anomalies, TruncatedError("X", 4, "too short"), ["try up"]))
-    assert notes == [
+    odd = Anomaly(code="x", at=1, field="", sentence="it is strange")
+    said = STATUS.anomalies  # the unknown command, which is shown as not readable
+    assert [one.code for one in said] == ["unknown-command"]
+    assert list(notes_text((*said, odd), TruncatedError("X", 4, "too short"), ["try up"])) == [
         "",
-        "odd: octet 2: fragmentation/1 has no command 0xFF in this direction; "
-        "it and the 0 octets behind it cannot be read",
+        "odd: octet 1: it is strange",
         "\nrefused by strict reading: at octet 4, X: too short",
         "",
         "hint: try up",
     ]
-    assert list(notes_text((), None, [])) == []
+    assert list(notes_text(said, None, [])) == []
+    assert list(odd_text((odd, odd))) == ["odd: octet 1: it is strange"] * 2
 
 
 def test_a_place_has_the_octets_of_the_beginning() -> None:

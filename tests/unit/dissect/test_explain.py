@@ -60,6 +60,14 @@ def test_a_fragment_that_counts_from_zero_is_named() -> None:
     assert odd(cut) == [("malformed-command", 1)]
 
 
+def test_peers_known_for_what_they_send_are_named() -> None:
+    for octets in ("80010203", "080000aa"):
+        read = explain(package("fragmentation", 1), DOWNLINK, bytes.fromhex(octets))
+        assert "MultiTech" in read.anomalies[0].sentence
+    other = explain(package("clocksync", 1), DOWNLINK, bytes.fromhex("80"))
+    assert "MultiTech" not in other.anomalies[0].sentence
+
+
 def test_a_command_set_has_packages_and_a_token() -> None:
     octets = bytes.fromhex("0181008283010002")
     read = explain(MULTIPACKAGE, DOWNLINK, octets)
