@@ -134,6 +134,8 @@ def chirpstack_events(data: object) -> list[Event] | None:
     if "data" not in fields:
         name = _chirpstack_kind(fields)
         raise NotAnEvent(f"a ChirpStack {name} carries no payload", expected=True)
+    if "join_server_context" in fields:
+        raise NotAnEvent("the payload is still encrypted: ChirpStack has no AppSKey of this device")
     up = "deduplication_id" in fields or "rx_info" in fields
     return [
         Event(
@@ -211,8 +213,8 @@ def things_stack_events(data: object) -> list[Event] | None:
     fields = _Fields(data)
     if "name" in fields and "identifiers" in fields:
         return _things_stack_live(fields)
-    if "result" in fields:  # the storage integration wraps each message so
-        fields = fields.below("result")
+    if "result" in fields and "downlink_message" not in fields:
+        fields = fields.below("result")  # the storage integration wraps each message so
     return _things_stack_message(fields, _Fields(None), fields.text("received_at"))
 
 
@@ -222,6 +224,8 @@ def _things_stack_live(fields: _Fields) -> list[Event]:
         if "device_ids" in one:
             ids = one.below("device_ids")
     inside = fields.below("data")
+    if "tx_ack" in inside:
+        inside = inside.below("tx_ack")
     found = _things_stack_message(inside, ids, fields.text("time"))
     if found is None:
         name = fields.text("name")
@@ -262,6 +266,8 @@ def _things_stack_message(
 def _things_stack_frame(
     fields: _Fields, ids: _Fields, direction: Direction | None, received: str | None
 ) -> Event:
+    if "end_device_ids" in fields:
+        ids = fields.below("end_device_ids")
     dev_eui = ids.text("dev_eui")
     times = (
         fields.text("received_at"),
@@ -274,6 +280,8 @@ def _things_stack_frame(
         return Event(direction=None, phy=fields.octets("raw_payload"), dev_eui=dev_eui, times=known)
     if "frm_payload" not in fields:
         raise NotAnEvent("this message of The Things Stack has no frm_payload", expected=True)
+    if "app_s_key" in fields:
+        raise NotAnEvent("the payload is still encrypted: the device skips payload crypto")
     group = ids.text("dev_addr") if direction is DOWNLINK and dev_eui is None else None
     return Event(
         direction=direction,

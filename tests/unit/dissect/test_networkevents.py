@@ -135,6 +135,15 @@ def test_what_is_wrong_in_an_event_is_said() -> None:
         assert (chirpstack_events(data), things_stack_events(data)) == (None, None)
 
 
+def test_a_payload_that_the_server_could_not_decrypt_is_no_payload() -> None:
+    with pytest.raises(NotAnEvent, match="still encrypted: ChirpStack has no AppSKey") as raised:
+        chirpstack_events({**UP, "joinServerContext": {"sessionKeyId": "x"}})
+    assert not raised.value.expected
+    message = {"f_port": 201, "frm_payload": DATA, "app_s_key": {"encrypted_key": "x"}}
+    with pytest.raises(NotAnEvent, match="still encrypted: the device skips payload crypto"):
+        things_stack_events(tts(uplink_message=message))
+
+
 def tts(**parts: Any) -> dict[str, Any]:
     return {"end_device_ids": IDS, "received_at": "2024-05-17T16:53:03.123456789Z", **parts}
 
@@ -208,6 +217,11 @@ def test_live_events_of_the_things_stack_wrap_messages() -> None:
     assert event.times == ("2024-05-17T16:53:05Z", "2024-05-17T16:53:04Z")
     heard = {**live, "data": {"message": {"raw_payload": DATA}, "band_id": "EU_863_870"}}
     assert [one.phy for one in things_stack_events(heard) or []] == [OCTETS]
+    sent = {"raw_payload": DATA, "end_device_ids": {**IDS, "dev_eui": "0000000000000007"}}
+    ack = {"result": "SUCCESS", "downlink_message": sent}
+    for data in (ack, {"gateway_ids": {}, "tx_ack": ack}):
+        [event] = things_stack_events({**live, "data": data}) or []
+        assert (event.phy, event.dev_eui) == (OCTETS, "0000000000000007")
     down = {**live, "data": {"f_port": 201, "frm_payload": DATA, "priority": "NORMAL"}}
     assert [one.direction for one in things_stack_events(down) or []] == [DOWNLINK]
     with pytest.raises(NotAnEvent, match=r"the event gs\.status carries no payload") as raised:
