@@ -19,6 +19,7 @@ MESSAGES = {
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "errors": set(),
+    "_columns": set(),
     "types": {"errors"},
     "gpstime": {"errors"},
     "_kinds": {"errors", "types"},
@@ -87,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "testing": {"_kinds", "package", "types", "wire"},
     "dissect": {
+        "_columns",
         "_kinds",
         "campaign",
         "catalogue",
@@ -123,6 +125,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "top": {"catalogue", "errors", "package", "types", "version"},
     "cli": {
+        "_columns",
         "campaign",
         "catalogue",
         "completion",

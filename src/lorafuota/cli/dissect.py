@@ -8,13 +8,13 @@ from typing import Final
 from .._kinds import JSON
 from ..catalogue import DEFAULT_FPORTS, PackageMap, package
 from ..dissect.explain import MULTIPACKAGE, Explanation, explain, refusal
+from ..dissect.listing import choice_text, explanation_text, heading, notes_text
 from ..dissect.versions import Candidate, hints, rank, readings, versions_of
 from ..errors import DecodeError, FieldError
 from ..package import Package
 from ..types import DOWNLINK, UPLINK
 from .arguments import InputError, Status, Subparsers, UsageError, add_json, subcommand
-from .framelisting import run_log, run_phy
-from .listing import choice_text, explanation_text, heading, notes_text
+from .framelisting import PAINT, run_log, run_phy
 from .octetinput import octets_of
 from .output import write_json
 
@@ -141,11 +141,11 @@ def _show(candidates: list[Candidate], args: argparse.Namespace, *, auto: bool) 
         write_json(_document(candidates, refused, tips, strict=args.strict, auto=auto))
     else:
         print(heading(best))
-        for line in (*choice_text(candidates), *explanation_text(best)):
+        for line in (*choice_text(candidates), *explanation_text(best, PAINT)):
             print(line)
         if best.leftover is not None and refused == best.leftover.error:
             refused = None  # said already
-        for line in notes_text(best.anomalies, refused, tips):
+        for line in notes_text(best.anomalies, refused, tips, PAINT):
             print(line)
     return Status.GOOD if fine else Status.NO
 

@@ -6,20 +6,14 @@ import argparse
 import io
 import sys
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from ..catalogue import PackageMap
 from ..dissect.explain import Explanation, explain
 from ..dissect.fragmentruns import FragmentRun
 from ..dissect.frame import FrameKind, MicCheck, PhyExplanation, explain_phy
-from ..dissect.logreader import MAX_LINE, Unread, read_log
-from ..dissect.meaning import count
-from ..dissect.story import Entry, Story, tell
-from ..dissect.versions import Candidate, hints, rank, readings
-from ..gpstime import utc_text
-from .arguments import InputError, Status
-from .framekeys import keyring
-from .listing import (
+from ..dissect.listing import (
+    Paint,
     choice_text,
     explanation_text,
     field_table,
@@ -28,10 +22,20 @@ from .listing import (
     odd_text,
     place,
 )
+from ..dissect.logreader import MAX_LINE, Unread, read_log
+from ..dissect.meaning import count
+from ..dissect.story import Entry, Story, tell
+from ..dissect.versions import Candidate, hints, rank, readings
+from ..gpstime import utc_text
+from .arguments import InputError, Status
+from .framekeys import keyring
 from .octetinput import octets_of
 from .output import bad, good, strong, write_json
 
-__all__ = ["run_log", "run_phy"]
+__all__ = ["PAINT", "run_log", "run_phy"]
+
+PAINT: Final = Paint(strong=strong, bad=bad)
+"""Colours, on a terminal."""
 
 # --- One frame ------------------------------------------------------------------------------------
 
@@ -77,7 +81,7 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
     way = "" if read.direction is None else f", {read.direction.value}"
     yield f"{strong(read.kind.value)}{way}, {size}"
     if read.lines:
-        yield field_table(read.lines, read.phy)
+        yield field_table(read.lines, read.phy, PAINT)
     for one in read.mac_commands:
         name = one.name or f"0x{one.cid:02X}"
         octets = f": {one.octets.hex(' ')}" if one.octets else ""
@@ -90,7 +94,7 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
             FrameKind.REJOIN_REQUEST: "a device of LoRaWAN 1.1 asks to join anew",
         }.get(read.kind, "nobody but its maker knows what it says")
         yield f"{reason}: {read.frm_payload[:24].hex(' ')}"
-    yield from odd_text(read.anomalies)
+    yield from odd_text(read.anomalies, PAINT)
 
 
 def _data_text(read: PhyExplanation) -> Iterator[str]:
@@ -112,8 +116,8 @@ def _inner_text(inner: Explanation, candidates: list[Candidate]) -> Iterator[str
     yield ""
     yield heading(inner)
     yield from choice_text(candidates)
-    yield from explanation_text(inner)
-    yield from notes_text(inner.anomalies, None, [] if inner.complete else hints(inner))
+    yield from explanation_text(inner, PAINT)
+    yield from notes_text(inner.anomalies, None, [] if inner.complete else hints(inner), PAINT)
 
 
 # --- A log ----------------------------------------------------------------------------------------
@@ -211,4 +215,4 @@ def _entry_text(entry: Entry) -> Iterator[str]:
         left = reading.leftover
         where = place(left.offset, reading.payload[left.offset :])
         yield f"  {bad('not readable')}: {where}: {left.error.reason}"
-    yield from (f"  {line}" for line in odd_text(reading.anomalies))
+    yield from (f"  {line}" for line in odd_text(reading.anomalies, PAINT))

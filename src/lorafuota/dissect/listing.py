@@ -1,29 +1,70 @@
-"""What was dissected, as text: a heading and a table for each command, then what is wrong."""
+"""What was dissected, as text: a heading and a table for each command, then what is wrong.
+
+>>> from lorafuota import UPLINK, package
+>>> from lorafuota.dissect.explain import explain
+>>> print(listing(explain(package("fragmentation", 2), UPLINK, bytes.fromhex("0440"))))
+fragmentation/2 (TS004-2.0.0, Fragmented Data Block Transport), uplink, 2 octets
+<BLANKLINE>
+FragDataBlockReceivedReq  octets 0 to 1: 04 40
+  Report that the block is complete.  The device repeats it until it is answered.
+  octets  bits  hex  field      value        meaning
+  0        1:0  40   FragIndex  0            Session
+  0          2  40   MICError   0, no        The rebuilt block has another MIC
+  0        7:3  40   RFU        8, not 0     Reserved: set, and ignored
+<BLANKLINE>
+odd: octet 1: FragDataBlockReceivedReq has the reserved bits 7:3 set: sent as 8, not 0
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from ..dissect.explain import MULTIPACKAGE, Explanation, Piece
-from ..dissect.layout import Line
-from ..dissect.meaning import count
-from ..dissect.oddities import Anomaly
-from ..dissect.versions import Candidate, same_reading
+from .._columns import columns
 from ..errors import DecodeError
-from .output import bad, strong, table
+from .explain import MULTIPACKAGE, Explanation, Piece
+from .layout import Line
+from .meaning import count
+from .oddities import Anomaly
+from .versions import Candidate, same_reading
 
 __all__ = [
+    "PLAIN",
+    "Paint",
     "choice_text",
     "explanation_text",
     "field_table",
     "heading",
+    "listing",
     "notes_text",
     "odd_text",
     "place",
 ]
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Paint:
+    """How text is set off; not at all unless somebody says how."""
+
+    strong: Callable[[str], str] = str
+    bad: Callable[[str], str] = str
+
+
+PLAIN: Final = Paint()
+
 _SAID: Final = ("unknown-command", "malformed-command")
+
+
+def listing(explanation: Explanation, paint: Paint = PLAIN) -> str:
+    """Return everything about one payload as text of several lines."""
+    return "\n".join(
+        [
+            heading(explanation),
+            *explanation_text(explanation, paint),
+            *notes_text(explanation.anomalies, None, [], paint),
+        ]
+    )
 
 
 def heading(explanation: Explanation) -> str:
@@ -50,12 +91,12 @@ def _reasons(candidate: Candidate) -> str:
     return "; ".join(reason.sentence for reason in candidate.reasons)
 
 
-def explanation_text(explanation: Explanation) -> Iterator[str]:
+def explanation_text(explanation: Explanation, paint: Paint = PLAIN) -> Iterator[str]:
     """Return the commands with their fields, and where reading ended."""
     many = explanation.package is MULTIPACKAGE
     for piece in explanation.pieces:
         yield ""
-        yield from _piece(piece, explanation.payload, named=many)
+        yield from _piece(piece, explanation.payload, paint, named=many)
     if many and explanation.token is not None:
         yield f"\nCommand Token: {explanation.token}"
     left = explanation.leftover
@@ -64,50 +105,54 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
     if left is not None:
         yield ""
         rest = explanation.payload[left.offset :]
-        yield f"{bad('not readable')}: {place(left.offset, rest)}"
+        yield f"{paint.bad('not readable')}: {place(left.offset, rest)}"
         yield f"  at octet {left.error.offset}, {left.error.command}: {left.error.reason}"
 
 
 def notes_text(
-    anomalies: Sequence[Anomaly], refusal: DecodeError | None, hints: Sequence[str]
+    anomalies: Sequence[Anomaly],
+    refusal: DecodeError | None,
+    hints: Sequence[str],
+    paint: Paint = PLAIN,
 ) -> Iterator[str]:
     """Return what is odd, what strict reading refuses, and the hints."""
-    odd = list(odd_text(anomalies))
+    odd = list(odd_text(anomalies, paint))
     if odd:
         yield ""
         yield from odd
     if refusal is not None:
         reason = f"at octet {refusal.offset}, {refusal.command}: {refusal.reason}"
-        yield f"\n{bad('refused by strict reading')}: {reason}"
+        yield f"\n{paint.bad('refused by strict reading')}: {reason}"
     if hints:
         yield ""
         yield from (f"hint: {hint}" for hint in hints)
 
 
-def odd_text(anomalies: Sequence[Anomaly]) -> Iterator[str]:
+def odd_text(anomalies: Sequence[Anomaly], paint: Paint = PLAIN) -> Iterator[str]:
     """Return what is odd, but for what the listing shows as not readable."""
     for one in anomalies:
         if one.code not in _SAID:
-            yield f"{bad('odd')}: octet {one.at}: {one.sentence}"
+            yield f"{paint.bad('odd')}: octet {one.at}: {one.sentence}"
 
 
-def _piece(piece: Piece, payload: bytes, *, named: bool) -> Iterator[str]:
+def _piece(piece: Piece, payload: bytes, paint: Paint, *, named: bool) -> Iterator[str]:
     owner = f"{piece.package} " if named else ""
     name = type(piece.command).__name__
-    yield f"{owner}{strong(name)}  {place(piece.start, payload[piece.start : piece.stop])}"
+    yield f"{owner}{paint.strong(name)}  {place(piece.start, payload[piece.start : piece.stop])}"
     yield f"  {piece.meaning}"
     if piece.lines:
-        yield field_table(piece.lines, payload)
+        yield field_table(piece.lines, payload, paint)
 
 
-def field_table(lines: Sequence[Line], payload: bytes) -> str:
+def field_table(lines: Sequence[Line], payload: bytes, paint: Paint = PLAIN) -> str:
     """Return the fields in aligned columns; long octets are shown as the value only."""
     rows = [
         (line.octets or "-", line.bits, _hex(payload, line), line.name, line.shown, line.doc)
         for line in lines
     ]
     head = ("octets", "bits", "hex", "field", "value", "meaning")
-    return table(head, rows, right=(1,), indent=2)
+    first, *others = columns(head, rows, right=(1,), indent=2)
+    return "\n".join([paint.strong(first), *others])
 
 
 def _hex(payload: bytes, line: Line) -> str:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from lorafuota import DOWNLINK, package
-from lorafuota.cli.listing import (
+from lorafuota.dissect.explain import explain
+from lorafuota.dissect.listing import (
+    Paint,
     choice_text,
     explanation_text,
     field_table,
@@ -10,7 +12,6 @@ from lorafuota.cli.listing import (
     odd_text,
     place,
 )
-from lorafuota.dissect.explain import explain
 from lorafuota.dissect.oddities import Anomaly
 from lorafuota.dissect.versions import readings
 from lorafuota.errors import TruncatedError
@@ -65,6 +66,14 @@ def test_notes_are_what_is_odd_what_is_refused_and_hints() -> None:
     ]
     assert list(notes_text(said, None, [])) == []
     assert list(odd_text((odd, odd))) == ["odd: octet 1: it is strange"] * 2
+
+
+def test_names_and_complaints_are_painted_as_the_caller_says() -> None:
+    paint = Paint(strong=lambda text: f"*{text}*", bad=lambda text: f"!{text}!")
+    text = "\n".join(explanation_text(STATUS, paint))
+    assert "*FragSessionStatusReq*  octets" in text
+    assert "*  octets  bits  hex  field         value   meaning*" in text
+    assert "!not readable!: octet 2: ff" in text
 
 
 def test_a_place_has_the_octets_of_the_beginning() -> None:
