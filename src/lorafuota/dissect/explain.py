@@ -22,9 +22,10 @@ from ..multipackage.commandset import CommandSet, read_answers, read_command_set
 from ..package import MalformedCommand, Package, UnknownCommand
 from ..types import UPLINK, BytesLike, Direction
 from ..wire import Command
+from .anomaly import Anomaly, Oddity
 from .layout import Line, lay_out
 from .meaning import count
-from .oddities import Anomaly, oddities
+from .oddities import oddities
 
 __all__ = ["MULTIPACKAGE", "Explanation", "Piece", "explain", "refusal"]
 
@@ -219,23 +220,23 @@ def _anomalies(
     time: float | None,
 ) -> Iterator[Anomaly]:
     if not payload:
-        yield _anomaly("no-command", 0, "the payload is empty")
+        yield _anomaly(Oddity.NO_COMMAND, 0, "the payload is empty")
     for piece in pieces:
         yield from _of_layout(piece)
         yield from oddities(piece.command, piece.package, piece.start, time=time)
         if type(piece.command).ALONE and (len(pieces) > 1 or leftover is not None):
             name = type(piece.command).__name__
-            yield _anomaly("not-alone", piece.start, f"{name} must be alone in its payload")
+            yield _anomaly(Oddity.NOT_ALONE, piece.start, f"{name} must be alone in its payload")
     if token is not None and payload and payload[-1] > 3:
         bits = f"0x{payload[-1] & 0xFC:02X}"
         sentence = f"the Command Token has the reserved bits {bits} set: is the last octet one?"
-        yield _anomaly("reserved-bits", len(payload) - 1, sentence)
+        yield _anomaly(Oddity.RESERVED_BITS, len(payload) - 1, sentence)
     if leftover is not None:
         yield _of_leftover(leftover)
 
 
-def _anomaly(code: str, at: int, sentence: str) -> Anomaly:
-    return Anomaly(code=code, at=at, field="", sentence=sentence)
+def _anomaly(code: Oddity, at: int, sentence: str) -> Anomaly:
+    return Anomaly(code=code, at=at, sentence=sentence)
 
 
 def _of_layout(piece: Piece) -> Iterator[Anomaly]:
@@ -243,11 +244,13 @@ def _of_layout(piece: Piece) -> Iterator[Anomaly]:
     for line in piece.lines:
         if not line.field:
             sentence = f"{name} has the reserved bits {line.bits or 'of a whole octet'} set"
-            yield _anomaly("reserved-bits", line.start, f"{sentence}: sent as {line.value}, not 0")
+            yield _anomaly(
+                Oddity.RESERVED_BITS, line.start, f"{sentence}: sent as {line.value}, not 0"
+            )
     surplus = piece.stop - piece.start - len(piece.command.encode())
     if surplus:
         sentence = f"{count(surplus, 'octet')} too many behind {name}, as a known device sends"
-        yield _anomaly("trailing-octets", piece.stop - surplus, sentence)
+        yield _anomaly(Oddity.TRAILING_OCTETS, piece.stop - surplus, sentence)
 
 
 def _of_leftover(leftover: UnknownCommand | MalformedCommand) -> Anomaly:
@@ -259,13 +262,13 @@ def _of_leftover(leftover: UnknownCommand | MalformedCommand) -> Anomaly:
         )
         if leftover.cid == _CRC_HANDSHAKE and leftover.package.startswith("fragmentation/"):
             sentence = "MultiTech's Conduit sends 0x80 on this port, to check a CRC"
-            return _anomaly("crc-handshake", leftover.offset, sentence)
-        return _anomaly("unknown-command", leftover.offset, sentence)
+            return _anomaly(Oddity.CRC_HANDSHAKE, leftover.offset, sentence)
+        return _anomaly(Oddity.UNKNOWN_COMMAND, leftover.offset, sentence)
     error = leftover.error
     if "DataFragment.n = 0" in error.reason:
         sentence = (
             "N is 0: fragments count from 1 in both versions, and this sender counts from 0, "
             "as MultiTech's Conduit does"
         )
-        return _anomaly("n-is-zero", leftover.offset, sentence)
-    return _anomaly("malformed-command", error.offset, f"{error.command}: {error.reason}")
+        return _anomaly(Oddity.N_IS_ZERO, leftover.offset, sentence)
+    return _anomaly(Oddity.MALFORMED_COMMAND, error.offset, f"{error.command}: {error.reason}")

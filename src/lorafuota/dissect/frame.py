@@ -15,10 +15,10 @@ from .._kinds import JSON, Source
 from ..errors import TruncatedError
 from ..types import DOWNLINK, UPLINK, BytesLike, DevAddr, DevEUI, Direction
 from ..wire import Record, flag, octets, record, uint
+from .anomaly import Anomaly, Oddity
 from .keyring import Keyring
 from .layout import Line, lay_out
 from .maccommands import MacCommand, read_mac_commands
-from .oddities import Anomaly
 
 __all__ = ["FType", "FrameKind", "MicCheck", "PhyExplanation", "explain_phy"]
 
@@ -181,15 +181,17 @@ def explain_phy(
         return _unreadable(phy, lines, f"{len(phy)} octets; no frame is longer than 255")
     odd = []
     if head.major:
-        odd.append(_odd("major-version", 0, f"Major is {head.major}; nothing but 0 exists"))
+        odd.append(_odd(Oddity.MAJOR_VERSION, 0, f"Major is {head.major}; nothing but 0 exists"))
     if phy[0] & 0x1C:
-        odd.append(_odd("reserved-bits", 0, "reserved bits of MHDR are set"))
+        odd.append(_odd(Oddity.RESERVED_BITS, 0, "reserved bits of MHDR are set"))
     match head.f_type:
         case FType.JOIN_REQUEST:
             return _join_request(phy, lines, odd)
         case FType.JOIN_ACCEPT:
             if len(phy) not in (17, 33):
-                odd.append(_odd("length", 0, f"a join-accept has 17 or 33 octets, not {len(phy)}"))
+                odd.append(
+                    _odd(Oddity.LENGTH, 0, f"a join-accept has 17 or 33 octets, not {len(phy)}")
+                )
             return PhyExplanation(
                 phy=phy,
                 kind=FrameKind.JOIN_ACCEPT,
@@ -259,7 +261,7 @@ def _data(
     if fport == 0 and payload is not None:
         commands += read_mac_commands(payload, direction, behind + 1)
     odd += _odd_data(header, fport, check, multicast=multicast)
-    odd += [_odd("mac-command", one.at, one.problem) for one in commands if one.problem]
+    odd += [_odd(Oddity.MAC_COMMAND, one.at, one.problem) for one in commands if one.problem]
     return PhyExplanation(
         phy=phy,
         kind=FrameKind.DATA,
@@ -286,7 +288,7 @@ def _odd_data(
     header: Fhdr, fport: int | None, check: MicCheck, *, multicast: bool
 ) -> Iterator[Anomaly]:
     if header.f_opts_len and fport == 0:
-        yield _odd("mac-twice", 5, "MAC commands in FOpts and on port 0: a receiver drops it")
+        yield _odd(Oddity.MAC_TWICE, 5, "MAC commands in FOpts and on port 0: a receiver drops it")
     if multicast:
         for said, what in (
             (header.f_opts_len, "MAC commands in FOpts"),
@@ -295,10 +297,10 @@ def _odd_data(
             (fport == 0, "port 0"),
         ):
             if said:
-                yield _odd("not-multicast", 5, f"a multicast frame with {what} is dropped")
+                yield _odd(Oddity.NOT_MULTICAST, 5, f"a multicast frame with {what} is dropped")
     if check is MicCheck.DOES_NOT_FIT:
         sentence = "no counter makes the MIC fit: other keys, another device, or damaged octets"
-        yield _odd("mic", 0, sentence)
+        yield _odd(Oddity.MIC, 0, sentence)
 
 
 def _part(cls: type[Record], phy: bytes, at: int) -> tuple[Line, ...]:
@@ -306,9 +308,9 @@ def _part(cls: type[Record], phy: bytes, at: int) -> tuple[Line, ...]:
 
 
 def _unreadable(phy: bytes, lines: tuple[Line, ...], reason: str) -> PhyExplanation:
-    odd = (_odd("length", 0, reason),)
+    odd = (_odd(Oddity.LENGTH, 0, reason),)
     return PhyExplanation(phy=phy, kind=FrameKind.UNREADABLE, lines=lines, anomalies=odd)
 
 
-def _odd(code: str, at: int, sentence: str) -> Anomaly:
-    return Anomaly(code=code, at=at, field="", sentence=sentence)
+def _odd(code: Oddity, at: int, sentence: str) -> Anomaly:
+    return Anomaly(code=code, at=at, sentence=sentence)

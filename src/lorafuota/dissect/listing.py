@@ -23,10 +23,10 @@ from typing import Final
 
 from .._columns import columns
 from ..errors import DecodeError
+from .anomaly import Anomaly, Oddity
 from .explain import MULTIPACKAGE, Explanation, Piece
 from .layout import Line
 from .meaning import count
-from .oddities import Anomaly
 from .versions import Candidate, same_reading
 
 __all__ = [
@@ -53,7 +53,7 @@ class Paint:
 
 PLAIN: Final = Paint()
 
-_SAID: Final = ("unknown-command", "malformed-command")
+_SAID: Final = (Oddity.UNKNOWN_COMMAND, Oddity.MALFORMED_COMMAND)
 
 
 def listing(explanation: Explanation, paint: Paint = PLAIN) -> str:

@@ -17,6 +17,7 @@ from .._kinds import JSON
 from ..catalogue import PACKAGES, PackageMap, package
 from ..package import Package
 from ..types import DOWNLINK, UPLINK, BytesLike, Direction
+from .anomaly import Oddity
 from .explain import MULTIPACKAGE, Explanation, explain, refusal
 from .meaning import count
 
@@ -101,7 +102,7 @@ def rank(explanation: Explanation, name: str) -> Candidate:
             sentence = f"reads {explanation.names}, then {sentence}"
         reasons.append(Reason(_UNREADABLE, sentence))
     for anomaly in explanation.anomalies:
-        if anomaly.code in ("reserved-bits", "reserved-value"):
+        if anomaly.code in (Oddity.RESERVED_BITS, Oddity.RESERVED_VALUE):
             reasons.append(Reason(_RESERVED, f"reserved bits are set: {anomaly.sentence}"))
         elif left is None or anomaly.at < left.offset:
             reasons.append(Reason(_ODD, f"odd: {anomaly.sentence}"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from lorafuota import DOWNLINK, package
+from lorafuota.dissect.anomaly import Anomaly, Oddity
 from lorafuota.dissect.explain import explain
 from lorafuota.dissect.listing import (
     Paint,
@@ -12,7 +13,6 @@ from lorafuota.dissect.listing import (
     odd_text,
     place,
 )
-from lorafuota.dissect.oddities import Anomaly
 from lorafuota.dissect.versions import readings
 from lorafuota.errors import TruncatedError
 
@@ -54,7 +54,7 @@ def test_a_choice_names_the_readings_and_why() -> None:
 
 
 def test_notes_are_what_is_odd_what_is_refused_and_hints() -> None:
-    odd = Anomaly(code="x", at=1, field="", sentence="it is strange")
+    odd = Anomaly(code=Oddity.NO_EFFECT, at=1, sentence="it is strange")
     said = STATUS.anomalies  # the unknown command, which is shown as not readable
     assert [one.code for one in said] == ["unknown-command"]
     assert list(notes_text((*said, odd), TruncatedError("X", 4, "too short"), ["try up"])) == [

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from lorafuota import package
+from lorafuota.dissect.anomaly import Anomaly, Oddity
 from lorafuota.dissect.explain import explain
-from lorafuota.dissect.oddities import Anomaly, oddities
+from lorafuota.dissect.oddities import oddities
 from lorafuota.gpstime import UNIX_TIME_OF_GPS_EPOCH
 from lorafuota.types import DOWNLINK, UPLINK, Direction
 
@@ -127,7 +128,7 @@ def test_a_devices_clock_is_held_against_the_time_of_capture(
 def test_an_anomaly_says_where_it_is_and_what_follows() -> None:
     [one] = found("fragmentation/1", DOWNLINK, "02 01 1400 32 00 32 00000000")
     assert one == Anomaly(
-        code="padding-too-long",
+        code=Oddity.PADDING_TOO_LONG,
         at=0,
         field="padding",
         sentence="Padding is 50 with a FragSize of 50: the last fragment would be filler only",
