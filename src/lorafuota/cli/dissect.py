@@ -86,6 +86,13 @@ def add(subparsers: Subparsers) -> None:
         "all; may be repeated",
     )
     parser.add_argument(
+        "--port",
+        metavar="PACKAGE=FPORT",
+        action="append",
+        default=[],
+        help="where a package lives that is not on the document's port; may be repeated",
+    )
+    parser.add_argument(
         "--keys",
         metavar="FILE",
         action="append",
@@ -107,9 +114,9 @@ def run(args: argparse.Namespace) -> int:
         what = "HEX" if args.what == "phy" else "FILE"
         raise UsageError("lorafuota dissect", f"the following arguments are required: {what}")
     if args.what == "log":
-        return run_log(args, _spoken(args))
+        return run_log(args, _spoken(args), _ports(args))
     if args.what == "phy":
-        return run_phy(args, _spoken(args))
+        return run_phy(args, _spoken(args), _ports(args))
     if len(args.words) < 2:
         missing = "DIRECTION, HEX" if not args.words else "HEX"
         raise UsageError("lorafuota dissect", f"the following arguments are required: {missing}")
@@ -118,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_payload(args: argparse.Namespace) -> int:
     spoken = _spoken(args)
-    one, speaks = _package(args.what, spoken)
+    one, speaks = _package(args.what, spoken, _ports(args))
     direction = _DIRECTIONS.get(args.words[0].lower())
     if direction is None:
         raise InputError(f"the direction is {args.words[0]!r}: expected uplink or downlink")
@@ -180,13 +187,38 @@ def _spoken(args: argparse.Namespace) -> dict[str, int]:
     return dict(_named_version(text) for text in args.speaks)
 
 
-def _package(text: str, spoken: dict[str, int]) -> tuple[Package, dict[str, int] | None]:
+def _ports(args: argparse.Namespace) -> dict[str, int]:
+    """Return the ports of --port, by package.
+
+    Raises:
+        InputError: There is no such package or port.
+    """
+    fports = {}
+    for text in args.port:
+        name, equals, fport = text.partition("=")
+        if not (equals and fport.isascii() and fport.isdigit() and len(fport) < 4):
+            raise InputError(
+                f"--port takes a package and its port, as in fragmentation=77: {text!r}"
+            )
+        fports[_find(name, max(versions_of(name), default=-1)).name] = int(fport)
+    try:
+        PackageMap(fports=fports)
+    except FieldError as error:
+        raise InputError(
+            f"--port: {error.field} = {error.value}: expected {error.expected}"
+        ) from None
+    return fports
+
+
+def _package(
+    text: str, spoken: dict[str, int], fports: dict[str, int]
+) -> tuple[Package, dict[str, int] | None]:
     """Return the package that *text* means and what the device speaks; None: any version does."""
     name, slash, version = text.partition("/")
     if name.isascii() and name.isdigit() and len(name) < 6:
-        found = PackageMap(spoken).at(int(name))
+        found = PackageMap(spoken, fports).at(int(name))
         if found is None:
-            ports = ", ".join(map(str, sorted(DEFAULT_FPORTS.values())))
+            ports = ", ".join(map(str, sorted({**DEFAULT_FPORTS, **fports}.values())))
             raise InputError(f"no package lives on port {name}: expected one of {ports}")
         name = found.name
     if slash and version != _AUTO:

@@ -40,13 +40,13 @@ PAINT: Final = Paint(strong=strong, bad=bad)
 # --- One frame ------------------------------------------------------------------------------------
 
 
-def run_phy(args: argparse.Namespace, spoken: Mapping[str, int]) -> int:
+def run_phy(args: argparse.Namespace, spoken: Mapping[str, int], fports: Mapping[str, int]) -> int:
     """Explain one PHYPayload; 1 when it cannot be read, or its MIC does not fit."""
     phy = octets_of(args.words, as_base64=args.base64)
     if args.fcnt is not None and not 0 <= args.fcnt < 1 << 32:
         raise InputError("--fcnt takes a counter of 32 bits")
     read = explain_phy(phy, keyring(args.keys), near_fcnt=args.fcnt)
-    candidates = _payload_of(read, spoken)
+    candidates = _payload_of(read, spoken, fports)
     inner = candidates[0].explanation if candidates else None
     fine = (
         read.kind is not FrameKind.UNREADABLE
@@ -65,8 +65,10 @@ def run_phy(args: argparse.Namespace, spoken: Mapping[str, int]) -> int:
     return Status.GOOD if fine else Status.NO
 
 
-def _payload_of(read: PhyExplanation, spoken: Mapping[str, int]) -> list[Candidate]:
-    speaks = PackageMap(spoken)
+def _payload_of(
+    read: PhyExplanation, spoken: Mapping[str, int], fports: Mapping[str, int]
+) -> list[Candidate]:
+    speaks = PackageMap(spoken, fports)
     one = None if read.fport is None else speaks.at(read.fport)
     if one is None or read.payload is None or read.direction is None:
         return []
@@ -123,7 +125,7 @@ def _inner_text(inner: Explanation, candidates: list[Candidate]) -> Iterator[str
 # --- A log ----------------------------------------------------------------------------------------
 
 
-def run_log(args: argparse.Namespace, spoken: Mapping[str, int]) -> int:
+def run_log(args: argparse.Namespace, spoken: Mapping[str, int], fports: Mapping[str, int]) -> int:
     """Explain a log; 1 when a line or a payload cannot be read."""
     if len(args.words) != 1:
         raise InputError("dissect log takes one file")
@@ -131,10 +133,11 @@ def run_log(args: argparse.Namespace, spoken: Mapping[str, int]) -> int:
     if args.words[0] == "-":
         if sys.stdin is None:
             raise InputError("there is no standard input")
-        story = tell(read_log(_bounded_lines(sys.stdin.buffer)), keys=keys, speaks=spoken)
+        log = list(read_log(_bounded_lines(sys.stdin.buffer)))
     else:
         with open(args.words[0], "rb") as file:
-            story = tell(read_log(_bounded_lines(file)), keys=keys, speaks=spoken)
+            log = list(read_log(_bounded_lines(file)))
+    story = tell(log, keys=keys, speaks=spoken, fports=fports)
     if args.json:
         write_json(story.to_json())
     else:

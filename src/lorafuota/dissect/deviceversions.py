@@ -119,10 +119,14 @@ class Evidence:
                     self._take_word(command, where)
 
     def _take_word(self, ans: PackageVersionAns, where: str) -> None:
-        one = package(self.name, self.versions[0])
-        if ans.package_identifier == one.identifier and ans.package_version in self.versions:
-            self._told = ans.package_version
-            self._count(ans.package_version, UPLINK, _TOLD, f"{where} PackageVersionAns says so")
+        if ans.package_identifier == package(self.name, self.versions[0]).identifier:
+            self.take_word(ans.package_version, f"{where} PackageVersionAns")
+
+    def take_word(self, version: int, where: str) -> None:
+        """Take the device's word for its version; one nobody knows changes nothing."""
+        if version in self.versions:
+            self._told = version
+            self._count(version, UPLINK, _TOLD, f"{where} says so")
 
     def _count(self, version: int, way: Direction, weight: int, sentence: str) -> None:
         if weight == 0:

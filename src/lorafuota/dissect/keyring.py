@@ -162,16 +162,20 @@ class Keyring:
         Args:
             phy: A data frame, 12 octets or more.
             direction: Who sent it.
-            near: A counter not far below; the last one seen of that address if not given.
+            near: A counter not far below, if one is known; the last one seen of that address is
+                tried as well.
             tries: How many upper halves of the counter to try.
         """
         address = int.from_bytes(phy[1:5], "little")
         for one in self._by_address.get(address, ()):
             if one.multicast and direction is not DOWNLINK:
                 continue
-            last = self._last.get((one, direction), 0) if near is None else near
-            fcnt = one.find_fcnt(phy, direction=direction, near=last, tries=tries)
-            if fcnt is not None:
-                self._last[one, direction] = fcnt
-                return one, fcnt
+            last = self._last.get((one, direction), 0)
+            for start in dict.fromkeys((last if near is None else near, last)):
+                fcnt = one.find_fcnt(phy, direction=direction, near=start, tries=tries)
+                if fcnt is not None:
+                    self._last[one, direction] = fcnt
+                    return one, fcnt
+                if tries >= _UPPER:
+                    break  # that was every counter there is
         return None

@@ -18,6 +18,7 @@ from ..package import Package
 from ..types import DOWNLINK, UPLINK, Direction
 from ..wire import Command
 from .capture import Frame
+from .devicepackages import Declared, declared, port_map
 from .deviceversions import Evidence, VersionChoice, choose
 from .explain import MULTIPACKAGE, Explanation, explain
 from .fragmentruns import FragmentRun
@@ -29,7 +30,7 @@ from .versions import readings
 
 __all__ = ["Entry", "NamedSession", "Story", "tell"]
 
-_PORTS: Final = PackageMap()
+_GROUP: Final = "group "
 _TRIES: Final = 16
 """Upper halves of a counter that are tried for a frame of a log."""
 
@@ -137,6 +138,7 @@ def tell(
     *,
     keys: Keyring | None = None,
     speaks: Mapping[str, int] | None = None,
+    fports: Mapping[str, int] | None = None,
 ) -> Story:
     """Explain a log.
 
@@ -144,12 +146,18 @@ def tell(
         log: What :func:`read_log` gives.
         keys: Keys for frames that are still encrypted.
         speaks: Versions that are known, by package, for all devices.
+        fports: Ports that differ from the documents', by package; a device that declares its own
+            (DevPackageAns) is believed.
+
+    Raises:
+        FieldError: There is no such package, version or port.
     """
     keys = Keyring() if keys is None else keys
     opened = [one if isinstance(one, Unread) else _open(one, keys) for one in log]
     known = dict(speaks or {})
-    choices = _choose(opened, known)
-    teller = _Teller(known, choices)
+    homes = _Homes(fports or {}, opened)
+    choices = _choose(opened, known, homes)
+    teller = _Teller(known, homes, choices)
     for one in opened:
         teller.take(one)
     return Story(
@@ -204,7 +212,7 @@ def _with_payload(frame: Frame, phy: PhyExplanation, keys: Keyring) -> tuple[Fra
 
 def _owner(frame: Frame, phy: PhyExplanation | None) -> str:
     if frame.mc_addr is not None:
-        return f"group {frame.mc_addr}"
+        return f"{_GROUP}{frame.mc_addr}"
     if frame.dev_eui is not None:
         return str(frame.dev_eui)
     if phy is not None and phy.address is not None:
@@ -212,25 +220,52 @@ def _owner(frame: Frame, phy: PhyExplanation | None) -> str:
     return "unnamed device"
 
 
+class _Homes:
+    """Which package is on which port of which device, and what devices declare."""
+
+    def __init__(self, fports: Mapping[str, int], opened: Iterable[Entry | Unread]) -> None:
+        self.declared: dict[str, tuple[str, Declared]] = {}
+        self._fports = fports
+        self._maps = {"": port_map(fports, None)}
+        for one in opened:
+            if isinstance(one, Entry) and one.frame.fport == MULTIPACKAGE.fport:
+                said = None
+                if one.frame.direction is UPLINK and one.frame.payload is not None:
+                    said = declared(one.frame.payload)
+                if said is not None:
+                    self.declared[one.owner] = (f"line {one.line} DevPackageAns", said)
+                    self._maps[one.owner] = port_map(fports, said)
+
+    def package(self, one: Entry) -> Package | None:
+        ports = self._maps.get(one.owner) or self._maps[""]
+        return None if one.frame.fport is None else ports.at(one.frame.fport)
+
+
 def _choose(
-    opened: list[Entry | Unread], known: Mapping[str, int]
+    opened: list[Entry | Unread], known: Mapping[str, int], homes: _Homes
 ) -> dict[tuple[str, str], VersionChoice]:
     evidence: dict[tuple[str, str], Evidence] = {}
     asked: dict[str, set[bytes]] = {}
     for one in opened:
-        if isinstance(one, Unread) or one.frame.payload is None or one.frame.fport is None:
+        if isinstance(one, Unread) or one.frame.payload is None:
             continue
-        package = _PORTS.at(one.frame.fport)
+        package = homes.package(one)
         if package is None or package is MULTIPACKAGE or package.name in known:
             continue
         if one.frame.payload[:1] == bytes((DataFragment.CID,)) and one.frame.direction is DOWNLINK:
             continue  # the same in every version, and there are thousands
-        key = (one.owner, package.name)
-        if one.owner.startswith("group "):
+        if one.owner.startswith(_GROUP):  # what a group is sent is the same in every version
             asked.setdefault(package.name, set()).add(one.frame.payload[:1])
+            continue
+        key = (one.owner, package.name)
         if key not in evidence:
             evidence[key] = Evidence(package.name, asked.setdefault(package.name, set()))
         evidence[key].add(one.frame.direction, one.frame.payload, f"line {one.line}")
+    for owner, (where, said) in homes.declared.items():
+        for name, version in said.versions.items():
+            if name in known or name == MULTIPACKAGE.name:
+                continue
+            evidence.setdefault((owner, name), Evidence(name)).take_word(version, where)
     return choose(evidence)
 
 
@@ -241,11 +276,14 @@ class _Teller:
     """Explains frames one after the other, and remembers sessions and runs."""
 
     def __init__(
-        self, known: dict[str, int], choices: dict[tuple[str, str], VersionChoice]
+        self,
+        known: dict[str, int],
+        homes: _Homes,
+        choices: dict[tuple[str, str], VersionChoice],
     ) -> None:
         self.items: list[Item] = []
         self.sessions: dict[object, NamedSession] = {}
-        self._known, self._choices = known, choices
+        self._known, self._homes, self._choices = known, homes, choices
         self._numbers: dict[str, int] = {}
         self._maps: dict[tuple[str, Direction], PackageMap] = {}
         self._runs: dict[str, FragmentRun] = {}
@@ -256,7 +294,7 @@ class _Teller:
         if isinstance(one, Unread) or one.frame.payload is None or one.frame.fport is None:
             self.items.append(one)
             return
-        package = _PORTS.at(one.frame.fport)
+        package = self._homes.package(one)
         if package is None:
             note = "MAC commands" if one.frame.fport == 0 else "the application's own port"
             self.items.append(dataclasses.replace(one, note=note))
@@ -358,7 +396,7 @@ class _Teller:
 
     def _setup_of(self, owner: str, frag_index: int) -> tuple[str, Any] | None:
         """Return name and set-up of a session; what goes to a group was set up on its devices."""
-        if owner.startswith("group "):
+        if owner.startswith(_GROUP):
             return self._group_setups.get(frag_index)
         return self._setups.get((owner, frag_index))
 

@@ -115,6 +115,16 @@ def test_json_of_a_frame_has_the_reading(group: str) -> None:
     assert [one["name"] for one in document["readings"]] == ["fragmentation/2", "fragmentation/1"]
 
 
+def test_a_package_on_another_port_is_found(group: str, tmp_path: pathlib.Path) -> None:
+    argv = ["dissect", "phy", multicast(5).hex(), "--keys", group, "--port", "ts004=77"]
+    assert json.loads(call(*argv, "--json").out)["reading"] is None
+    assert call("dissect", "77", "down", "0100", "--port", "ts004=77").out.startswith("fragmentat")
+    log = tmp_path / "log"
+    log.write_text('{"direction": "up", "fport": 77, "payload": "02c0"}\n')
+    assert "FragSessionSetupAns" in call("dissect", "log", str(log), "--port", "ts004=77").out
+    assert "FragSessionSetupAns" not in call("dissect", "log", str(log)).out
+
+
 # --- A log ----------------------------------------------------------------------------------------
 
 
@@ -170,6 +180,11 @@ def test_a_line_that_is_too_long_is_passed_over(tmp_path: pathlib.Path) -> None:
         (["log", "a", "b"], "dissect log takes one file"),
         (["phy", "0g"], "the octets hold 'g', which is no hex digit"),
         (["log", "/nowhere/at/all"], "/nowhere/at/all: No such file or directory"),
+        (["77", "up", "00", "--port", "x=77"], "there is no package 'x'"),
+        (["77", "up", "00", "--port", "ts004"], "--port takes a package and its port, as in frag"),
+        (["77", "up", "00", "--port", "ts004=200"], "--port 200: expected a port of its own"),
+        (["77", "up", "00", "--port", "ts004=0"], "--port 0: expected int in 1..224"),
+        (["78", "up", "00", "--port", "ts004=77"], "no package lives on port 78: expected one of"),
         (["phy", "00", "--keys", "/nowhere"], "the file of --keys cannot be read"),
     ],
 )

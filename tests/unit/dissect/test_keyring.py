@@ -100,6 +100,8 @@ def test_a_ring_tries_every_key_of_an_address_and_remembers_the_counter() -> Non
     ring = Keyring([wrong, GROUP, DEVICE])
     assert ring.open(multicast(0x9_0001), direction=DOWNLINK, tries=10) == (GROUP, 0x9_0001)
     assert ring.open(multicast(0x9_0002), direction=DOWNLINK, tries=1) == (GROUP, 0x9_0002)
+    low_half = ring.open(multicast(0x9_0003), direction=DOWNLINK, near=3, tries=1)
+    assert low_half == (GROUP, 0x9_0003)
     up = unicast(5, UPLINK, b"\x00")
     assert ring.open(up, direction=UPLINK, tries=1) == (DEVICE, 5)
     assert ring.open(up[:-1] + b"\x00", direction=UPLINK, tries=1) is None

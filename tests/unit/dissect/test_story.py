@@ -134,10 +134,28 @@ def test_an_answer_to_a_group_request_is_no_evidence() -> None:
     status = v2.FragSessionStatusAns.decode(bytes.fromhex("0100140000"))
     ask = {"direction": "down", "mc_addr": "01FE2A3B", "fport": 201, "payload": "0100"}
     told = story(ask, up(status.encode()))
-    device = [one for one in told.versions if not one.owner.startswith("group ")]
-    assert [one.reasons for one in device] == [
-        ("all versions read these frames alike; the newest is shown",)
+    assert [(one.owner, one.reasons) for one in told.versions] == [
+        ("0000000000000007", ("all versions read these frames alike; the newest is shown",))
     ]
+
+
+def test_a_device_that_declares_its_packages_is_believed_versions_and_ports() -> None:
+    ans = bytes.fromhex("01 02 0001e1 03014d 02")
+    told = story(down(SETUP[:11], fport=77), up(ans, fport=225), down(b"\x01\x00"))
+    [choice] = told.versions
+    assert (choice.package, choice.device, choice.told) == ("fragmentation", 1, True)
+    assert "line 2 DevPackageAns says so" in "".join(choice.reasons)
+    moved, _, other = entries(told)
+    assert moved.reading is not None
+    assert (str(moved.reading.package), other.note) == (
+        "fragmentation/1",
+        "the application's own port",
+    )
+
+
+def test_ports_may_be_given() -> None:
+    told = story(down(SETUP, fport=77), down(SETUP), fports={"fragmentation": 77})
+    assert [one.reading is not None for one in entries(told)] == [True, False]
 
 
 def test_fragments_make_runs_that_other_frames_of_the_receiver_end() -> None:
