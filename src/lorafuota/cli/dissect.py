@@ -204,9 +204,7 @@ def _ports(args: argparse.Namespace) -> dict[str, int]:
     try:
         PackageMap(fports=fports)
     except FieldError as error:
-        raise InputError(
-            f"--port: {error.field} = {error.value}: expected {error.expected}"
-        ) from None
+        raise InputError(f"--port {error.value}: expected {error.expected}") from None
     return fports
 
 
