@@ -22,9 +22,10 @@ from ..dissect.listing import (
     odd_text,
     place,
 )
+from ..dissect.logentry import Entry
 from ..dissect.logreader import MAX_LINE, Unread, read_log
 from ..dissect.meaning import count
-from ..dissect.story import Entry, Story, tell
+from ..dissect.story import Story, tell
 from ..dissect.versions import Candidate, hints, rank, readings
 from ..gpstime import utc_text
 from .arguments import InputError, Status
@@ -168,7 +169,7 @@ def _story_text(story: Story) -> Iterator[str]:
     if story.sessions:
         yield ""
     for session in story.sessions:
-        yield f"{strong(session.name)}: {session.what}; {_owners(session.owners)}"
+        yield f"{strong(session.name)}: {session.what}; {_owners(list(session.owners))}"
     yield ""
     for item in story.items:
         match item:
