@@ -53,8 +53,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
         args, extra = parser.parse_known_args(argv)
     except SystemExit:  # argparse's way to end after --help and --version
         return None
-    if extra and args.command == "dissect" and not any(word.startswith("--") for word in extra):
-        args.words += extra  # argparse ends a list of words at the first option
+    if extra and hasattr(args, "words") and not any(word.startswith("--") for word in extra):
+        args.words += extra  # a list of words may go on behind an option
     elif extra:
         # Only names of options are repeated: the rest may be a key that strayed.
         options = [word.partition("=")[0] for word in extra if word.startswith("--")]
