@@ -93,7 +93,7 @@ class FragmentRun:
             parts.append(f"{self.repeats} repeated")
         if not self.in_order:
             parts.append("out of order")
-        parts.append(" or ".join(f"{size} octets" for size in sorted(self.sizes)))
+        parts.append(" or ".join(count(size, "octet") for size in sorted(self.sizes)))
         return ", ".join(parts)
 
     def to_json(self) -> dict[str, JSON]:

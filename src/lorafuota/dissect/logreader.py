@@ -29,10 +29,22 @@ from ..types import DOWNLINK, UPLINK, DevAddr, DevEUI, Direction
 from .capture import Frame
 from .networkevents import Event, NotAnEvent, chirpstack_events, things_stack_events
 
-__all__ = ["MAX_LINE", "Captured", "LogLine", "Unread", "frame_to_json", "gps_of_text", "read_log"]
+__all__ = [
+    "MAX_LINE",
+    "MAX_TIME",
+    "Captured",
+    "LogLine",
+    "Unread",
+    "frame_to_json",
+    "gps_of_text",
+    "read_log",
+]
 
 MAX_LINE: Final = 1 << 18
 """Octets of the longest line that is read."""
+
+MAX_TIME: Final = 1 << 37
+"""GPS seconds that no time reaches: the year is 6335."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -203,7 +215,7 @@ def _own_time(value: object) -> float | None:
     if isinstance(value, str):
         return gps_of_text(value)
     fine = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fine or not 0 <= float(str(value)) < 1 << 40:
+    if not fine or not 0 <= float(str(value)) < MAX_TIME:
         raise FieldError("Frame", "time", None, "GPS seconds, or UTC as text")
     return float(str(value))
 
@@ -220,9 +232,12 @@ def gps_of_text(text: str) -> float:
     leap = text[17:19] == "60"
     try:
         when = dt.datetime.fromisoformat(text[:17] + "59" + text[19:] if leap else text)
-        return utc_to_gps(when.replace(fold=int(leap)))
+        gps = utc_to_gps(when.replace(fold=int(leap)))
     except (ValueError, OverflowError):
         raise FieldError("Frame", "time", None, "a time with its zone, in ISO 8601") from None
+    if not 0 <= gps < MAX_TIME:
+        raise FieldError("Frame", "time", None, "a time of 1980 or later, and not too far off")
+    return gps
 
 
 def _short(text: str) -> str:
@@ -233,7 +248,7 @@ def _short(text: str) -> str:
 
 
 def _of_event(event: Event) -> Frame:
-    time = event.gps
+    time = event.gps if event.gps is None or event.gps < MAX_TIME else None
     for text in event.times:
         if time is None:
             time = gps_of_text(text)

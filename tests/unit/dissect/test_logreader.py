@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_a_line_that_cannot_be_read_never_stops_the_rest(line: str, why: str) ->
         ({"time": "noon"}, "time: expected a time with its zone, in ISO 8601"),
         ({"time": "2024-05-17T16:53:02"}, "time: expected a time with its zone"),
         ({"time": -1}, "time: expected GPS seconds, or UTC as text"),
+        ({"time": 1 << 37}, "time: expected GPS seconds, or UTC as text"),
         ({"time": True}, "time: expected GPS seconds, or UTC as text"),
         ({"time": float("inf")}, "time: expected GPS seconds, or UTC as text"),
         ({"dev_eui": "12"}, "text: expected 16 hex digits"),
@@ -141,12 +143,32 @@ def test_what_is_wrong_in_a_line_of_ours_is_said(change: dict[str, Any], why: st
     assert reason({**plain, **change}).startswith(why)
 
 
+def test_a_gps_time_that_cannot_be_is_passed_over_for_the_next_best() -> None:
+    wild = {**UP, "rxInfo": [{"timeSinceGpsEpoch": "999999999999s"}]}
+    [one] = lines(wild)
+    assert isinstance(one, Captured)
+    assert one.frame.time == 1_400_000_000.5
+
+
+def test_the_direction_of_a_frame_log_is_in_the_frame() -> None:
+    octets = base64.b64encode(b"\x60\x01").decode()
+    [down] = lines({"phyPayload": octets, "devEui": "70b3d57ed0061a2b"})
+    assert isinstance(down, Captured)
+    assert (down.frame.direction, down.frame.phy) == (DOWNLINK, b"\x60\x01")
+    assert reason({"phyPayload": "AA==", "devEui": "7"}) == "text: expected 16 hex digits"
+    empty = {"end_device_ids": {}, "downlink_message": {"raw_payload": ""}}
+    assert reason(empty) == "direction: expected uplink or downlink"
+
+
 def test_times_of_servers_have_any_number_of_digits_and_leap_seconds() -> None:
     assert gps_of_text("2024-05-17T16:53:02.123456789Z") == 1_400_000_000.123456
     assert gps_of_text("2024-05-17T18:53:02+02:00") == 1_400_000_000
     leap = "2016-12-31T23:59:60Z"
     assert utc_text(gps_of_text(leap)) == leap
     for bad in ("", "60", "2024-05-17T16:53:61Z", "9999-99-99T00:00:00Z"):
+        with pytest.raises(FieldError):
+            gps_of_text(bad)
+    for bad in ("0001-01-01T00:00:00Z", "1979-12-31T00:00:00Z", "9999-12-31T23:59:59Z"):
         with pytest.raises(FieldError):
             gps_of_text(bad)
 

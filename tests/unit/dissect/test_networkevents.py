@@ -119,6 +119,13 @@ def test_other_chirpstack_events_are_known_to_carry_nothing(
     assert raised.value.expected
 
 
+def test_numbers_may_travel_as_text_and_octets_may_be_missing() -> None:
+    [event] = chirpstack_events({**UP, "fCnt": "17"}) or []
+    assert event.fcnt == 17
+    ids = {"end_device_ids": IDS, "downlink_message": {"raw_payload": ""}}
+    assert [one.phy for one in things_stack_events(ids) or []] == [b""]
+
+
 def test_what_is_wrong_in_an_event_is_said() -> None:
     for change, reason in (
         ({"data": "%%"}, "data is no base64"),

@@ -116,6 +116,13 @@ def test_two_ends_of_different_versions_are_told_apart() -> None:
     assert told.complete
 
 
+def test_a_downlink_that_the_device_reads_alike_needs_no_note() -> None:
+    lines = (CAPTURES / "two-versions.tts.jsonl").read_text().splitlines()
+    ask = json.dumps(down(b"\x01\x00", dev_eui="0004A30B001C0530"))
+    told = tell(read_log([*lines, ask]))
+    assert entries(told)[-1].note == ""
+
+
 def test_the_version_of_a_device_holds_for_all_its_frames() -> None:
     status = v1.FragSessionStatusAns(
         nb_frag_received=0, frag_index=0, missing_frag=20, not_enough_matrix_memory=False
@@ -274,13 +281,14 @@ def test_json_has_every_item() -> None:
             st.sampled_from(["up", "down"]),
             st.sampled_from([200, 201, 202, 203, 225, 0, 7]),
             st.binary(max_size=25),
+            st.floats(0, (1 << 37) - 1),
         ),
         max_size=8,
     )
 )
-def test_any_frames_are_told(frames: list[tuple[str, int, bytes]]) -> None:
+def test_any_frames_are_told(frames: list[tuple[str, int, bytes, float]]) -> None:
     told = story(
-        *({"direction": w, "fport": p, "payload": b.hex(), "time": 1.4e9} for w, p, b in frames)
+        *({"direction": w, "fport": p, "payload": b.hex(), "time": t} for w, p, b, t in frames)
     )
     assert sum(len(one.numbers) for one in runs(told)) + len(entries(told)) == len(frames)
     json.dumps(told.to_json())
