@@ -187,7 +187,10 @@ def _owners(owners: list[str]) -> str:
 
 
 def _time_text(time: float | None) -> str:
-    return "" if time is None else f"  {utc_text(time)}  GPS {time:.10g}"
+    if time is None:
+        return ""
+    gps = f"{time:.3f}".rstrip("0").rstrip(".")
+    return f"  {utc_text(time)}  GPS {gps}"
 
 
 def _run_text(run: FragmentRun) -> Iterator[str]:

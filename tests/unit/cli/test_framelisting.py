@@ -175,12 +175,14 @@ def test_a_line_that_is_too_long_is_passed_over(tmp_path: pathlib.Path) -> None:
 def test_what_cannot_be_read_or_is_odd_in_a_log_is_shown(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "log"
     path.write_text(
-        '{"direction": "down", "fport": 201, "payload": "03f1ff", "dev_eui": "0000000000000001"}\n'
+        '{"direction": "down", "fport": 201, "payload": "03f1ff", "dev_eui": "0000000000000001", '
+        '"time": 1400000000.25}\n'
         '{"direction": "down", "fport": 201, "payload": "080100aa", "mc_addr": "00000007"}\n'
         '{"direction": "down", "fport": 201, "payload": "080200aabb", "mc_addr": "00000007"}\n'
     )
     outcome = call("dissect", "log", str(path))
     assert outcome.status == 1
+    assert "line 1  2024-05-17T16:53:02.25Z  GPS 1400000000.25  down  00000000" in outcome.out
     assert "  not readable: octet 2: ff: unknown command identifier 0xFF\n" in outcome.out
     assert "  odd: octet 1: FragSessionDeleteReq has the reserved bits 7:2 set" in outcome.out
     assert "  FragIndex 0: 2 fragments, N 1 to 2, no gap, 1 octet or 2 octets\n" in outcome.out
