@@ -9,6 +9,7 @@ from typing import Final
 from ..catalogue import PACKAGES, PackageMap
 from ..errors import FieldError
 from ..multipackage.v1 import DevPackageAns
+from ..package import PackageVersionAns
 from ..types import UPLINK, BytesLike
 from .explain import MULTIPACKAGE, explain
 
@@ -19,24 +20,32 @@ _NAMES: Final = {one.identifier: one.name for one in PACKAGES}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Declared:
-    """What one DevPackageAns declares of the packages we know."""
+    """What one uplink declares of the packages we know."""
 
     versions: Mapping[str, int]
     """PackageVersion by package name, whether we know that version or not."""
     fports: Mapping[str, int]
-    """FPort by package name."""
+    """FPort by package name, as far as it is said."""
 
 
 def declared(payload: BytesLike) -> Declared | None:
-    """Return what an uplink on FPort 225 declares, or None if there is no DevPackageAns in it."""
+    """Return what an uplink on FPort 225 declares, or None if it declares nothing.
+
+    DevPackageAns lists all packages with their ports; a PackageVersionAns is of one.
+    """
+    versions: dict[str, int] = {}
+    fports: dict[str, int] = {}
     for piece in explain(MULTIPACKAGE, UPLINK, payload).pieces:
-        if isinstance(piece.command, DevPackageAns):
-            known = [one for one in piece.command.packages if one.package_identifier in _NAMES]
-            return Declared(
-                {_NAMES[one.package_identifier]: one.package_version for one in known},
-                {_NAMES[one.package_identifier]: one.port for one in known},
-            )
-    return None
+        command = piece.command
+        if isinstance(command, DevPackageAns):
+            for one in command.packages:
+                name = _NAMES.get(one.package_identifier)
+                if name is not None:
+                    versions[name], fports[name] = one.package_version, one.port
+        elif isinstance(command, PackageVersionAns):
+            if command.package_identifier == piece.package.identifier:
+                versions[piece.package.name] = command.package_version
+    return Declared(versions, fports) if versions else None
 
 
 def port_map(fports: Mapping[str, int], said: Declared | None) -> PackageMap:

@@ -120,13 +120,18 @@ class Evidence:
 
     def _take_word(self, ans: PackageVersionAns, where: str) -> None:
         if ans.package_identifier == package(self.name, self.versions[0]).identifier:
-            self.take_word(ans.package_version, f"{where} PackageVersionAns")
+            self.take_word(ans.package_version, where)
 
     def take_word(self, version: int, where: str) -> None:
-        """Take the device's word for its version; one nobody knows changes nothing."""
+        """Take the device's word for its version; one nobody knows changes nothing.
+
+        Args:
+            version: PackageVersion, from PackageVersionAns or DevPackageAns.
+            where: Where it stands, for the reasons.
+        """
         if version in self.versions:
             self._told = version
-            self._count(version, UPLINK, _TOLD, f"{where} says so")
+            self._count(version, UPLINK, _TOLD, f"{where} the device says so")
 
     def _count(self, version: int, way: Direction, weight: int, sentence: str) -> None:
         if weight == 0:

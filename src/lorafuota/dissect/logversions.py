@@ -31,7 +31,7 @@ class Homes:
         Raises:
             FieldError: There is no such package or port.
         """
-        self.declared: dict[str, tuple[str, Declared]] = {}
+        self.declared: list[tuple[str, str, Declared]] = []
         self._maps = {"": port_map(fports, None)}
         for one in opened:
             if isinstance(one, Entry) and one.frame.fport == MULTIPACKAGE.fport:
@@ -39,8 +39,9 @@ class Homes:
                 if one.frame.direction is UPLINK and one.frame.payload is not None:
                     said = declared(one.frame.payload)
                 if said is not None:
-                    self.declared[one.owner] = (f"line {one.line} DevPackageAns", said)
-                    self._maps[one.owner] = port_map(fports, said)
+                    self.declared.append((one.owner, f"line {one.line} on port 225", said))
+                    if said.fports:
+                        self._maps[one.owner] = port_map(fports, said)
 
     def package(self, one: Entry) -> Package | None:
         """Return the package, in any version, that a frame belongs to."""
@@ -75,7 +76,7 @@ def choose_versions(
         if key not in evidence:
             evidence[key] = Evidence(package.name, asked.setdefault(package.name, set()))
         evidence[key].add(one.frame.direction, one.frame.payload, f"line {one.line}")
-    for owner, (where, said) in homes.declared.items():
+    for owner, where, said in homes.declared:
         for name, version in said.versions.items():
             if name in known or name == MULTIPACKAGE.name:
                 continue

@@ -13,7 +13,12 @@ def test_a_device_declares_versions_and_ports() -> None:
     assert said == Declared(
         {"multipackage": 1, "fragmentation": 1}, {"multipackage": 225, "fragmentation": 77}
     )
-    assert declared(bytes.fromhex("00000102")) is None
+    own = Declared({"multipackage": 1}, {})
+    assert declared(bytes.fromhex("00000102")) == own
+    assert declared(bytes.fromhex("000001 83 000301 02")) == Declared(
+        {"multipackage": 1, "fragmentation": 1}, {}
+    )
+    assert declared(bytes.fromhex("83 000101 02")) is None  # of another package than its own
     assert declared(b"") is None
 
 

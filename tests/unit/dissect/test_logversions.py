@@ -54,5 +54,5 @@ def test_what_a_device_declares_decides_even_without_another_frame() -> None:
     assert key == ("0000000000000001", "fragmentation")
     assert (choice.device, choice.reasons) == (
         1,
-        ("the device, for fragmentation/1: line 1 DevPackageAns says so",),
+        ("the device, for fragmentation/1: line 1 on port 225 the device says so",),
     )

@@ -152,7 +152,7 @@ def test_a_device_that_declares_its_packages_is_believed_versions_and_ports() ->
     told = story(down(SETUP[:11], fport=77), up(ans, fport=225), down(b"\x01\x00"))
     [choice] = told.versions
     assert (choice.package, choice.device, choice.told) == ("fragmentation", 1, True)
-    assert "line 2 DevPackageAns says so" in "".join(choice.reasons)
+    assert "line 2 on port 225 the device says so" in "".join(choice.reasons)
     moved, _, other = entries(told)
     assert moved.reading is not None
     assert (str(moved.reading.package), other.note) == (
