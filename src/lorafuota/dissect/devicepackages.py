@@ -42,9 +42,11 @@ def declared(payload: BytesLike) -> Declared | None:
                 name = _NAMES.get(one.package_identifier)
                 if name is not None:
                     versions[name], fports[name] = one.package_version, one.port
-        elif isinstance(command, PackageVersionAns):
-            if command.package_identifier == piece.package.identifier:
-                versions[piece.package.name] = command.package_version
+        elif (
+            isinstance(command, PackageVersionAns)
+            and command.package_identifier == piece.package.identifier
+        ):
+            versions[piece.package.name] = command.package_version
     return Declared(versions, fports) if versions else None
 
 
