@@ -219,7 +219,7 @@ class Evidence:
             ]
             yield from found[:_SHOWN]
             if len(found) > _SHOWN:
-                yield f"and {len(found) - _SHOWN} more like these"
+                yield "and more like these"
 
 
 def choose(evidence: dict[tuple[str, str], Evidence]) -> dict[tuple[str, str], VersionChoice]:

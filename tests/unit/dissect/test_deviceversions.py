@@ -28,6 +28,17 @@ def test_a_device_that_says_its_version_is_believed() -> None:
     assert not said((UPLINK, foreign.encode())).told
 
 
+def test_a_version_that_nobody_knows_is_not_believed() -> None:
+    odd = PackageVersionAns(package_identifier=3, package_version=9)
+    assert not said((UPLINK, odd.encode())).told
+
+
+def test_reasons_beyond_what_is_remembered_still_count() -> None:
+    choice = said(*[(UPLINK, b"\x04\x00")] * 300, (UPLINK, bytes.fromhex("0114000000")))
+    assert choice.device == 2
+    assert choice.reasons[-1] == "and more like these"
+
+
 def test_without_evidence_the_newest_is_shown_and_it_is_said() -> None:
     choice = said((UPLINK, ACCEPT), (DOWNLINK, b"\x01\x00"))
     assert (choice.device, choice.server, choice.agree) == (2, 2, True)
@@ -104,7 +115,7 @@ def test_counters_that_agree_with_the_set_up_speak_for_a_version() -> None:
 def test_reasons_are_cut_short_but_all_count() -> None:
     choice = said(*[(UPLINK, b"\x04\x00")] * 9)
     assert choice.device == 2
-    assert choice.reasons[-1] == "and 5 more like these"
+    assert choice.reasons[-1] == "and more like these"
     assert choice.to_json() == {
         "owner": "x",
         "package": "fragmentation",

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from lorafuota import DOWNLINK, package
+from lorafuota import DOWNLINK, UPLINK, package
 from lorafuota.dissect.anomaly import Anomaly, Oddity
-from lorafuota.dissect.explain import explain
+from lorafuota.dissect.explain import MULTIPACKAGE, explain
 from lorafuota.dissect.listing import (
     Paint,
     choice_text,
     explanation_text,
     field_table,
     heading,
+    listing,
     notes_text,
     odd_text,
     place,
@@ -51,6 +52,29 @@ def test_a_choice_names_the_readings_and_why() -> None:
     same = readings(package("fragmentation", 1), DOWNLINK, bytes.fromhex("0102"))
     assert list(choice_text(same)) == ["  fragmentation/1 reads the same"]
     assert list(choice_text(same[:1])) == []
+
+
+def test_a_command_set_names_each_package_and_its_token() -> None:
+    read = explain(MULTIPACKAGE, DOWNLINK, bytes.fromhex("0181008103"))
+    text = listing(read).splitlines()
+    assert [line for line in text if not line.startswith("  ")] == [
+        "multipackage/1 (TS007-1.0.0, Multi-Package Access), downlink, 5 octets",
+        "",
+        "multipackage/1 DevPackageReq  octet 0: 01",
+        "",
+        "clocksync/2 PackageVersionReq  octet 2: 00",
+        "",
+        "Command Token: 3",
+    ]
+    empty = explain(MULTIPACKAGE, DOWNLINK, b"\x01")
+    assert listing(empty).splitlines()[1:] == ["", "Command Token: 1", "no command"]
+
+
+def test_readings_that_are_as_likely_are_both_named() -> None:
+    two = readings(package("fragmentation", 1), UPLINK, bytes.fromhex("0100140000"))
+    assert list(choice_text(two)) == [
+        "  fragmentation/1 is as likely: reads all of 5 octets: FragSessionStatusAns"
+    ]
 
 
 def test_notes_are_what_is_odd_what_is_refused_and_hints() -> None:
