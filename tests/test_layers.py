@@ -19,6 +19,7 @@ MESSAGES = {
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "errors": set(),
+    "_columns": set(),
     "types": {"errors"},
     "gpstime": {"errors"},
     "_kinds": {"errors", "types"},
@@ -91,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "testing": {"_kinds", "package", "types", "wire"},
     "dissect": {
+        "_columns",
         "_kinds",
         "campaign",
         "catalogue",
@@ -127,13 +129,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "top": {"catalogue", "errors", "package", "types", "version"},
     "cli": {
+        "_columns",
         "campaign",
         "catalogue",
         "completion",
         "crypto",
         "datablock",
+        "dissect",
         "errors",
         "fec",
+        "gpstime",
         "image",
         "_kinds",
         "losses",

@@ -13,6 +13,7 @@ __all__ = [
     "DOWNLINK",
     "UPLINK",
     "AppKey",
+    "AppSKey",
     "BytesLike",
     "DataBlockIntKey",
     "DevAddr",
@@ -26,6 +27,7 @@ __all__ = [
     "McKey",
     "McNwkSKey",
     "McRootKey",
+    "NwkSKey",
     "require_key",
 ]
 
@@ -231,6 +233,20 @@ class McNwkSKey(Key):
 @final
 class DataBlockIntKey(Key):
     """Computes the MIC of a data block (TS004 version 2); different in every device."""
+
+    __slots__ = ()
+
+
+@final
+class NwkSKey(Key):
+    """Computes the MIC of a LoRaWAN 1.0.x device's own frames, and encrypts their port 0."""
+
+    __slots__ = ()
+
+
+@final
+class AppSKey(Key):
+    """Encrypts FRMPayload of a device's own frames."""
 
     __slots__ = ()
 

@@ -26,6 +26,7 @@ from lorafuota.campaign.roster import Roster
 from lorafuota.conformance.devicepeer import DevicePeer
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.keyring import AddressKeys
 from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
@@ -38,6 +39,7 @@ from lorafuota.session.profile import frag_profile, mc_profile
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import (
     AppKey,
+    AppSKey,
     DataBlockIntKey,
     DevAddr,
     DevEUI,
@@ -48,6 +50,7 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    NwkSKey,
     require_key,
 )
 
@@ -61,6 +64,8 @@ KINDS: tuple[type[Key], ...] = (
     McAppSKey,
     McNwkSKey,
     DataBlockIntKey,
+    NwkSKey,
+    AppSKey,
 )
 ADDRESS = DevAddr(7)
 BLOCK = DataBlock(b"x", 1)
@@ -121,6 +126,16 @@ _power_on: dict[str, Any] = {
     "dev_eui": DevEUI(1),
     "dev_addr": ADDRESS,
 }
+
+
+def _address_keys(*, address: DevAddr, mic_key: Any, payload_key: Any) -> AddressKeys:
+    """A key of a device has the other key of a device beside it."""
+    if isinstance(mic_key, NwkSKey) and isinstance(payload_key, McAppSKey):
+        payload_key = AppSKey(bytes(16))
+    elif isinstance(payload_key, AppSKey) and isinstance(mic_key, McNwkSKey):
+        mic_key = NwkSKey(bytes(16))
+    return AddressKeys(address=address, mic_key=mic_key, payload_key=payload_key)
+
 
 Call = tuple[Callable[..., object], dict[str, Any]]
 CALLS: dict[str, Call] = {
@@ -197,6 +212,8 @@ CALLS: dict[str, Call] = {
         _roster.check_key,
         {"group": _roster.groups["g"], "mc_addr": ADDRESS},
     ),
+    "dissect.keyring.AddressKeys": (_address_keys, {"address": ADDRESS}),
+    "dissect.keyring.AddressKeys.from_mc_key": (AddressKeys.from_mc_key, {"mc_addr": ADDRESS}),
     "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
     "plan.windows.group_config": (
         group_config,

@@ -35,6 +35,7 @@ from lorafuota.crypto import (
     derive_mc_root_key,
 )
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.keyring import AddressKeys, Keyring
 from lorafuota.errors import FieldError, FuotaError
 from lorafuota.fragmentation.v1 import DataFragment, FragSessionStatusReq
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
@@ -167,6 +168,8 @@ def sender() -> McSender:
 def holders() -> dict[str, object]:
     """Every kind of object that holds a key, or was made with one."""
     found: dict[str, object] = {f"{type(key).__name__} {at}": key for at, key in enumerate(KEYS)}
+    group = AddressKeys.from_mc_key(MC_KEY, MC_ADDR)
+    found |= {"AddressKeys": group, "Keyring": Keyring([group])}
     found |= {"McReceiver": receiver(), "McSender": sender(), "McGroupServer": group_server()}
     for version in (1, 2):
         for root in (GEN_APP_KEY, APP_KEY):

@@ -7,7 +7,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from ..errors import FieldError
@@ -33,8 +33,10 @@ __all__ = [
     "Given",
     "gather",
     "key_name",
+    "key_octets",
     "key_of",
     "lorawan_version",
+    "pairs_from_file",
     "plain",
     "with_one_root",
 ]
@@ -88,7 +90,7 @@ def gather(path: str | None, version: LorawanVersion | None, extra: Mapping[str,
     environment = [(name, os.environ.get(var), var) for var, name in _VARIABLES.items()]
     texts: Iterable[tuple[str, str, str]]
     if path is not None:
-        texts = _from_file(path)
+        texts = pairs_from_file(path, NAMES)
     elif any(value is not None for _, value, _ in environment):
         texts = [(name, value, var) for name, value, var in environment if value is not None]
     elif sys.stdin is not None and sys.stdin.isatty():
@@ -106,10 +108,10 @@ def gather(path: str | None, version: LorawanVersion | None, extra: Mapping[str,
         if name == MC_ADDR:
             mc_addr = _address(text, where)
         elif name == ENCRYPTED:
-            encrypted = _octets(text, name, where)
+            encrypted = key_octets(text, name, where)
         else:
             cls = next(cls for cls in KEY_CLASSES if cls.__name__ == name)
-            keys[cls] = cls(_octets(text, name, where))
+            keys[cls] = cls(key_octets(text, name, where))
     return Given(keys, mc_addr, encrypted)
 
 
@@ -117,7 +119,16 @@ def _option(name: str) -> str:
     return {MC_ADDR: "mc-addr", ENCRYPTED: "mc-key-encrypted"}[name]
 
 
-def _from_file(path: str) -> list[tuple[str, str, str]]:
+def pairs_from_file(path: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return what a file of keys holds: name, text and where it stands, for each.
+
+    Args:
+        path: The file; ``-`` is standard input.
+        names: What may be in it.
+
+    Raises:
+        InputError: It cannot be read, or holds something else; no error repeats what is in it.
+    """
     # The path is never repeated: it may be a key that somebody took for the argument.
     try:
         if path == "-":
@@ -138,15 +149,16 @@ def _from_file(path: str) -> list[tuple[str, str, str]]:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError("the file of --keys is no text") from None
-    pairs = list(_json_pairs(text) if text.lstrip().startswith("{") else _line_pairs(text))
-    names = [name for name, _, _ in pairs]
+    read = _json_pairs if text.lstrip().startswith("{") else _line_pairs
+    pairs = list(read(text, names))
+    found = [name for name, _, _ in pairs]
     for name, _, where in pairs:
-        if names.count(name) > 1:
+        if found.count(name) > 1:
             raise InputError(f"{where}: {name} is there twice")
     return pairs
 
 
-def _line_pairs(text: str) -> Iterator[tuple[str, str, str]]:
+def _line_pairs(text: str, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
@@ -155,10 +167,10 @@ def _line_pairs(text: str) -> Iterator[tuple[str, str, str]]:
         name, equals, value = line.partition("=")
         if not equals:
             raise InputError(f"{where}: expected NAME=HEX")
-        yield key_name(name, where), value, where
+        yield key_name(name, where, names), value, where
 
 
-def _json_pairs(text: str) -> Iterator[tuple[str, str, str]]:
+def _json_pairs(text: str, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     where = "the JSON of the keys"
     try:
         pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
@@ -167,7 +179,7 @@ def _json_pairs(text: str) -> Iterator[tuple[str, str, str]]:
     except (ValueError, RecursionError):
         raise InputError(f"{where} cannot be read") from None
     for key, value in pairs:
-        name = key_name(key, where)
+        name = key_name(key, where, names)
         if not isinstance(value, str):
             raise InputError(f"{where}: {name} is no text of hex digits")
         yield name, value, where
@@ -201,7 +213,7 @@ def _ask(question: str, *, secret: bool) -> str:
         return ""
 
 
-def key_name(text: str, where: str) -> str:
+def key_name(text: str, where: str, names: Sequence[str] = NAMES) -> str:
     """Return the one spelling of a name.
 
     Raises:
@@ -210,10 +222,10 @@ def key_name(text: str, where: str) -> str:
     wanted = plain(text)
     if wanted == "mcnetskey":  # the word of TS005-1.0.0
         wanted = plain(McNwkSKey.__name__)
-    for name in NAMES:
+    for name in names:
         if plain(name) == wanted:
             return name
-    raise InputError(f"{where}: expected one of {', '.join(NAMES)} as the name")
+    raise InputError(f"{where}: expected one of {', '.join(names)} as the name")
 
 
 def plain(text: str) -> str:
@@ -221,8 +233,12 @@ def plain(text: str) -> str:
     return text.strip().replace("_", "").replace("-", "").lower()
 
 
-def _octets(text: str, name: str, where: str) -> bytes:
-    """Read 16 octets of hex with spaces, colons or 0x; errors tell the length and nothing else."""
+def key_octets(text: str, name: str, where: str) -> bytes:
+    """Read 16 octets of hex with spaces, colons or 0x; errors tell the length and nothing else.
+
+    Raises:
+        InputError: It is something else.
+    """
     digits = "".join(text.replace(":", " ").split())
     digits = digits.removeprefix("0x").removeprefix("0X")
     try:

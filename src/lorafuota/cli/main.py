@@ -15,7 +15,17 @@ from .arguments import EXIT_STATUS, InputError, Parser, Status, UsageError
 
 __all__ = ["main"]
 
-COMMANDS: Final = ("plan", "simulate", "campaign", "image", "delta", "decode", "keys", "info")
+COMMANDS: Final = (
+    "plan",
+    "simulate",
+    "campaign",
+    "image",
+    "delta",
+    "dissect",
+    "wireshark",
+    "keys",
+    "info",
+)
 """Every command, in the order of the help; each is the module of its name."""
 
 
@@ -59,7 +69,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
         args, extra = parser.parse_known_args(words)
     except SystemExit:  # argparse's way to end after --help and --version
         return None
-    if extra:
+    if extra and hasattr(args, "words") and not any(word.startswith("--") for word in extra):
+        args.words += extra  # a list of words may go on behind an option
+    elif extra:
         # Only names of options are repeated: the rest may be a key that strayed.
         options = [word.partition("=")[0] for word in extra if word.startswith("--")]
         what = f"unknown option {options[0]}" if options else "more arguments than it takes"
@@ -78,7 +90,7 @@ def _parser(argv: Sequence[str]) -> Parser:
     parser = Parser(
         prog="lorafuota",
         description="LoRaWAN firmware updates over the air: TS003, TS004, TS005, TS006, TS007.",
-        epilog=f"example:\n  lorafuota decode fragmentation/1 uplink 02c0\n\n{EXIT_STATUS}",
+        epilog=f"example:\n  lorafuota dissect fragmentation/1 uplink 02c0\n\n{EXIT_STATUS}",
     )
     parser.add_argument("--version", action="version", version=f"lorafuota {VERSION}")
     subparsers = parser.add_subparsers(

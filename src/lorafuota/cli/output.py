@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, TextIO
 
+from .._columns import columns
 from ..wire import JSON
 
 __all__ = ["bad", "good", "is_terminal", "strong", "table", "write_json"]
@@ -62,17 +63,7 @@ def table(
         right: Columns of numbers, which are aligned at their end.
         indent: Spaces before each line.
     """
-    split = [[cell.split("\n") for cell in row] for row in (head, *rows)]
-    widths = [max(len(line) for row in split for line in row[i]) for i in range(len(head))]
-    lines = []
-    for row in split:
-        for at in range(max(map(len, row))):
-            cells = [cell[at] if at < len(cell) else "" for cell in row]
-            padded = (
-                cell.rjust(width) if i in right else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-            )
-            lines.append((" " * indent + "  ".join(padded)).rstrip())
+    lines = columns(head, rows, right=right, indent=indent)
     lines[0] = strong(lines[0])
     return "\n".join(lines)
 

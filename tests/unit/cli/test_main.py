@@ -79,7 +79,7 @@ def test_the_version_is_printed() -> None:
         (["info", "--loud"], "lorafuota info: unknown option --loud (see lorafuota info --help)"),
         (["info", "--loud=secret"], "lorafuota info: unknown option --loud (see "),
         (["info", "more"], "lorafuota info: more arguments than it takes (see "),
-        (["decode"], "lorafuota decode: the following arguments are required: PACKAGE"),
+        (["dissect"], "lorafuota dissect: the following arguments are required: WHAT"),
         (["info", "--js"], "lorafuota info: unknown option --js"),
     ],
 )
@@ -165,10 +165,10 @@ def test_a_full_disk_in_this_process_is_one_sentence_too(monkeypatch: pytest.Mon
 
 
 def test_the_module_and_the_script_are_the_same_command() -> None:
-    done = process("decode", "fragmentation/1", "uplink", "02c0")
+    done = process("dissect", "fragmentation/1", "uplink", "02c0")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == call("decode", "fragmentation/1", "uplink", "02c0").out
-    assert process("decode", "fragmentation/1", "uplink", "ff").returncode == 1
+    assert done.stdout == call("dissect", "fragmentation/1", "uplink", "02c0").out
+    assert process("dissect", "fragmentation/1", "uplink", "ff").returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_full_disk_is_one_sentence() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
 def test_ctrl_c_ends_with_130_and_no_traceback() -> None:
     with subprocess.Popen(
-        [*PYTHON, "decode", "201", "up", "-"],
+        [*PYTHON, "dissect", "201", "up", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -240,7 +240,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback() -> None:
             assert child.poll() is None
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
-    assert (child.returncode, out, err) == (130, b"", b"lorafuota decode: interrupted\n")
+    assert (child.returncode, out, err) == (130, b"", b"lorafuota dissect: interrupted\n")
 
 
 def _unread(pipe: int) -> int:
@@ -257,7 +257,7 @@ def _unread(pipe: int) -> int:
 
 WORDS = st.sampled_from(
     [
-        *("decode", "keys", "info", "fragmentation/1", "225", "201/2", "ts007", "up", "downlink"),
+        *("dissect", "keys", "info", "fragmentation/1", "225", "201/2", "ts007", "up", "downlink"),
         *("02c0", "-", "--", "--json", "--strict", "--base64", "--speaks", "ts004/1", "AsA="),
         *("--keys", "--mc-addr", "--lorawan", "--reveal", "all", "1.0", "01020304", "", "/", "."),
         *("--help", "--version", "-h", "-x", "0" * 33, "--mc-key-encrypted", "/dev/null"),
@@ -303,6 +303,6 @@ def test_the_page_shows_what_happens_to_the_last_space(
 def test_the_page_has_examples_and_every_option() -> None:
     assert len(EXAMPLES) >= 4
     page = PAGE.read_text("utf-8")
-    for name in ("simulate", "image", "delta", "decode", "keys", "info"):
+    for name in ("simulate", "image", "delta", "dissect", "keys", "info"):
         for option in re.findall(r"^  (--[a-z0-9-]+)", call(name, "--help").out, re.M):
             assert option in page

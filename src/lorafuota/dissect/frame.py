@@ -1,0 +1,316 @@
+"""A PHYPayload explained: what kind it is, its headers, its MAC commands, its payload once opened.
+
+The headers are declared as commands are, so they are laid out by the same code.  Join frames are
+named and cut into their fields; a join-accept is encrypted under a key that opens nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+from typing import Final
+
+from .._kinds import JSON, Source
+from ..errors import TruncatedError
+from ..types import DOWNLINK, UPLINK, BytesLike, DevAddr, DevEUI, Direction
+from ..wire import Record, flag, octets, record, uint
+from .anomaly import Anomaly, Oddity
+from .keyring import Keyring
+from .layout import Line, lay_out
+from .maccommands import MacCommand, read_mac_commands
+
+__all__ = ["FType", "FrameKind", "MicCheck", "PhyExplanation", "explain_phy"]
+
+
+class FType(enum.IntEnum):
+    """The kind of a frame: the top three bits of MHDR, named as in TS001."""
+
+    JOIN_REQUEST = 0
+    JOIN_ACCEPT = 1
+    UNCONFIRMED_DATA_UP = 2
+    UNCONFIRMED_DATA_DOWN = 3
+    CONFIRMED_DATA_UP = 4
+    CONFIRMED_DATA_DOWN = 5
+    REJOIN_REQUEST = 6
+    PROPRIETARY = 7
+
+
+class FrameKind(enum.Enum):
+    """What a frame turned out to be."""
+
+    DATA = "data"
+    JOIN_REQUEST = "join-request"
+    JOIN_ACCEPT = "join-accept"
+    REJOIN_REQUEST = "rejoin-request"
+    PROPRIETARY = "proprietary"
+    UNREADABLE = "unreadable"
+
+
+class MicCheck(enum.Enum):
+    """What came of checking a frame's MIC."""
+
+    FITS = "fits"
+    DOES_NOT_FIT = "does not fit"
+    NOT_CHECKED = "not checked"
+
+
+@record
+class Mhdr(Record):
+    """The first octet of every frame."""
+
+    major: int = uint(2, rfu=3, doc="Format of the frame; 0 is the only one")
+    f_type: FType = uint(3, FType, doc="What kind of frame", spec="FType")
+
+
+@record
+class Fhdr(Record):
+    """The header of a data frame, without its FOpts."""
+
+    dev_addr: DevAddr = uint(32, DevAddr, doc="Device, or group (McAddr)")
+    f_opts_len: int = uint(4, doc="Octets of MAC commands in FOpts")
+    f_pending: bool = flag(doc="More is waiting; of an uplink: class B")
+    ack: bool = flag(doc="Acknowledges a confirmed frame", spec="ACK")
+    adr_ack_req: bool = flag(doc="Wants a downlink; reserved in downlinks", spec="ADRACKReq")
+    adr: bool = flag(doc="The network decides the data rate", spec="ADR")
+    f_cnt: int = uint(16, doc="Lower half of the frame counter")
+
+
+@record
+class Port(Record):
+    """The octet between header and payload."""
+
+    f_port: int = uint(8, doc="0 is for MAC commands, 1 to 223 for applications")
+
+
+@record
+class Mic(Record):
+    """The last four octets of a frame."""
+
+    mic: bytes = octets(4, doc="Message integrity code", spec="MIC")
+
+
+@record
+class JoinRequest(Record):
+    """What a device sends to join."""
+
+    join_eui: DevEUI = uint(64, DevEUI, doc="The join server (AppEUI before 1.1)", spec="JoinEUI")
+    dev_eui: DevEUI = uint(64, DevEUI, doc="The device", spec="DevEUI")
+    dev_nonce: int = uint(16, doc="Never used twice")
+
+
+_LEAST: Final = 12
+"""Octets of a data frame without port, payload and options."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PhyExplanation:
+    """What one PHYPayload holds.
+
+    Attributes:
+        phy: The frame as it was on air.
+        kind: What it turned out to be.
+        direction: Who sent it; None if that cannot be told.
+        lines: Its headers, laid out.
+        mac_commands: From FOpts, or from an opened payload of port 0.
+        address: DevAddr or McAddr of a data frame.
+        multicast: Whether it is a group's frame, as far as the keys tell.
+        fcnt: The whole counter, once the MIC fits; its lower half before.
+        fport: The port, if there is one.
+        frm_payload: FRMPayload as it was on air.
+        payload: FRMPayload in the clear, if a key opened it.
+        check: What came of checking the MIC.
+        anomalies: What is odd.
+    """
+
+    phy: bytes
+    kind: FrameKind
+    direction: Direction | None = None
+    lines: tuple[Line, ...] = ()
+    mac_commands: tuple[MacCommand, ...] = ()
+    address: DevAddr | None = None
+    multicast: bool = False
+    fcnt: int | None = None
+    fport: int | None = None
+    frm_payload: bytes = b""
+    payload: bytes | None = None
+    check: MicCheck = MicCheck.NOT_CHECKED
+    anomalies: tuple[Anomaly, ...] = ()
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return all of it as JSON."""
+        return {
+            "phy": self.phy.hex(),
+            "kind": self.kind.value,
+            "direction": None if self.direction is None else self.direction.value,
+            "address": None if self.address is None else str(self.address),
+            "multicast": self.multicast,
+            "fcnt": self.fcnt,
+            "fport": self.fport,
+            "frm_payload": self.frm_payload.hex(),
+            "payload": None if self.payload is None else self.payload.hex(),
+            "mic": self.check.value,
+            "lines": [line.to_json() for line in self.lines],
+            "mac_commands": [command.to_json() for command in self.mac_commands],
+            "anomalies": [anomaly.to_json() for anomaly in self.anomalies],
+        }
+
+
+def explain_phy(
+    phy: BytesLike,
+    keys: Keyring | None = None,
+    *,
+    near_fcnt: int | None = None,
+    tries: int = 1 << 16,
+) -> PhyExplanation:
+    """Explain a PHYPayload, whatever is in it; never raises because of what arrived.
+
+    Args:
+        phy: The frame as it was on air.
+        keys: Keys to check the MIC and to open the payload with.
+        near_fcnt: A counter not far below the frame's; it saves a search for the upper half.
+        tries: How many upper halves of the counter to try, all if not given.
+    """
+    phy = bytes(phy)
+    keys = Keyring() if keys is None else keys
+    if not phy:
+        return _unreadable(phy, (), "the frame is empty")
+    head = Mhdr.decode_body(Source(phy, 0, "MHDR", strict=False))
+    lines = tuple(lay_out(head, phy, 0))
+    if len(phy) > 255:
+        return _unreadable(phy, lines, f"{len(phy)} octets; no frame is longer than 255")
+    odd = []
+    if head.major:
+        odd.append(_odd(Oddity.MAJOR_VERSION, 0, f"Major is {head.major}; nothing but 0 exists"))
+    if phy[0] & 0x1C:
+        odd.append(_odd(Oddity.RESERVED_BITS, 0, "reserved bits of MHDR are set"))
+    match head.f_type:
+        case FType.JOIN_REQUEST:
+            return _join_request(phy, lines, odd)
+        case FType.JOIN_ACCEPT:
+            if len(phy) not in (17, 33):
+                odd.append(
+                    _odd(Oddity.LENGTH, 0, f"a join-accept has 17 or 33 octets, not {len(phy)}")
+                )
+            return PhyExplanation(
+                phy=phy,
+                kind=FrameKind.JOIN_ACCEPT,
+                direction=DOWNLINK,
+                lines=lines,
+                frm_payload=phy[1:],
+                anomalies=tuple(odd),
+            )
+        case FType.REJOIN_REQUEST | FType.PROPRIETARY:
+            up = head.f_type is FType.REJOIN_REQUEST
+            return PhyExplanation(
+                phy=phy,
+                kind=FrameKind.REJOIN_REQUEST if up else FrameKind.PROPRIETARY,
+                direction=UPLINK if up else None,
+                lines=lines,
+                frm_payload=phy[1:],
+                anomalies=tuple(odd),
+            )
+        case _:
+            up = head.f_type in (FType.UNCONFIRMED_DATA_UP, FType.CONFIRMED_DATA_UP)
+            return _data(phy, UPLINK if up else DOWNLINK, lines, odd, keys, near_fcnt, tries)
+
+
+def _join_request(phy: bytes, lines: tuple[Line, ...], odd: list[Anomaly]) -> PhyExplanation:
+    if len(phy) != 23:
+        return _unreadable(phy, lines, f"a join-request has 23 octets, not {len(phy)}")
+    return PhyExplanation(
+        phy=phy,
+        kind=FrameKind.JOIN_REQUEST,
+        direction=UPLINK,
+        lines=(*lines, *_part(JoinRequest, phy, 1), *_part(Mic, phy, 19)),
+        anomalies=tuple(odd),
+    )
+
+
+def _data(
+    phy: bytes,
+    direction: Direction,
+    lines: tuple[Line, ...],
+    odd: list[Anomaly],
+    keys: Keyring,
+    near: int | None,
+    tries: int,
+) -> PhyExplanation:
+    try:
+        header = Fhdr.decode_body(Source(phy[:-4], 1, "FHDR", strict=False))
+    except TruncatedError:
+        return _unreadable(phy, lines, f"a data frame has {_LEAST} octets at least, not {len(phy)}")
+    options = phy[8 : 8 + header.f_opts_len]
+    behind = 8 + header.f_opts_len
+    if behind > len(phy) - 4:
+        reason = f"FOptsLen is {header.f_opts_len}, but only {len(phy) - 12} octets are there"
+        return _unreadable(phy, (*lines, *lay_out(header, phy, 1, counted=1)), reason)
+    fport = phy[behind] if behind < len(phy) - 4 else None
+    port_lines = () if fport is None else _part(Port, phy, behind)
+    frm_payload = b"" if fport is None else phy[behind + 1 : -4]
+    opened = keys.open(phy, direction=direction, near=near, tries=tries)
+    payload: bytes | None = None
+    fcnt = header.f_cnt
+    check = MicCheck.DOES_NOT_FIT if keys.knows(header.dev_addr) else MicCheck.NOT_CHECKED
+    multicast = False
+    if opened is not None:
+        one, fcnt = opened
+        check, multicast = MicCheck.FITS, one.multicast
+        payload = one.crypt(frm_payload, port=fport or 0, direction=direction, fcnt=fcnt)
+    commands = list(read_mac_commands(options, direction, 8))
+    if fport == 0 and payload is not None:
+        commands += read_mac_commands(payload, direction, behind + 1)
+    odd += _odd_data(header, fport, check, multicast=multicast)
+    odd += [_odd(Oddity.MAC_COMMAND, one.at, one.problem) for one in commands if one.problem]
+    return PhyExplanation(
+        phy=phy,
+        kind=FrameKind.DATA,
+        direction=direction,
+        lines=(
+            *lines,
+            *lay_out(header, phy, 1, counted=1),
+            *port_lines,
+            *_part(Mic, phy, len(phy) - 4),
+        ),
+        mac_commands=tuple(commands),
+        address=header.dev_addr,
+        multicast=multicast,
+        fcnt=fcnt,
+        fport=fport,
+        frm_payload=frm_payload,
+        payload=payload,
+        check=check,
+        anomalies=tuple(odd),
+    )
+
+
+def _odd_data(
+    header: Fhdr, fport: int | None, check: MicCheck, *, multicast: bool
+) -> Iterator[Anomaly]:
+    if header.f_opts_len and fport == 0:
+        yield _odd(Oddity.MAC_TWICE, 5, "MAC commands in FOpts and on port 0: a receiver drops it")
+    if multicast:
+        for said, what in (
+            (header.f_opts_len, "MAC commands in FOpts"),
+            (header.ack, "an acknowledgement"),
+            (header.adr_ack_req, "ADRACKReq"),
+            (fport == 0, "port 0"),
+        ):
+            if said:
+                yield _odd(Oddity.NOT_MULTICAST, 5, f"a multicast frame with {what} is dropped")
+    if check is MicCheck.DOES_NOT_FIT:
+        sentence = "no counter makes the MIC fit: other keys, another device, or damaged octets"
+        yield _odd(Oddity.MIC, 0, sentence)
+
+
+def _part(cls: type[Record], phy: bytes, at: int) -> tuple[Line, ...]:
+    return tuple(lay_out(cls.decode_body(Source(phy, at, "", strict=False)), phy, at, counted=at))
+
+
+def _unreadable(phy: bytes, lines: tuple[Line, ...], reason: str) -> PhyExplanation:
+    odd = (_odd(Oddity.LENGTH, 0, reason),)
+    return PhyExplanation(phy=phy, kind=FrameKind.UNREADABLE, lines=lines, anomalies=odd)
+
+
+def _odd(code: Oddity, at: int, sentence: str) -> Anomaly:
+    return Anomaly(code=code, at=at, sentence=sentence)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from lorafuota import crypto
+from lorafuota.cli.arguments import InputError
+from lorafuota.cli.framekeys import keyring
+from lorafuota.dissect.frame import MicCheck, explain_phy
+from lorafuota.types import UPLINK, DevAddr
+from tests.unit.dissect.test_keyring import MC_KEY, multicast, unicast
+
+MC = f"McAddr = 26011BDA\nMcKey = {MC_KEY.reveal().hex()}\n"
+NWK = "NwkSKey = 000102030405060708090a0b0c0d0e0f\n"
+APP = "AppSKey = 101112131415161718191a1b1c1d1e1f\n"
+
+
+def write(path: pathlib.Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_file_for_each_group_and_device(tmp_path: pathlib.Path) -> None:
+    group = write(tmp_path / "group", "# the group\n" + MC)
+    device = write(tmp_path / "device", f"dev_addr=26011bda\n{NWK}{APP}DevEUI=0000000000000007\n")
+    ring = keyring([group, device])
+    assert explain_phy(multicast(4), ring).check is MicCheck.FITS
+    assert explain_phy(unicast(4, UPLINK, b"\x00"), ring).check is MicCheck.FITS
+    assert ring.dev_eui(0x26011BDA) == 7
+
+
+def test_a_group_may_have_its_session_keys(tmp_path: pathlib.Path) -> None:
+    address = DevAddr(0x26011BDA)
+    nwk = crypto.derive_mc_nwk_s_key(MC_KEY, address).reveal().hex()
+    app = crypto.derive_mc_app_s_key(MC_KEY, address).reveal().hex()
+    path = write(tmp_path / "k", f"McAddr=26011BDA\nMcNetSKey={nwk}\nMcAppSKey={app}\n")
+    assert explain_phy(multicast(4), keyring([path])).payload == b"\x01\x00"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (NWK, "a file of keys has either McAddr, for a group, or DevAddr, for a device"),
+        (MC + "DevAddr=26011BDA", "a file of keys has either McAddr, for a group, or DevAddr"),
+        ("DevAddr=26011BDA\n" + NWK, "the file of keys has no AppSKey: it needs NwkSKey and"),
+        ("McAddr=26011BDA", "the file of keys has no McNwkSKey: it needs McKey, or McNwkSKey"),
+        ("McAddr=2601\n" + MC[18:], "line 1 of the keys: McAddr has 4 characters: expected 8"),
+        ("McAddr=26011BDA\nMcKey=beef", "line 2 of the keys: McKey has 4 hex digits: expected 32"),
+        ("GenAppKey=00", "line 1 of the keys: expected one of McAddr, McKey, McAppSKey"),
+        (f"DevAddr=26011BDA\n{NWK}{APP}DevEUI=7", "line 4 of the keys: DevEUI has 1 characters"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_without_a_key(
+    text: str, sentence: str, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(InputError) as raised:
+        keyring([write(tmp_path / "k", text)])
+    assert str(raised.value).startswith(sentence)
+    assert "beef" not in str(raised.value)
+    assert "0102030405" not in str(raised.value)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from lorafuota import crypto
+from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.errors import FieldError
+from lorafuota.link import build_mc_downlink
+from lorafuota.types import (
+    DOWNLINK,
+    UPLINK,
+    AppSKey,
+    DevAddr,
+    DevEUI,
+    Direction,
+    McAppSKey,
+    McKey,
+    McNwkSKey,
+    NwkSKey,
+)
+
+ADDRESS = DevAddr(0x26011BDA)
+MC_KEY = McKey(bytes.fromhex("c0ffee00baddcafe5eedfacedeadbeef"))
+GROUP = AddressKeys.from_mc_key(MC_KEY, ADDRESS)
+DEVICE = AddressKeys(
+    address=ADDRESS,
+    mic_key=NwkSKey(bytes(range(16))),
+    payload_key=AppSKey(bytes(range(16, 32))),
+    dev_eui=DevEUI(7),
+)
+
+
+def multicast(fcnt: int, payload: bytes = b"\x01\x00") -> bytes:
+    return build_mc_downlink(
+        payload,
+        mc_addr=ADDRESS,
+        mc_app_s_key=crypto.derive_mc_app_s_key(MC_KEY, ADDRESS),
+        mc_nwk_s_key=crypto.derive_mc_nwk_s_key(MC_KEY, ADDRESS),
+        fcnt=fcnt,
+        fport=201,
+    )
+
+
+def unicast(fcnt: int, way: Direction, payload: bytes, *, fport: int = 201) -> bytes:
+    """A frame of a LoRaWAN 1.0.x device, put together here from the rules of TS001."""
+    head = bytes((0x40 if way is UPLINK else 0x60,)) + ADDRESS.to_bytes(4, "little") + b"\x00"
+    head += (fcnt & 0xFFFF).to_bytes(2, "little") + bytes((fport,))
+    sender = 0 if way is UPLINK else 1
+    identity = bytes((sender,)) + ADDRESS.to_bytes(4, "little") + fcnt.to_bytes(4, "little")
+    key = DEVICE.mic_key if fport == 0 else DEVICE.payload_key
+    sealed = bytearray()
+    for i in range(0, len(payload), 16):
+        block = b"\x01\x00\x00\x00\x00" + identity + bytes((0, i // 16 + 1))
+        stream = crypto.aes128_encrypt(key, block)
+        sealed += bytes(a ^ b for a, b in zip(payload[i : i + 16], stream, strict=False))
+    message = head + bytes(sealed)
+    b0 = b"\x49\x00\x00\x00\x00" + identity + bytes((0, len(message)))
+    return message + crypto.aes128_cmac(DEVICE.mic_key, b0, message)[:4]
+
+
+def test_a_public_frame_is_opened_with_its_keys() -> None:
+    """The first example of the documentation of an npm package, lora-packet, and its keys.
+
+    DevAddr 49BE7DF1, FCnt 2, FPort 1; the payload is the text "test".
+    """
+    keys = AddressKeys(
+        address=DevAddr(0x49BE7DF1),
+        mic_key=NwkSKey.from_hex("44024241ed4ce9a68c6a8bc055233fd3"),
+        payload_key=AppSKey.from_hex("ec925802ae430ca77fd3dd73cb2cc588"),
+    )
+    phy = bytes.fromhex("40f17dbe4900020001954378762b11ff0d")
+    assert keys.find_fcnt(phy, direction=UPLINK) == 2
+    assert keys.crypt(phy[9:-4], port=1, direction=UPLINK, fcnt=2) == b"test"
+
+
+@pytest.mark.parametrize("way", [UPLINK, DOWNLINK])
+@pytest.mark.parametrize("fport", [0, 201])
+def test_a_devices_frames_are_checked_and_opened(way: Direction, fport: int) -> None:
+    payload = bytes(range(40))
+    phy = unicast(0x2_0007, way, payload, fport=fport)
+    assert DEVICE.mic_fits(phy, direction=way, fcnt=0x2_0007)
+    assert not DEVICE.mic_fits(phy, direction=way, fcnt=7)
+    other = DOWNLINK if way is UPLINK else UPLINK
+    assert not DEVICE.mic_fits(phy, direction=other, fcnt=0x2_0007)
+    assert DEVICE.crypt(phy[9:-4], port=fport, direction=way, fcnt=0x2_0007) == payload
+
+
+def test_the_upper_half_of_the_counter_is_found() -> None:
+    phy = unicast(0x2_0007, UPLINK, b"\x00")
+    assert DEVICE.find_fcnt(phy, direction=UPLINK) == 0x2_0007
+    assert DEVICE.find_fcnt(phy, direction=UPLINK, tries=2) is None
+    assert DEVICE.find_fcnt(phy, direction=UPLINK, near=0x1_FFFF, tries=2) == 0x2_0007
+    assert DEVICE.find_fcnt(phy, direction=UPLINK, near=0xFFFF_0000, tries=4) == 0x2_0007
+    group = multicast(0x9_0001)
+    assert GROUP.find_fcnt(group, direction=DOWNLINK) == 0x9_0001
+
+
+def test_a_ring_tries_every_key_of_an_address_and_remembers_the_counter() -> None:
+    wrong = AddressKeys.from_mc_key(McKey(bytes(16)), ADDRESS)
+    ring = Keyring([wrong, GROUP, DEVICE])
+    assert ring.open(multicast(0x9_0001), direction=DOWNLINK, tries=10) == (GROUP, 0x9_0001)
+    assert ring.open(multicast(0x9_0002), direction=DOWNLINK, tries=1) == (GROUP, 0x9_0002)
+    low_half = ring.open(multicast(0x9_0003), direction=DOWNLINK, near=3, tries=1)
+    assert low_half == (GROUP, 0x9_0003)
+    up = unicast(5, UPLINK, b"\x00")
+    assert ring.open(up, direction=UPLINK, tries=1) == (DEVICE, 5)
+    assert ring.open(up[:-1] + b"\x00", direction=UPLINK, tries=1) is None
+    assert (ring.knows(ADDRESS), ring.knows(1)) == (True, False)
+    assert (ring.dev_eui(ADDRESS), ring.dev_eui(1)) == (7, None)
+    assert repr(ring) == "Keyring([DevAddr(0x26011BDA)])"
+
+
+def test_keys_of_a_group_and_of_a_device_do_not_mix() -> None:
+    with pytest.raises(FieldError, match=r"payload_key = AppSKey: expected a McAppSKey"):
+        AddressKeys(address=ADDRESS, mic_key=McNwkSKey(bytes(16)), payload_key=AppSKey(bytes(16)))
+    with pytest.raises(FieldError, match=r"payload_key = McAppSKey: expected a AppSKey"):
+        AddressKeys(address=ADDRESS, mic_key=NwkSKey(bytes(16)), payload_key=McAppSKey(bytes(16)))
+    assert "0f" not in repr(DEVICE).replace("0x", "")

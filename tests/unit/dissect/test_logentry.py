@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from lorafuota.dissect.capture import Frame
+from lorafuota.dissect.frame import MicCheck
+from lorafuota.dissect.keyring import Keyring
+from lorafuota.dissect.logentry import Entry, open_entry
+from lorafuota.dissect.logreader import Captured
+from lorafuota.types import DOWNLINK, UPLINK, DevAddr, DevEUI
+from tests.unit.dissect.test_keyring import ADDRESS, DEVICE, GROUP, multicast, unicast
+
+RING = Keyring([DEVICE, GROUP])
+
+
+def opened(frame: Frame) -> Entry:
+    return open_entry(Captured(3, "lorafuota", frame), RING)
+
+
+def test_a_payload_in_the_clear_is_left_as_it_is() -> None:
+    frame = Frame(direction=UPLINK, fport=201, payload=b"\x02\x00", dev_eui=DevEUI(9))
+    assert opened(frame) == Entry(line=3, source="lorafuota", frame=frame, owner="0000000000000009")
+
+
+def test_a_frame_is_opened_and_goes_to_the_device_or_group_of_its_address() -> None:
+    group = opened(Frame(direction=DOWNLINK, phy=multicast(5)))
+    assert (group.owner, group.frame.payload, group.frame.fport, group.frame.fcnt) == (
+        "group 26011BDA",
+        b"\x01\x00",
+        201,
+        5,
+    )
+    device = opened(Frame(direction=DOWNLINK, phy=unicast(5, UPLINK, b"\x02\x00")))
+    assert (device.owner, device.frame.direction) == ("0000000000000007", UPLINK)
+    assert device.frame.mc_addr is None
+
+
+def test_a_payload_beside_a_frame_is_believed_and_the_mic_still_checked() -> None:
+    frame = Frame(direction=DOWNLINK, fport=201, payload=b"\x01\x02", phy=multicast(5))
+    entry = opened(frame)
+    assert entry.frame == frame
+    assert entry.phy is not None
+    assert entry.phy.check is MicCheck.FITS
+
+
+def test_an_owner_without_an_eui_is_an_address_or_has_no_name() -> None:
+    other = bytearray(multicast(5))
+    other[1:5] = DevAddr(1).to_bytes(4, "little")
+    shut = opened(Frame(direction=DOWNLINK, phy=bytes(other)))
+    assert (shut.owner, shut.note) == ("address 00000001", "encrypted, and no key for it")
+    nobody = opened(Frame(direction=UPLINK, fport=1, payload=b""))
+    assert nobody.owner == "unnamed device"
+    assert opened(Frame(direction=DOWNLINK, fport=1, payload=b"", mc_addr=ADDRESS)).owner == (
+        "group 26011BDA"
+    )
+
+
+def test_json_has_both_times() -> None:
+    frame = Frame(direction=UPLINK, fport=1, payload=b"", time=1_400_000_000.0)
+    assert opened(frame).to_json() == {
+        "line": 3,
+        "source": "lorafuota",
+        "owner": "unnamed device",
+        "frame": {
+            "direction": "uplink",
+            "fport": 1,
+            "payload": "",
+            "time": 1_400_000_000.0,
+        },
+        "utc": "2024-05-17T16:53:02Z",
+        "phy": None,
+        "reading": None,
+        "sessions": [],
+        "note": "",
+    }
