@@ -26,16 +26,6 @@ COMMANDS: Final = (
     "keys",
     "info",
 )
-    "plan",
-    "simulate",
-    "campaign",
-    "image",
-    "delta",
-    "dissect",
-    "wireshark",
-    "keys",
-    "info",
-)
 """Every command, in the order of the help; each is the module of its name."""
 
 
