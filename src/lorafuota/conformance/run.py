@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Iterator
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
+from ..types import AppKey, GenAppKey
 from .check import Check, Failed, NotApplicable
 from .devicepeer import DevicePeer
 from .subject import DeviceEvent, DeviceRequest, DeviceSubject, SubjectError
 
 __all__ = ["Outcome", "Result", "run_device_checks"]
+
+_GIVEN_UP: Final = 5
+"""Checks in a row that a device may break in."""
 
 
 class Outcome(enum.Enum):
@@ -47,19 +52,40 @@ class Result:
         """Whether nobody needs to do anything about it."""
         return self.outcome not in (Outcome.FAILED, Outcome.BROKEN)
 
+    @property
+    def seconds(self) -> float:
+        """How long it took in the device's time."""
+        return self.transcript[-1].time - self.transcript[0].time if self.transcript else 0.0
+
 
 def run_device_checks(
-    checks: Iterable[Check[DevicePeer]], subject: DeviceSubject, *, profile: str | None = None
+    checks: Iterable[Check[DevicePeer]],
+    subject: DeviceSubject,
+    *,
+    profile: str | None = None,
+    root_key: GenAppKey | AppKey | None = None,
+    clock: Callable[[], float] | None = None,
+    max_wait: float = math.inf,
 ) -> Iterator[Result]:
     """Play checks against a device, each from a factory reset; yield each result when it is there.
+
+    A device that breaks in several checks in a row is given up: the rest is not played.
 
     Args:
         checks: Which, in order.
         subject: The device.
         profile: Name of a stack profile whose known quirks are expected to fail.
+        root_key: The device's own, if it cannot be given one.
+        clock: The clock of real time, in GPS seconds; None for virtual time.
+        max_wait: Seconds of real time one check may take.
     """
     about = subject.about
+    broken = 0
     for check in checks:
+        if broken == _GIVEN_UP:
+            reason = f"not played: the device broke {_GIVEN_UP} times in a row"
+            yield Result(check=check, outcome=Outcome.BROKEN, reason=reason)
+            continue
         speaks = about.versions.get(check.package.name)
         missing = sorted(check.needs - about.can)
         if speaks != check.package.version:
@@ -70,13 +96,21 @@ def run_device_checks(
             reason = f"does not have: {', '.join(missing)}"
             yield Result(check=check, outcome=Outcome.SKIPPED, reason=reason)
         else:
-            yield _play(check, subject, profile)
+
+            def begin(seed: str = check.id) -> DevicePeer:
+                return DevicePeer(
+                    subject, seed=seed, root_key=root_key, clock=clock, max_wait=max_wait
+                )
+
+            result = _play(check, begin, profile)
+            broken = broken + 1 if result.outcome is Outcome.BROKEN else 0
+            yield result
 
 
-def _play(check: Check[DevicePeer], subject: DeviceSubject, profile: str | None) -> Result:
+def _play(check: Check[DevicePeer], begin: Callable[[], DevicePeer], profile: str | None) -> Result:
     peer: DevicePeer | None = None
     try:
-        peer = DevicePeer(subject, seed=check.id)
+        peer = begin()
         check.script(peer)
         outcome, reason = Outcome.PASSED, ""
     except Failed as failure:
