@@ -189,15 +189,14 @@ def _report(args: argparse.Namespace, report: Report) -> int:
         write_json(report.document())
     else:
         _print(report)
-    given_up = report.results and report.results[-1].outcome is Outcome.BROKEN
-    if given_up and not report.results[-1].transcript:
+    if report.count(Outcome.NOT_PLAYED):
         return Status.BAD_INPUT
     return Status.GOOD if report.good else Status.NO
 
 
 def _print(report: Report) -> None:
     for result in report.results:
-        if result.transcript and result.outcome in (Outcome.FAILED, Outcome.BROKEN):
+        if result.outcome in (Outcome.FAILED, Outcome.BROKEN):
             first, *rest = failure(report, result)
             print(bad(first), *rest, "", sep="\n")
     rows: dict[tuple[str, str], list[int]] = {}

@@ -29,6 +29,8 @@ class Outcome(enum.Enum):
     SKIPPED = "skipped"
     BROKEN = "broken"
     """The subject, or the way to it, stopped working."""
+    NOT_PLAYED = "not played"
+    """The subject broke so often before that it was given up."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether nobody needs to do anything about it."""
-        return self.outcome not in (Outcome.FAILED, Outcome.BROKEN)
+        return self.outcome in (Outcome.PASSED, Outcome.KNOWN, Outcome.SKIPPED)
 
     @property
     def seconds(self) -> float:
@@ -83,8 +85,8 @@ def run_device_checks(
     broken = 0
     for check in checks:
         if broken == _GIVEN_UP:
-            reason = f"not played: the device broke {_GIVEN_UP} times in a row"
-            yield Result(check=check, outcome=Outcome.BROKEN, reason=reason)
+            reason = f"the device broke {_GIVEN_UP} times in a row"
+            yield Result(check=check, outcome=Outcome.NOT_PLAYED, reason=reason)
             continue
         speaks = about.versions.get(check.package.name)
         missing = sorted(check.needs - about.can)

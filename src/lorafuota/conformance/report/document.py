@@ -78,7 +78,7 @@ class Report:
     def _result(self, result: Result) -> dict[str, JSON]:
         document = check_document(result.check)
         document |= {"outcome": result.outcome.value, "reason": result.reason}
-        if result.outcome not in (Outcome.PASSED, Outcome.SKIPPED):
+        if result.outcome in (Outcome.FAILED, Outcome.KNOWN, Outcome.BROKEN):
             document["transcript"] = [
                 {"seconds": round(step.seconds, 6), "what": step.what, "read": [*step.details]}
                 for step in self.steps(result)

@@ -16,6 +16,7 @@ from .text import failure
 
 __all__ = ["junit_xml"]
 
+_SKIPPED: Final = (Outcome.KNOWN, Outcome.SKIPPED, Outcome.NOT_PLAYED)
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -28,7 +29,7 @@ def junit_xml(report: Report) -> bytes:
         tests=str(len(results)),
         failures=str(report.count(Outcome.FAILED)),
         errors=str(report.count(Outcome.BROKEN)),
-        skipped=str(report.count(Outcome.SKIPPED) + report.count(Outcome.KNOWN)),
+        skipped=str(sum(report.count(outcome) for outcome in _SKIPPED)),
     )
     properties = ET.SubElement(suite, "properties")
     for name, value in (("lorafuota", VERSION), ("profile", report.profile or "")):
@@ -62,7 +63,7 @@ def _case(report: Report, result: Result) -> ET.Element:
             ET.SubElement(case, "error", message=reason).text = explanation
         case Outcome.KNOWN:
             ET.SubElement(case, "skipped", message=f"known quirk: {reason}").text = explanation
-        case Outcome.SKIPPED:
+        case Outcome.SKIPPED | Outcome.NOT_PLAYED:
             ET.SubElement(case, "skipped", message=reason)
     return case
 
