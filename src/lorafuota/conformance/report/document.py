@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ...version import VERSION
 from ...wire import JSON
@@ -86,7 +86,7 @@ class Report:
         return document
 
 
-def check_document(check: Check[object]) -> dict[str, JSON]:
+def check_document(check: Check[Any]) -> dict[str, JSON]:
     """Return what a check is, as JSON."""
     return {
         "id": check.id,

@@ -26,9 +26,7 @@ def failure(report: Report, result: Result) -> Iterator[str]:
     yield f"  from {check.clause}"
     why = check.text.removeprefix(check.title).strip()
     for paragraph in why.split("\n\n") if why else []:
-        yield from textwrap.wrap(
-            paragraph, _WIDTH - 4, initial_indent="    ", subsequent_indent="    "
-        )
+        yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="    ", subsequent_indent="    ")
     for line in result.reason.splitlines() or [""]:
         yield f"  {line}"
     yield from steps(report, result)

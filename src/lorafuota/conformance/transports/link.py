@@ -153,14 +153,20 @@ class LineLink(Generic[Q, E, A]):
         self._comments.clear()
         self._channel = self._connect()
         try:
-            self._channel.send(hello_request())
+            return self._hear_hello(self._channel)
+        except SubjectError as error:
+            raise SubjectError(f"no hello: {error}") from error
+
+    def _hear_hello(self, channel: Channel) -> A:
+        try:
+            channel.send(hello_request())
         except SubjectError as error:
             raise self._broken(str(error)) from error
         end = time.monotonic() + self._seconds
         for _ in range(_MOST_NOISE):
             line = self._line(end)
             if line is None:
-                raise self._broken(f"no hello within {self._seconds:g} s")
+                raise self._broken(f"nothing within {self._seconds:g} s")
             try:
                 given = read_object(line)
             except LineError:  # what a board says while it starts
@@ -171,7 +177,7 @@ class LineLink(Generic[Q, E, A]):
                     return read_hello(given, self._role, self._about_class)
                 except LineError as error:
                     raise self._broken(str(error)) from None
-        raise self._broken(f"{_MOST_NOISE} lines came, and no hello")
+        raise self._broken(f"{_MOST_NOISE} other lines came")
 
     def _open_channel(self) -> Channel:
         if self._channel is None:

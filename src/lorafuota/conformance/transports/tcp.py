@@ -53,8 +53,8 @@ class TcpChannel:
             left = end - time.monotonic()
             if left <= 0:
                 return None
-            self._socket.settimeout(left)
             try:
+                self._socket.settimeout(left)
                 octets = self._socket.recv(1 << 16)
             except TimeoutError:
                 return None
