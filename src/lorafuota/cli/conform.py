@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import pathlib
 from collections.abc import Iterator
 from typing import Any, Final
@@ -19,7 +18,7 @@ from ..session.stacks import DEVICE_PROFILES
 from ..wire import JSON
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
 from .conformselect import add_selection, selected
-from .conformsubject import add_subject, open_device
+from .conformsubject import add_subject, open_device, seconds
 from .keyinput import root_key
 from .output import bad, good, table, write_json
 from .progress import progress
@@ -83,7 +82,7 @@ def add(subparsers: Subparsers) -> None:
     )
     device.add_argument(
         "--max-wait",
-        type=_seconds,
+        type=seconds,
         default=600.0,
         metavar="S",
         help="skip a check that takes longer in real time (default 600)",
@@ -101,16 +100,6 @@ def add(subparsers: Subparsers) -> None:
     )
     add_selection(listing)
     add_json(listing)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError("expected a number of seconds above 0")
-    return seconds
 
 
 # --- What there is --------------------------------------------------------------------------------
@@ -133,10 +122,10 @@ def _list(args: argparse.Namespace) -> int:
         ]
         write_json({"checks": documents})
         return Status.GOOD
-    for role, checks in roles.items():
+    for at, (role, checks) in enumerate(roles.items()):
         rows = [(one.id, one.severity.value, one.clause, one.title) for one in checks]
-        print(table((role, "severity", "from", "what has to hold"), rows))
-        print(f"{len(rows)} checks against a {role}\n")
+        print("\n" * bool(at) + table((role, "severity", "from", "what has to hold"), rows))
+        print(f"{len(rows)} check{'' if len(rows) == 1 else 's'} against a {role}")
     return Status.GOOD
 
 

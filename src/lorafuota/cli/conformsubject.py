@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +21,22 @@ from ..conformance.transports.tcp import TcpChannel
 from ..session.stacks import DEVICE_PROFILES
 from .arguments import InputError, Parser
 
-__all__ = ["add_subject", "open_device"]
+__all__ = ["add_subject", "open_device", "seconds"]
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds.
+
+    Raises:
+        ArgumentTypeError: It is none, or not above 0.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError("expected a number of seconds above 0")
+    return number
 
 
 def add_subject(parser: Parser) -> None:
@@ -62,7 +78,7 @@ def add_subject(parser: Parser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=10.0,
         metavar="S",
         help="what the device may take over one request (default 10)",
