@@ -23,7 +23,7 @@ from .subject import (
     Uplink,
 )
 
-__all__ = ["Describe", "Step", "explain", "explain_device", "octets_read", "shown"]
+__all__ = ["Step", "explain", "explain_device", "octets_read", "shown"]
 
 _OCTETS_SHOWN = 64
 
