@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -105,7 +106,24 @@ def octets_read(
     """Return the commands of a payload, and what is left of it that cannot be read."""
     if packages.at(fport) is None:
         return ()
-    return tuple(str(one) for one in packages.parse(fport, direction, payload))
+    return tuple(_words(one) for one in packages.parse(fport, direction, payload))
+
+
+def _words(value: object) -> str:
+    """Return a command as its repr, with octets as people read them."""
+    match value:
+        case bytes():
+            return shown(value)
+        case tuple():
+            return f"({', '.join(map(_words, value))})"
+        case enum.IntFlag():
+            return (value.name or str(int(value))).replace("|", " | ")
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            names = [field.name for field in dataclasses.fields(value)]
+            parts = (f"{name}={_words(getattr(value, name))}" for name in names)
+            return f"{type(value).__name__}({', '.join(parts)})"
+        case _:
+            return str(value)
 
 
 def shown(octets: bytes) -> str:

@@ -12,7 +12,7 @@ from lorafuota.conformance.subject import (
     Rebooted,
     Uplink,
 )
-from lorafuota.types import DOWNLINK
+from lorafuota.types import DOWNLINK, UPLINK
 from tests.unit.conformance.test_own import power_on
 
 ABOUT = About(name="x", versions={"fragmentation": 1}, fports={"fragmentation": 99})
@@ -41,7 +41,7 @@ def test_what_went_over_the_link_is_told_step_by_step() -> None:
             "up, FPort 99: 00 03 01 ff",
             (
                 "PackageVersionAns(package_identifier=3, package_version=1)",
-                "UnknownCommand(cid=255, payload=b'', offset=3, package='fragmentation/1')",
+                "UnknownCommand(cid=255, payload=no octets, offset=3, package=fragmentation/1)",
             ),
         ),
         Step(2.0, "down by multicast to 000000AB, FCnt 5, FPort 7: 61 70 70"),
@@ -77,6 +77,26 @@ def test_no_payload_is_too_odd_to_be_read() -> None:
     assert octets_read(packages, 201, DOWNLINK, b"") == ()
     assert octets_read(packages, 225, DOWNLINK, bytes.fromhex("830001")) == ("PackageVersionReq()",)
     assert octets_read(packages, 201, DOWNLINK, bytes(300))[0].startswith("MalformedCommand")
+
+
+def test_octets_and_flags_in_a_command_are_shown_as_people_read_them() -> None:
+    packages = PackageMap({"fragmentation": 1})
+    assert octets_read(packages, 201, UPLINK, bytes.fromhex("024b 0200")) == (
+        "FragSessionSetupAns(errors=FRAG_ALGO_UNSUPPORTED | NOT_ENOUGH_MEMORY | WRONG_DESCRIPTOR, "
+        "frag_index=1)",
+        "FragSessionSetupAns(errors=0, frag_index=0)",
+    )
+    assert octets_read(packages, 201, DOWNLINK, bytes.fromhex("080100aabb")) == (
+        "DataFragment(n=1, frag_index=0, payload=aa bb)",
+    )
+    assert octets_read(packages, 200, UPLINK, bytes.fromhex("0111 00 01020304")) == (
+        "McGroupStatusAns(ans_group_mask=1, nb_total_groups=1, "
+        "groups=(McGroup(mc_group_id=0, mc_addr=04030201)))",
+    )
+    [cut] = octets_read(packages, 201, DOWNLINK, b"\x02\x00")
+    assert cut.startswith(
+        "MalformedCommand(cid=2, payload=00, offset=0, error=FragSessionSetupReq: "
+    )
 
 
 def test_a_long_row_of_octets_is_cut() -> None:

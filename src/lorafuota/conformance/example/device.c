@@ -256,7 +256,7 @@ static int64_t seconds_until(uint64_t now, uint32_t time)
     return distance < 0x80000000u ? (int64_t)distance : (int64_t)distance - (INT64_C(1) << 32);
 }
 
-static void close_window(int mc_group_id)
+static void close_window(int mc_group_id) /* if there is one */
 {
     struct group *g = &groups[mc_group_id];
     if (g->listening)
@@ -274,20 +274,40 @@ static bool receiver_is_taken(int mc_group_id)
     return false;
 }
 
+/* Whether every block that a group feeds is complete: listening on would only drain the battery. */
+static bool has_no_more_to_say(int mc_group_id)
+{
+    bool fed = false;
+    for (int i = 0; i < FRAG_SESSIONS; i++)
+        if (sessions[i].present && sessions[i].mc_group_bit_mask >> mc_group_id & 1) {
+            if (!sessions[i].complete)
+                return false;
+            fed = true;
+        }
+    return fed;
+}
+
 static void follow_windows(uint64_t now)
 {
     if (!clock_is_known)
         return;
-    for (int id = 0; id < MC_GROUPS; id++)
-        if (groups[id].scheduled &&
-            seconds_until(now, groups[id].start) + groups[id].duration <= 0)
+    for (int id = 0; id < MC_GROUPS; id++) {
+        struct group *g = &groups[id];
+        bool over = seconds_until(now, g->start) + g->duration <= 0;
+        if (over || (g->listening && has_no_more_to_say(id)))
             close_window(id);
-    for (int id = 0; id < MC_GROUPS; id++)
-        if (groups[id].scheduled && !groups[id].listening &&
-            seconds_until(now, groups[id].start) <= 0 && !receiver_is_taken(id)) {
-            groups[id].listening = true;
+    }
+    for (int id = 0; id < MC_GROUPS; id++) {
+        struct group *g = &groups[id];
+        if (!g->scheduled || g->listening || seconds_until(now, g->start) > 0)
+            continue;
+        if (has_no_more_to_say(id)) {
+            close_window(id);
+        } else if (!receiver_is_taken(id)) {
+            g->listening = true;
             owner_listen('C', id);
         }
+    }
 }
 
 /* --- TS005: commands --- */
@@ -384,6 +404,14 @@ static void mc_class_c_session(uint64_t now, const uint8_t *body)
            5);
 }
 
+/* There is no class B here, and no bit that says so: FreqError keeps a server from waiting. */
+static void mc_class_b_session(const uint8_t *body)
+{
+    int id = body[0] & 3;
+    bool defined = id < MC_GROUPS && groups[id].present;
+    answer((uint8_t[]){0x05, (uint8_t)(id | (defined ? 1 << 3 : 1 << 4))}, 2);
+}
+
 static size_t multicast_setup(uint64_t now, const uint8_t *command, size_t size)
 {
     static const uint8_t sizes[] = {0, 1, 29, 1, 10, 10};
@@ -396,7 +424,7 @@ static size_t multicast_setup(uint64_t now, const uint8_t *command, size_t size)
     case 0x02: mc_group_setup(body); break;
     case 0x03: mc_group_delete(body); break;
     case 0x04: mc_class_c_session(now, body); break;
-    default: break; /* McClassBSessionReq: there is no class B, and no bit to say so */
+    case 0x05: mc_class_b_session(body); break;
     }
     return 1u + sizes[command[0]];
 }
