@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..conformance.check import Catalogue, Check
+from ..conformance.catalogues import CATALOGUES
+from ..conformance.check import Check
 from ..conformance.explain import explain_device
 from ..conformance.report.document import Report, check_document
 from ..conformance.report.junit import junit_xml
@@ -105,15 +106,8 @@ def add(subparsers: Subparsers) -> None:
 # --- What there is --------------------------------------------------------------------------------
 
 
-def _catalogues() -> dict[str, Catalogue[Any]]:
-    """Return every catalogue by its role."""
-    from ..conformance.device import DEVICE_CHECKS
-
-    return {"device": DEVICE_CHECKS}
-
-
 def _list(args: argparse.Namespace) -> int:
-    roles = {role: selected(checks, args) for role, checks in _catalogues().items()}
+    roles = {role: selected(checks, args) for role, checks in CATALOGUES.items()}
     if args.json:
         documents: list[JSON] = [
             {"role": role, **check_document(one)}
@@ -133,7 +127,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _device(args: argparse.Namespace) -> int:
-    checks = selected(_catalogues()["device"], args)
+    checks = selected(CATALOGUES["device"], args)
     key = None if args.root_key_file is None else root_key(args.root_key_file)
     if args.junit is not None:
         args.junit.write_bytes(b"")  # a place that cannot be written is noticed before the work

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from lorafuota.conformance.catalogues import CATALOGUES
 from lorafuota.conformance.check import Catalogue, Severity
 from lorafuota.conformance.device import DEVICE_CHECKS
 from lorafuota.conformance.devicepeer import DevicePeer
@@ -40,7 +41,7 @@ def bad(peer: DevicePeer) -> None:
 
 @pytest.fixture(autouse=True)
 def few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lorafuota.conformance.device.DEVICE_CHECKS", FEW)
+    monkeypatch.setitem(CATALOGUES, "device", FEW)
 
 
 def test_status_0_when_every_check_passes_or_is_skipped() -> None:
@@ -135,7 +136,7 @@ def test_status_2_when_the_device_cannot_be_started_or_not_any_more(
     many: Catalogue[DevicePeer] = Catalogue()
     for at in range(7):
         many.check("fragmentation", (1,), f"bad-{at}", clause="-")(bad)
-    monkeypatch.setattr("lorafuota.conformance.device.DEVICE_CHECKS", many)
+    monkeypatch.setitem(CATALOGUES, "device", many)
     dies = DEVICE.replace("    print", "    if 'hello' not in line: sys.exit(1)\n    print")
     outcome = call("conform", "device", "--exec", sys.executable, "-c", dies)
     assert outcome.status == 2
@@ -165,7 +166,7 @@ def test_the_key_of_the_device_comes_from_a_file_and_is_not_shown(
     path.write_text(f"AppKey={ROOT}\n")
     seen: list[object] = []
     catalogue: Catalogue[DevicePeer] = Catalogue()
-    monkeypatch.setattr("lorafuota.conformance.device.DEVICE_CHECKS", catalogue)
+    monkeypatch.setitem(CATALOGUES, "device", catalogue)
 
     @catalogue.check("fragmentation", (1,), "key", clause="-")
     def key(peer: DevicePeer) -> None:
@@ -229,7 +230,7 @@ ts004-v1/bad   recommended  TS004, 2  Fail.
 
 @pytest.mark.skipif(compiler() is None, reason="no C compiler")
 def test_the_example_is_built_and_played_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lorafuota.conformance.device.DEVICE_CHECKS", DEVICE_CHECKS)
+    monkeypatch.setitem(CATALOGUES, "device", DEVICE_CHECKS)
     outcome = call("conform", "device", "--example", "--severity", "required")
     assert outcome.out.splitlines()[-1].startswith("example in C: ")
     assert outcome.status == 0

@@ -11,14 +11,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    FRAG_SESSIONS = 3,    /* FragIndex 0, 1, 2 */
-    MC_GROUPS = 3,        /* McGroupID 0, 1, 2 */
-    MAX_NB_FRAG = 256,
-    MAX_FRAG_SIZE = 255,
-    MAX_PAYLOAD = 242,
-    MAX_BLOCK = MAX_NB_FRAG * MAX_FRAG_SIZE,
-};
+#define FRAG_SESSIONS 3 /* FragIndex 0, 1, 2 */
+#define MC_GROUPS 3     /* McGroupID 0, 1, 2 */
+#define MAX_NB_FRAG 256
+#define MAX_FRAG_SIZE 255
+#define MAX_BLOCK 65280 /* octets: 256 fragments of 255 */
+#define MAX_PAYLOAD 242 /* octets in an uplink */
+
+/* What the device says of itself to the kit, as members of a JSON object. */
+#define TEXT_OF(number) #number
+#define TEXT(name) TEXT_OF(name)
+#define DEVICE_ABOUT                                                     \
+    "\"name\": \"example in C\", "                                       \
+    "\"versions\": {\"fragmentation\": 1, \"multicastsetup\": 1}, "      \
+    "\"can\": [\"blocks\", \"class-c\", \"power-cycle\"], "              \
+    "\"mc_groups\": " TEXT(MC_GROUPS) ", "                               \
+    "\"frag_indices\": " TEXT(FRAG_SESSIONS) ", "                        \
+    "\"max_nb_frag\": " TEXT(MAX_NB_FRAG) ", "                           \
+    "\"max_block_octets\": " TEXT(MAX_BLOCK) ", "                        \
+    "\"max_payload\": " TEXT(MAX_PAYLOAD) ", "                           \
+    "\"wrong_descriptor\": \"ffffffff\""
 
 #define NEVER UINT64_MAX
 

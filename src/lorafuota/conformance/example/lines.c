@@ -1,4 +1,6 @@
-/* Wires the device to the conformance kit: JSON lines on standard input and output.
+/* Wires what device.h declares to the conformance kit: JSON lines on standard input and output.
+ *
+ * Nothing in this file is about one device: build it with yours.
  *
  * The lines are described in docs/reference/device-lines.md.  The reader takes what the kit sends,
  * flat objects of text, numbers, true, false and null, and answers anything else with an "error".
@@ -175,17 +177,6 @@ uint32_t owner_random(void)
 
 /* --- What the kit wants --- */
 
-static void hello(void)
-{
-    printf("{\"event\": \"hello\", \"lorafuota\": 1, \"role\": \"device\", "
-           "\"name\": \"example in C\", "
-           "\"versions\": {\"fragmentation\": 1, \"multicastsetup\": 1}, "
-           "\"can\": [\"blocks\", \"class-c\", \"power-cycle\"], "
-           "\"mc_groups\": %d, \"frag_indices\": %d, \"max_nb_frag\": %d, "
-           "\"max_block_octets\": %d, \"max_payload\": %d, \"wrong_descriptor\": \"ffffffff\"}\n",
-           MC_GROUPS, FRAG_SESSIONS, MAX_NB_FRAG, MAX_BLOCK, MAX_PAYLOAD);
-}
-
 static bool power_on(uint64_t now)
 {
     bool factory, clock_known;
@@ -228,7 +219,7 @@ static bool carry_out(char *line)
     if (!read_object(line) || (request = text_of("request")) == NULL)
         return false;
     if (strcmp(request, "hello") == 0) {
-        hello();
+        puts("{\"event\": \"hello\", \"lorafuota\": 1, \"role\": \"device\", " DEVICE_ABOUT "}");
         return true;
     }
     if (!number_of("time", 0, 1e12, &time_now))
