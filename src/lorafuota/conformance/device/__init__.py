@@ -7,7 +7,8 @@ from typing import Final
 from ...datablock import DataBlock
 from ...fec import ParityVariant
 from ...fragmentation import v1
-from ..check import Catalogue
+from ...multicastsetup import v1 as mc
+from ..check import Catalogue, Severity
 from ..devicepeer import DevicePeer
 
 __all__ = ["DEVICE_CHECKS"]
@@ -60,3 +61,39 @@ def lossy_block(peer: DevicePeer) -> None:
     for n in (1, 2, 5, *range(6, 30)):
         peer.send(package, v1.DataFragment(n=n, frag_index=0, payload=encoder.fragment(n)))
     peer.expect_block(0, data)
+
+
+@DEVICE_CHECKS.check(
+    "fragmentation", (1,), "late-fragment", clause="TS004-1.0.0, DataFragment", needs=["blocks"]
+)
+def late_fragment(peer: DevicePeer) -> None:
+    """Plain fragments are taken in any order."""
+    package, data = v1.PACKAGE, bytes(range(50))
+    encoder = DataBlock.of(data, frag_size=10).encoder(ParityVariant.V1)
+    peer.send(package, _setup())
+    peer.expect(package, v1.FragSessionSetupAns(errors=v1.SetupError(0), frag_index=0))
+    for n in (5, 4, 3, 2, 1):
+        peer.send(package, v1.DataFragment(n=n, frag_index=0, payload=encoder.fragment(n)))
+    peer.expect_block(0, data)
+
+
+@DEVICE_CHECKS.check(
+    "fragmentation",
+    (1,),
+    "status-absent",
+    clause="TS004-1.0.0, FragSessionStatusReq",
+    severity=Severity.QUIRK,
+    quirk_of=["LoRaMac-node", "LoRa Basics Modem 4.8 v1", "Zephyr 2025"],
+)
+def status_absent(peer: DevicePeer) -> None:
+    """Nothing is told about a session that does not exist."""
+    peer.send(v1.PACKAGE, v1.FragSessionStatusReq(participants=True, frag_index=0))
+    peer.expect_silence()
+
+
+@DEVICE_CHECKS.check("multicastsetup", (1, 2), "version", clause="TS005, PackageVersionReq")
+def multicast_version(peer: DevicePeer) -> None:
+    """The version that is asked for is told."""
+    package = peer.packages.packages[mc.PACKAGE.identifier]
+    peer.send(package, mc.PackageVersionReq())
+    peer.expect(package, package.version_ans())
