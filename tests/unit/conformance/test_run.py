@@ -63,7 +63,7 @@ def test_a_device_that_breaks_again_and_again_is_given_up() -> None:
     checks = [CATALOGUE["ts004-v1/dies"]] * 7 + [CATALOGUE["ts004-v1/good"]]
     results = list(run_device_checks(checks, OwnDevice("documents v1")))
     assert [one.outcome for one in results] == [Outcome.BROKEN] * 5 + [Outcome.NOT_PLAYED] * 3
-    assert results[-1].reason == "the device broke 5 times in a row"
+    assert results[-1].reason == "the subject broke 5 times in a row"
     assert not results[-1].good
 
 
