@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -182,16 +183,20 @@ def _print(report: Report) -> None:
         if result.outcome in (Outcome.FAILED, Outcome.BROKEN):
             first, *rest = failure(report, result)
             print(bad(first), *rest, "", sep="\n")
-    rows: dict[tuple[str, str], list[int]] = {}
+    rows: dict[tuple[str, str], Counter[Outcome]] = {}
     for result in report.results:
         key = str(result.check.package), result.check.severity.value
-        counts = rows.setdefault(key, [0] * len(Outcome))
-        counts[list(Outcome).index(result.outcome)] += 1
+        rows.setdefault(key, Counter())[result.outcome] += 1
     head = ("package", "severity", *(outcome.value for outcome in Outcome))
-    cells = [(*key, *(str(count or "") for count in counts)) for key, counts in rows.items()]
-    print(table(head, cells, right=range(2, len(head))))
-    skipped = {one.reason for one in report.results if one.outcome is Outcome.SKIPPED}
-    for reason in sorted(skipped):
-        print(f"skipped: {reason}")
+    cells = [
+        (*key, *(str(counts[outcome] or "") for outcome in Outcome))
+        for key, counts in sorted(rows.items())
+        if set(counts) != {Outcome.SKIPPED}
+    ]
+    if cells:
+        print(table(head, cells, right=range(2, len(head))))
+    reasons = Counter(one.reason for one in report.results if one.outcome is Outcome.SKIPPED)
+    for reason, count in reasons.most_common():
+        print(f"{count} skipped: {reason}")
     line = summary(report)
     print(good(line) if report.good else bad(line))
