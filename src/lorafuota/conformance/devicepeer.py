@@ -148,19 +148,31 @@ class DevicePeer:
     ) -> None:
         """Let time pass as :meth:`wait` does; what happens is kept for whoever asks next."""
         end = self.now + seconds
-        if self._clock is not None and end > self._last:
-            raise NotApplicable(f"would wait {seconds:g} s, and real time may not take so long")
         for _ in range(_MOST_CALLS):
+            end, enough = self._real_end(end, enough)
             now, due = self.now, self._next
-            if self._clock is not None and enough is not None and enough(self._events):
-                end, enough = min(end, now + _GRACE), None
             at = end if due is None or due >= end else due
             if self._clock is None:
                 self._now = at = end if at <= now else at
-            self._do(Advance(max(at, now)))
+            else:
+                at = max(min(at, self._last), now)
+            self._do(Advance(at))
             if self.now >= end:
                 return
         raise Failed(f"the device wants to be called more than {_MOST_CALLS} times in {seconds} s")
+
+    def _real_end(
+        self, end: float, enough: Callable[[list[DeviceEvent]], bool] | None
+    ) -> tuple[float, Callable[[list[DeviceEvent]], bool] | None]:
+        """Return when to stop waiting in real time, and for what more."""
+        if self._clock is None:
+            return end, None
+        if enough is not None and enough(self._events):
+            return min(end, self.now + _GRACE), None
+        if end > self._last and (enough is None or self.now >= self._last):
+            left = max(end - self.now, 0.0)
+            raise NotApplicable(f"would wait {left:.0f} s more, beyond what real time may take")
+        return end, enough
 
     def events(self) -> list[DeviceEvent]:
         """Return what has happened since somebody last asked, and forget it."""
@@ -227,13 +239,14 @@ class DevicePeer:
         Args:
             package: Whose commands.
             within: How long to wait.
-            enough: How many are waited for; real time need not go on then.
+            enough: How many are waited for, if any; real time need not go on then.
         """
 
         def all_there(events: list[DeviceEvent]) -> bool:
-            return enough is not None and len(self._commands(package, events)) >= enough
+            return len(self._commands(package, events)) >= (enough or 0)
 
-        return self._commands(package, self.wait(within, enough=all_there))
+        waited = self.wait(within, enough=all_there if enough else None)
+        return self._commands(package, waited)
 
     def _commands(self, package: Package, events: Iterable[DeviceEvent]) -> list[Parsed]:
         fport, found = self.packages.fport(package.name), []
@@ -244,17 +257,17 @@ class DevicePeer:
 
     def expect(self, package: Package, *wanted: Command, within: float = 20.0) -> None:
         """Wait, and fail unless exactly these commands came on the package's port, in order."""
-        came = self.answers(package, within=within, enough=len(wanted) or None)
+        came = self.answers(package, within=within, enough=len(wanted))
         if came != list(wanted):
             raise Failed(f"expected {_list(wanted)}; came {_list(came)}")
 
     def ask(
         self, package: Package, *commands: Command | bytes, within: float = 20.0
     ) -> list[Parsed]:
-        """Send commands in one payload; return the answers."""
+        """Send commands in one payload; return the answers, in real time one for each command."""
         self.events()
         self.send(package, *commands)
-        return self.answers(package, within=within)
+        return self.answers(package, within=within, enough=len(commands))
 
     def expect_silence(self, *, within: float = 20.0) -> None:
         """Wait, and fail if the device sends anything at all."""

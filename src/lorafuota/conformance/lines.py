@@ -22,7 +22,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args
 
 from ..errors import FieldError
@@ -41,6 +41,7 @@ __all__ = [
     "Lines",
     "hello",
     "hello_request",
+    "keys_in",
     "kind_of",
     "read_hello",
     "read_object",
@@ -354,6 +355,18 @@ class Lines(Generic[M]):
         except LineError as error:
             raise LineError(f"{kind}: {error}") from None
         return message
+
+
+def keys_in(message: object) -> Iterator[Key]:
+    """Return every key in a message, so that nobody shows what a subject echoes."""
+    if isinstance(message, Key):
+        yield message
+    elif isinstance(message, tuple):
+        for item in message:
+            yield from keys_in(item)
+    elif dataclasses.is_dataclass(message):
+        for field in dataclasses.fields(message):
+            yield from keys_in(getattr(message, field.name))
 
 
 def kind_of(cls: type) -> str:

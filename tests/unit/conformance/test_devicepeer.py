@@ -174,3 +174,23 @@ def test_a_call_that_is_late_in_real_time_is_made_at_once() -> None:
     one.wait(3.0)
     requests = [type(entry).__name__ for entry in one.transcript]
     assert requests == ["PowerOn", "Advance", "Uplink", "Advance"]
+
+
+def test_a_question_is_over_in_real_time_when_each_command_has_its_answer() -> None:
+    board = Board(told(1001.0))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    assert one.ask(v1.PACKAGE, v1.PackageVersionReq()) == [VERSION]
+    assert board.time == 1002.0
+
+
+def test_an_answer_that_is_waited_for_may_come_just_in_time() -> None:
+    board = Board(told(1005.0))
+    one = DevicePeer(board, seed="test", clock=board.now, max_wait=10.0)
+    one.expect(v1.PACKAGE, VERSION)
+    with pytest.raises(NotApplicable, match="would wait 20 s more, beyond what real time may take"):
+        one.expect_silence()
+    half = Board(told(1005.0))
+    other = DevicePeer(half, seed="test", clock=half.now, max_wait=10.0)
+    with pytest.raises(NotApplicable, match="would wait 50 s more, beyond what real time may"):
+        other.expect(v1.PACKAGE, VERSION, VERSION, within=60.0)
+    assert half.time == 1010.0

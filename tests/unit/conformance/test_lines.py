@@ -17,6 +17,7 @@ from lorafuota.conformance.lines import (
     Lines,
     hello,
     hello_request,
+    keys_in,
     kind_of,
     read_hello,
     read_object,
@@ -237,6 +238,13 @@ def test_the_codec_takes_dataclasses_inside_others() -> None:
     assert kind_of(Whole) == "whole"
     with pytest.raises(LineError, match="whole: parts: expected address is missing"):
         lines.decode('{"request": "whole", "time": 1, "parts": [{"numbers": {}}]}')
+
+
+def test_every_key_in_a_message_is_found() -> None:
+    assert list(keys_in(POWER_ON)) == [GenAppKey(KEY)]
+    nested = Whole(1.0, (Part(DevAddr(1), McKey(KEY), {}), Part(DevAddr(1), None, {})), None)
+    assert list(keys_in(nested)) == [McKey(KEY)]
+    assert list(keys_in(Advance(1.0))) == []
 
 
 def test_a_type_that_has_no_form_is_refused_when_it_is_declared() -> None:

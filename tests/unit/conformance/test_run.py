@@ -105,11 +105,10 @@ def test_real_time_is_bounded_for_each_check() -> None:
         """Wait."""
         peer.wait(60)
 
-    clock = iter(range(1_000_000))
     [result] = run_device_checks(
-        catalogue, OwnDevice("documents v1"), clock=lambda: float(next(clock)), max_wait=50
+        catalogue, OwnDevice("documents v1"), clock=lambda: 7.0, max_wait=50
     )
     assert (result.outcome, result.reason) == (
         Outcome.SKIPPED,
-        "would wait 60 s, and real time may not take so long",
+        "would wait 60 s more, beyond what real time may take",
     )

@@ -7,12 +7,22 @@ one check is there for the next.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar, final
 
-from ..lines import Done, Error, LineError, Lines, hello_request, read_hello, read_object
+from ..lines import (
+    Done,
+    Error,
+    LineError,
+    Lines,
+    hello_request,
+    keys_in,
+    read_hello,
+    read_object,
+)
 from ..subject import SubjectError
 from .channel import Channel
 
@@ -76,6 +86,7 @@ class LineLink(Generic[Q, E, A]):
         self._requests, self._events = requests, events
         self._seconds = seconds
         self.stamp: Callable[[], float] | None = None
+        self._secrets: set[str] = set()
         self._comments: deque[str] = deque(maxlen=_COMMENTS)
         self._latest = float("-inf")
         self._channel: Channel | None = None
@@ -98,6 +109,7 @@ class LineLink(Generic[Q, E, A]):
             SubjectError: The subject does not work any more.
         """
         channel = self._open_channel()
+        self._secrets.update(key.reveal().hex() for key in keys_in(request))
         try:
             channel.send(self._requests.encode(request))
         except SubjectError as error:
@@ -204,9 +216,12 @@ class LineLink(Generic[Q, E, A]):
         if line is None:
             return None
         try:
-            return self._events.decode(line, time=None if self.stamp is None else self.stamp())
+            given = read_object(line)
+            if "request" in given and "event" not in given:
+                raise LineError("requests come back; switch the echo off")
+            return self._events.read(given, time=None if self.stamp is None else self.stamp())
         except LineError as error:
-            shown = line[:120].decode("utf-8", "replace")
+            shown = line[:240].decode("utf-8", "replace")
             raise self._broken(f"the subject says {shown!r}: {error}") from None
 
     def _check(self, event: E, latest: float) -> None:
@@ -230,4 +245,6 @@ class LineLink(Generic[Q, E, A]):
         for said, where in ((comments, "beside its lines"), (words, "on standard error")):
             if said:
                 reason += f"; it said {where}: {said}"
+        for secret in self._secrets:
+            reason = re.sub(secret, "(key)", reason, flags=re.IGNORECASE)
         return SubjectError(reason)

@@ -1,10 +1,16 @@
+import sys
 import time
 
 import pytest
 
+from lorafuota.conformance.check import Catalogue
+from lorafuota.conformance.devicepeer import DevicePeer
 from lorafuota.conformance.lines import hello
+from lorafuota.conformance.run import Outcome, run_device_checks
 from lorafuota.conformance.subject import About, Advance, Downlink, Reply, SubjectError, Uplink
 from lorafuota.conformance.transports.device import LineDevice
+from lorafuota.conformance.transports.process import ProcessChannel
+from lorafuota.fragmentation.v1 import PACKAGE, PackageVersionReq
 from tests.unit.conformance.test_own import power_on
 from tests.unit.conformance.transports.support import DONE, HELLO, Scripted, event
 
@@ -57,3 +63,54 @@ def test_real_time_waits_for_a_device_without_a_clock() -> None:
     device.exchange(Advance(at))
     assert time.monotonic() - began >= 0.04
     assert channel.heard[1:] == [f'{{"request": "advance", "time": {at!r}}}']
+
+
+BOARD = """
+import json, sys, threading
+
+def say(**fields):
+    print(json.dumps(fields), flush=True)
+
+def answer():
+    say(event="uplink", fport=201, payload="000301")
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["request"] == "hello":
+        print("# up", flush=True)
+        say(event="hello", lorafuota=1, role="device", name="board", real_time=True,
+            versions={"fragmentation": 1})
+        continue
+    assert request["request"] != "advance"
+    if request.get("payload") == "00":
+        threading.Timer(0.2, answer).start()
+    say(event="done")
+"""
+
+
+def test_a_board_with_a_clock_of_its_own_is_played_with_in_real_time() -> None:
+    device = LineDevice(lambda: ProcessChannel([sys.executable, "-c", BOARD]), seconds=30.0)
+    assert device.clock is not None
+    checks: Catalogue[DevicePeer] = Catalogue()
+
+    @checks.check("fragmentation", (1,), "version", clause="-")
+    def version(peer: DevicePeer) -> None:
+        """The version is told."""
+        peer.send(PACKAGE, PackageVersionReq())
+        peer.expect(PACKAGE, PACKAGE.version_ans())
+
+    @checks.check("fragmentation", (1,), "silence", clause="-")
+    def silence(peer: DevicePeer) -> None:
+        """Nothing is said."""
+        peer.expect_silence()
+
+    began = time.monotonic()
+    answered, silent = run_device_checks(checks, device, clock=device.clock.now, max_wait=10.0)
+    device.close()
+    assert (answered.outcome, answered.reason) == (Outcome.PASSED, "")
+    assert 1.0 <= answered.seconds <= 10.0
+    assert (silent.outcome, silent.reason) == (
+        Outcome.SKIPPED,
+        "would wait 20 s more, beyond what real time may take",
+    )
+    assert time.monotonic() - began < 15

@@ -10,6 +10,7 @@ from lorafuota.conformance.subject import (
     Uplink,
 )
 from lorafuota.conformance.transports.link import LineLink
+from tests.unit.conformance.test_own import power_on
 from tests.unit.conformance.transports.support import ABOUT, DONE, HELLO, Scripted, event
 
 Link = LineLink[DeviceRequest, DeviceEvent, About]
@@ -112,6 +113,20 @@ def test_a_broken_link_says_what_the_subject_said_besides() -> None:
         "the subject says 'oh': a line that is no JSON; it said beside its lines: "
         "# stack overflow; it said on standard error: core dumped"
     )
+
+
+def test_a_key_that_comes_back_is_not_shown() -> None:
+    request = power_on(0.0)
+    key = request.root_key.reveal().hex()
+    echo = DEVICE_REQUESTS.encode(request)
+    channel = Scripted([HELLO], [f"# got {key}", echo])
+    channel.words = f"key {key.upper()}"
+    with pytest.raises(SubjectError) as error:
+        link(channel).exchange(request)
+    text = str(error.value)
+    assert "requests come back; switch the echo off" in text
+    assert text.count("(key)") == 3
+    assert key not in text.lower()
 
 
 def test_a_link_that_broke_begins_anew_and_one_that_did_not_goes_on() -> None:
