@@ -74,6 +74,29 @@ def test_no_check_makes_it_touch_memory_that_is_not_its_own(checked_program: pat
     assert not_passed(checked_program, Severity.REQUIRED) == []
 
 
+MUTANTS = {
+    "another tap of the shift register": ("x ^ x >> 5", "x ^ x >> 4"),
+    "version 2 told": ("{0x00, 3, 1}", "{0x00, 3, 2}"),
+    "no fragments taken": ("nb_frag == 0 || nb_frag", "nb_frag"),
+    "one column is not put in": ("other = c + 1; other", "other = c + 2; other"),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_device_with_a_fault_fails(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, wrong = MUTANTS[name]
+    for path in EXAMPLE.iterdir():
+        text = path.read_text("utf-8")
+        assert path.name != "device.c" or right in text
+        (tmp_path / path.name).write_text(text.replace(right, wrong), "utf-8")
+    monkeypatch.setattr(example, "EXAMPLE", tmp_path)
+    found = not_passed(build(tmp_path / "mutant"), *Severity)
+    assert [outcome for _, outcome, _ in found if outcome == "failed"]
+
+
 def run(program: pathlib.Path, lines: Iterable[bytes]) -> list[dict[str, object]]:
     done = subprocess.run(
         [program], input=b"\n".join(lines) + b"\n", capture_output=True, timeout=120, check=False
