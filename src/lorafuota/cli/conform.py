@@ -16,6 +16,7 @@ from ..conformance.report.junit import junit_xml
 from ..conformance.report.text import failure, summary
 from ..conformance.run import Outcome, Result, run_device_checks
 from ..conformance.subject import SubjectError
+from ..conformance.transports.example import EXAMPLE
 from ..session.stacks import DEVICE_PROFILES
 from ..wire import JSON
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
@@ -92,6 +93,18 @@ def add(subparsers: Subparsers) -> None:
     device.add_argument("--junit", type=pathlib.Path, metavar="FILE", help="write JUnit XML there")
     add_json(device)
     add_subject(device)
+    example = subcommand(
+        verbs,
+        "example",
+        _example,
+        summary="copy the source of the device in C",
+        description=(
+            "Copy the source of the example in C: device.c, device.h, and lines.c, which wires\n"
+            "any device to the kit. No file that is there is written over."
+        ),
+        example="lorafuota conform example my-device",
+    )
+    example.add_argument("directory", type=pathlib.Path, metavar="DIRECTORY", help="where to")
     listing = subcommand(
         verbs,
         "list",
@@ -124,6 +137,18 @@ def _list(args: argparse.Namespace) -> int:
     return Status.GOOD
 
 
+def _example(args: argparse.Namespace) -> int:
+    args.directory.mkdir(parents=True, exist_ok=True)
+    sources = sorted(path for path in EXAMPLE.iterdir() if path.suffix in (".c", ".h"))
+    for path in sources:
+        if (args.directory / path.name).exists():
+            raise InputError(f"{args.directory / path.name} is there already")
+    for path in sources:
+        (args.directory / path.name).write_bytes(path.read_bytes())
+        print(args.directory / path.name)
+    return Status.GOOD
+
+
 # --- A device -------------------------------------------------------------------------------------
 
 
@@ -131,7 +156,8 @@ def _device(args: argparse.Namespace) -> int:
     checks = selected(CATALOGUES["device"], args)
     key = None if args.root_key_file is None else root_key(args.root_key_file)
     if args.junit is not None:
-        args.junit.write_bytes(b"")  # a place that cannot be written is noticed before the work
+        with args.junit.open("ab"):  # a place that cannot be written is noticed before the work
+            pass
     try:
         with open_device(args) as subject:
             clock = getattr(subject, "clock", None)

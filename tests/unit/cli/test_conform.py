@@ -260,6 +260,23 @@ def test_without_a_compiler_the_example_is_no_subject(monkeypatch: pytest.Monkey
     )
 
 
+def test_the_source_of_the_example_is_copied_and_writes_over_nothing(
+    tmp_path: pathlib.Path,
+) -> None:
+    directory = tmp_path / "new" / "device"
+    outcome = call("conform", "example", str(directory))
+    names = ["device.c", "device.h", "lines.c"]
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [str(directory / name) for name in names]
+    for name in names:
+        assert (directory / name).read_bytes() == (EXAMPLE / name).read_bytes()
+    (directory / "device.c").unlink()
+    outcome = call("conform", "example", str(directory))
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == f"lorafuota conform: {directory / 'device.h'} is there already\n"
+    assert not (directory / "device.c").exists()
+
+
 # The guide
 
 GUIDE = pathlib.Path(__file__).parents[3] / "docs" / "guides" / "test-your-device.md"

@@ -68,6 +68,7 @@ class LineLink(Generic[Q, E, A]):
         requests: Lines[Q],
         events: Lines[E | Done | Error],
         seconds: float = 10.0,
+        ahead: bool = False,
     ) -> None:
         """Connect and hear what the subject says of itself.
 
@@ -78,13 +79,15 @@ class LineLink(Generic[Q, E, A]):
             requests: Lines of the kit.
             events: Lines of the subject.
             seconds: How long it may take over the hello, or over one request.
+            ahead: Whether an event may be of a time yet to come, as a frame is that a server hands
+                out ahead of its time; times are not checked then.
 
         Raises:
             SubjectError: It cannot be reached, or is not what it should be.
         """
         self._connect, self._role, self._about_class = connect, role, about
         self._requests, self._events = requests, events
-        self._seconds = seconds
+        self._seconds, self._ahead = seconds, ahead
         self.stamp: Callable[[], float] | None = None
         self._secrets: set[str] = set()
         self._comments: deque[str] = deque(maxlen=_COMMENTS)
@@ -109,6 +112,8 @@ class LineLink(Generic[Q, E, A]):
             SubjectError: The subject does not work any more.
         """
         channel = self._open_channel()
+        if self.stamp is None and (line := self._line(time.monotonic())) is not None:
+            raise self._broken(f"the subject says {_text(line)!r}, which belongs to no request")
         self._secrets.update(key.reveal().hex() for key in keys_in(request))
         try:
             channel.send(self._requests.encode(request))
@@ -221,11 +226,10 @@ class LineLink(Generic[Q, E, A]):
                 raise LineError("requests come back; switch the echo off")
             return self._events.read(given, time=None if self.stamp is None else self.stamp())
         except LineError as error:
-            shown = line[:240].decode("utf-8", "replace")
-            raise self._broken(f"the subject says {shown!r}: {error}") from None
+            raise self._broken(f"the subject says {_text(line)!r}: {error}") from None
 
     def _check(self, event: E, latest: float) -> None:
-        if self.stamp is not None:
+        if self.stamp is not None or self._ahead:
             return
         if not self._latest <= event.time <= latest:
             name = type(event).__name__
@@ -248,3 +252,7 @@ class LineLink(Generic[Q, E, A]):
         for secret in self._secrets:
             reason = re.sub(secret, "(key)", reason, flags=re.IGNORECASE)
         return SubjectError(reason)
+
+
+def _text(line: bytes) -> str:
+    return line[:240].decode("utf-8", "replace")

@@ -97,6 +97,26 @@ def test_whatever_is_not_as_it_should_be_ends_the_link(
         one.exchange(Advance(4.0))
 
 
+def test_what_comes_after_a_done_belongs_to_no_request() -> None:
+    one = link(Scripted([HELLO], [DONE, "# a comment may come", DONE], [DONE]))
+    one.exchange(Advance(1.0))
+    with pytest.raises(SubjectError, match=r"says '{.*done.*}', which belongs to no request"):
+        one.exchange(Advance(2.0))
+
+
+def test_a_server_may_hand_out_frames_ahead_of_their_time() -> None:
+    channel = Scripted([HELLO], [uplink(90.0), uplink(80.0), DONE])
+    one: Link = LineLink(
+        lambda: channel,
+        role="device",
+        about=About,
+        requests=DEVICE_REQUESTS,
+        events=DEVICE_EVENTS,
+        ahead=True,
+    )
+    assert [event.time for event in one.exchange(Advance(1.0))[0]] == [90.0, 80.0]
+
+
 def test_time_that_went_by_in_a_request_does_not_come_back() -> None:
     one = link(Scripted([HELLO], [DONE], [uplink(2.0), DONE]))
     one.exchange(Advance(3.0))
