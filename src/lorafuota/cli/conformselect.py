@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..catalogue import PACKAGES
 from ..conformance.check import Check, Severity
 from .arguments import InputError, Parser
 
-__all__ = ["add_selection", "selected"]
+__all__ = ["add_selection", "selected", "selected_by_role"]
 
 
 def add_selection(parser: Parser) -> None:
@@ -46,18 +46,34 @@ def selected(checks: Iterable[Check[Any]], args: argparse.Namespace) -> list[Che
     Raises:
         InputError: There is no such package, or no check is left.
     """
+    return selected_by_role({"": checks}, args)[""]
+
+
+def selected_by_role(
+    catalogues: Mapping[str, Iterable[Check[Any]]], args: argparse.Namespace
+) -> dict[str, list[Check[Any]]]:
+    """Return the checks of each role that are wanted, without roles that have none.
+
+    Raises:
+        InputError: There is no such package, or no check is left.
+    """
     names = None if args.package is None else {_package_name(text) for text in args.package}
-    wanted = [
-        one
-        for one in checks
-        if (names is None or one.package.name in names)
-        and (args.version is None or one.package.version == args.version)
-        and (args.id is None or any(fnmatch.fnmatchcase(one.id, glob) for glob in args.id))
-        and (args.severity is None or one.severity.value in args.severity)
-    ]
-    if not wanted:
+    wanted = {
+        role: [one for one in checks if _wanted(one, names, args)]
+        for role, checks in catalogues.items()
+    }
+    if not any(wanted.values()):
         raise InputError("no check is left by --package, --version, --id and --severity")
-    return wanted
+    return {role: checks for role, checks in wanted.items() if checks}
+
+
+def _wanted(check: Check[Any], names: set[str] | None, args: argparse.Namespace) -> bool:
+    return (
+        (names is None or check.package.name in names)
+        and (args.version is None or check.package.version == args.version)
+        and (args.id is None or any(fnmatch.fnmatchcase(check.id, glob) for glob in args.id))
+        and (args.severity is None or check.severity.value in args.severity)
+    )
 
 
 def _package_name(text: str) -> str:

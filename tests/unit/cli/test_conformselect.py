@@ -3,7 +3,7 @@ import argparse
 import pytest
 
 from lorafuota.cli.arguments import InputError, Parser
-from lorafuota.cli.conformselect import add_selection, selected
+from lorafuota.cli.conformselect import add_selection, selected, selected_by_role
 from lorafuota.conformance.check import Catalogue, Severity
 
 CATALOGUE: Catalogue[None] = Catalogue()
@@ -45,3 +45,11 @@ def test_nothing_left_is_no_choice() -> None:
         selected(CATALOGUE, parsed("--package", "ts005"))
     with pytest.raises(InputError, match="there is no package 'x': expected one of multipackage,"):
         selected(CATALOGUE, parsed("--package", "x"))
+
+
+def test_a_role_without_a_check_is_left_out() -> None:
+    other: Catalogue[None] = Catalogue()
+    other.check("multipackage", (1,), "one", clause="-")(script)
+    roles = {"device": CATALOGUE, "server": other}
+    assert list(selected_by_role(roles, parsed("--id", "*/one"))) == ["device", "server"]
+    assert list(selected_by_role(roles, parsed("--package", "ts007"))) == ["server"]

@@ -2,9 +2,13 @@ import pytest
 
 from lorafuota.conformance.own import OwnDevice
 from lorafuota.conformance.subject import About, Advance, DeviceRequest, Reply, SubjectError
-from lorafuota.conformance.transports.inprocess import PythonDevice, load
+from lorafuota.conformance.transports.inprocess import PythonSubject, load
 
 HERE = __name__
+
+
+def python_device(thing: object) -> PythonSubject[DeviceRequest, Reply, About]:
+    return PythonSubject(thing, about=About, reply=Reply)
 
 
 def make() -> OwnDevice:
@@ -46,8 +50,8 @@ def test_a_name_that_leads_nowhere_is_told(name: str, sentence: str) -> None:
 
 def test_a_device_a_class_and_a_function_that_makes_one_are_all_taken() -> None:
     for thing in (make(), make, Odd):
-        assert isinstance(PythonDevice(thing).about, About)
-    device = PythonDevice(make)
+        assert isinstance(python_device(thing).about, About)
+    device = python_device(make)
     with pytest.raises(SubjectError, match=r"Advance raises StateError: OwnDevice.exchange: "):
         device.exchange(Advance(0.0))
 
@@ -59,18 +63,18 @@ def fail() -> None:
 @pytest.mark.parametrize(
     ("thing", "sentence"),
     [
-        ("text", "str is no device, and makes none"),
-        (fail, "the device cannot be made: OSError: no board"),
-        (lambda: 1, "int is no device: it needs about, an About, and exchange"),
+        ("text", "str is nothing to test, and makes nothing"),
+        (fail, "the subject cannot be made: OSError: no board"),
+        (lambda: 1, "int is nothing to test: it needs about, of class About, and a method exchange"),
     ],
 )
 def test_what_is_no_device_is_told(thing: object, sentence: str) -> None:
     with pytest.raises(SubjectError, match=sentence):
-        PythonDevice(thing)
+        python_device(thing)
 
 
 def test_whatever_a_device_raises_ends_the_check_and_nothing_else() -> None:
-    device = PythonDevice(Odd())
+    device = python_device(Odd())
     for time, sentence in (
         (1.0, "Advance gives NoneType, no Reply"),
         (2.0, "^enough$"),
@@ -78,7 +82,7 @@ def test_whatever_a_device_raises_ends_the_check_and_nothing_else() -> None:
     ):
         with pytest.raises(SubjectError, match=sentence):
             device.exchange(Advance(time))
-    assert PythonDevice(make).exchange(_power_on()) == Reply()
+    assert python_device(make).exchange(_power_on()) == Reply()
 
 
 def _power_on() -> DeviceRequest:
