@@ -32,6 +32,8 @@ _MOST_EVENTS: Final = 10_000
 """Events that may come for one request."""
 _MOST_NOISE: Final = 1_000
 """Lines a subject may say before its hello, and comments it may make at one request."""
+_ASK_AGAIN_SECONDS: Final = 2.0
+"""What a subject gets to say hello before it is asked again."""
 _COMMENTS: Final = 10
 """Comments that are kept for the explanation of a failure."""
 
@@ -90,6 +92,7 @@ class LineLink(Generic[Q, E, A]):
         self._seconds, self._ahead = seconds, ahead
         self.stamp: Callable[[], float] | None = None
         self._secrets: set[str] = set()
+        self._late_hellos = 0  # answers to a hello that was asked for twice
         self._comments: deque[str] = deque(maxlen=_COMMENTS)
         self._latest = float("-inf")
         self._channel: Channel | None = None
@@ -112,13 +115,10 @@ class LineLink(Generic[Q, E, A]):
             SubjectError: The subject does not work any more.
         """
         channel = self._open_channel()
-        if self.stamp is None and (line := self._line(time.monotonic())) is not None:
-            raise self._broken(f"the subject says {_text(line)!r}, which belongs to no request")
+        if self.stamp is None and (left := self._next(time.monotonic())) is not None:
+            raise self._broken(f"{type(left).__name__} came, which belongs to no request")
         self._secrets.update(key.reveal().hex() for key in keys_in(request))
-        try:
-            channel.send(self._requests.encode(request))
-        except SubjectError as error:
-            raise self._broken(str(error)) from error
+        self._send(channel, self._requests.encode(request))
         end = time.monotonic() + self._seconds
         events: list[E] = []
         while True:
@@ -175,15 +175,21 @@ class LineLink(Generic[Q, E, A]):
             raise SubjectError(f"no hello: {error}") from error
 
     def _hear_hello(self, channel: Channel) -> A:
-        try:
-            channel.send(hello_request())
-        except SubjectError as error:
-            raise self._broken(str(error)) from error
-        end = time.monotonic() + self._seconds
-        for _ in range(_MOST_NOISE):
-            line = self._line(end)
-            if line is None:
+        """Ask for the hello, again and again: a board that starts loses what it is told."""
+        self._late_hellos, noise = -1, 0
+        ask = time.monotonic()
+        end = ask + self._seconds
+        while noise < _MOST_NOISE:
+            if (now := time.monotonic()) >= end:
                 raise self._broken(f"nothing within {self._seconds:g} s")
+            if now >= ask:
+                self._send(channel, hello_request())
+                self._late_hellos += 1
+                ask = now + _ASK_AGAIN_SECONDS
+            line = self._line(min(end, ask))
+            if line is None:
+                continue
+            noise += 1
             try:
                 given = read_object(line)
             except LineError:  # what a board says while it starts
@@ -195,6 +201,12 @@ class LineLink(Generic[Q, E, A]):
                 except LineError as error:
                     raise self._broken(str(error)) from None
         raise self._broken(f"{_MOST_NOISE} other lines came")
+
+    def _send(self, channel: Channel, line: str) -> None:
+        try:
+            channel.send(line)
+        except SubjectError as error:
+            raise self._broken(str(error)) from error
 
     def _open_channel(self) -> Channel:
         if self._channel is None:
@@ -222,6 +234,9 @@ class LineLink(Generic[Q, E, A]):
             return None
         try:
             given = read_object(line)
+            if given.get("event") == "hello" and self._late_hellos > 0:
+                self._late_hellos -= 1
+                return self._next(end)
             if "request" in given and "event" not in given:
                 raise LineError("requests come back; switch the echo off")
             return self._events.read(given, time=None if self.stamp is None else self.stamp())

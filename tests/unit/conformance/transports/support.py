@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 
 from lorafuota.conformance.lines import hello
@@ -35,6 +36,7 @@ class Scripted:
 
     def receive(self, seconds: float) -> bytes | None:
         if not self.said:
+            time.sleep(seconds)
             return None
         line = self.said.pop(0)
         return line.encode() if isinstance(line, str) else line

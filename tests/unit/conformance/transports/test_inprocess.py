@@ -65,7 +65,10 @@ def fail() -> None:
     [
         ("text", "str is nothing to test, and makes nothing"),
         (fail, "the subject cannot be made: OSError: no board"),
-        (lambda: 1, "int is nothing to test: it needs about, of class About, and a method exchange"),
+        (
+            lambda: 1,
+            "int is nothing to test: it needs about, of class About, and a method exchange",
+        ),
     ],
 )
 def test_what_is_no_device_is_told(thing: object, sentence: str) -> None:

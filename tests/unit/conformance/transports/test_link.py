@@ -53,6 +53,23 @@ def test_what_a_board_says_while_it_starts_is_stepped_over() -> None:
     assert link(Scripted(noise)).about == ABOUT
 
 
+def test_a_board_that_slept_through_the_hello_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lorafuota.conformance.transports.link._ASK_AGAIN_SECONDS", 0.01)
+    late = Scripted([], ["boot"], [HELLO], [HELLO, HELLO, uplink(1.0), DONE], [HELLO])
+    one = link(late)
+    assert late.heard == ['{"request": "hello", "lorafuota": 1}'] * 3
+    assert one.exchange(Advance(1.0)) == ((Uplink(1.0, 1, b""),), None)
+    with pytest.raises(SubjectError, match="came 'hello'"):
+        one.exchange(Advance(2.0))
+
+
+def test_a_subject_that_is_gone_before_its_hello_is_none() -> None:
+    with pytest.raises(SubjectError, match="no hello: it is gone"):
+        link(Scripted())
+
+
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
@@ -100,7 +117,7 @@ def test_whatever_is_not_as_it_should_be_ends_the_link(
 def test_what_comes_after_a_done_belongs_to_no_request() -> None:
     one = link(Scripted([HELLO], [DONE, "# a comment may come", DONE], [DONE]))
     one.exchange(Advance(1.0))
-    with pytest.raises(SubjectError, match=r"says '{.*done.*}', which belongs to no request"):
+    with pytest.raises(SubjectError, match="Done came, which belongs to no request"):
         one.exchange(Advance(2.0))
 
 
