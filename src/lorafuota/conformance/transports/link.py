@@ -34,6 +34,8 @@ _MOST_NOISE: Final = 1_000
 """Lines a subject may say before its hello, and comments it may make at one request."""
 _ASK_AGAIN_SECONDS: Final = 2.0
 """What a subject gets to say hello before it is asked again."""
+_SHOWN: Final = 240
+"""Characters of a line that are shown."""
 _COMMENTS: Final = 10
 """Comments that are kept for the explanation of a failure."""
 
@@ -128,7 +130,7 @@ class LineLink(Generic[Q, E, A]):
                     f'no "done" within {self._seconds:g} s of {type(request).__name__}'
                 )
             if isinstance(message, Error):
-                raise self._broken(f"the subject gives up: {message.reason[:200]}")
+                raise self._broken(f"the subject gives up: {self._shown(message.reason)}")
             if isinstance(message, Done):
                 if self.stamp is None:
                     self._latest = max(self._latest, request.time)
@@ -152,7 +154,7 @@ class LineLink(Generic[Q, E, A]):
             if message is None:
                 return tuple(events)
             if isinstance(message, Error):
-                raise self._broken(f"the subject gives up: {message.reason[:200]}")
+                raise self._broken(f"the subject gives up: {self._shown(message.reason)}")
             if isinstance(message, Done):
                 raise self._broken('a "done" came that belongs to no request')
             events.append(message)
@@ -241,7 +243,7 @@ class LineLink(Generic[Q, E, A]):
                 raise LineError("requests come back; switch the echo off")
             return self._events.read(given, time=None if self.stamp is None else self.stamp())
         except LineError as error:
-            raise self._broken(f"the subject says {_text(line)!r}: {error}") from None
+            raise self._broken(f"the subject says {self._shown(line)!r}: {error}") from None
 
     def _check(self, event: E, latest: float) -> None:
         if self.stamp is not None or self._ahead:
@@ -264,10 +266,14 @@ class LineLink(Generic[Q, E, A]):
         for said, where in ((comments, "beside its lines"), (words, "on standard error")):
             if said:
                 reason += f"; it said {where}: {said}"
+        return SubjectError(self._without_keys(reason))
+
+    def _shown(self, said: bytes | str) -> str:
+        """Return the start of what the subject said, without keys."""
+        text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+        return self._without_keys(text)[:_SHOWN]
+
+    def _without_keys(self, text: str) -> str:
         for secret in self._secrets:
-            reason = re.sub(secret, "(key)", reason, flags=re.IGNORECASE)
-        return SubjectError(reason)
-
-
-def _text(line: bytes) -> str:
-    return line[:240].decode("utf-8", "replace")
+            text = re.sub(secret, "(key)", text, flags=re.IGNORECASE)
+        return text

@@ -162,6 +162,10 @@ def test_a_key_that_comes_back_is_not_shown() -> None:
         link(channel).exchange(request)
     text = str(error.value)
     assert "requests come back; switch the echo off" in text
+    cut = link(Scripted([HELLO], [event("error", reason="x" * 230 + key)]))
+    with pytest.raises(SubjectError) as second:
+        cut.exchange(request)
+    assert str(second.value).endswith("x(key)")
     assert text.count("(key)") == 3
     assert key not in text.lower()
 
