@@ -77,9 +77,13 @@ class Error:
 # --- One value ------------------------------------------------------------------------------------
 
 
+class _Expected(LineError):
+    """What was expected in the place of a value."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Form:
-    """How a type travels.  *read* raises LineError with what it expects."""
+    """How a type travels.  *read* raises _Expected, or LineError for what stands further in."""
 
     write: Callable[[Any], JSON]
     read: Callable[[object], Any]
@@ -91,25 +95,25 @@ def _same(value: Any) -> Any:
 
 def _expect(value: object, kind: type, what: str) -> Any:
     if type(value) is not kind:
-        raise LineError(what)
+        raise _Expected(what)
     return value
 
 
 def _number(value: object) -> float:
     if type(value) not in (int, float):
-        raise LineError("a number")
+        raise _Expected("a number")
     try:
         number = float(value)  # type: ignore[arg-type]
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise LineError("a finite number")
+        raise _Expected("a finite number")
     return number
 
 
 def _octets(value: object) -> bytes:
     if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", value):
-        raise LineError("octets as hex digits")
+        raise _Expected("octets as hex digits")
     return bytes.fromhex(value)
 
 
@@ -118,7 +122,7 @@ def _address(cls: type[DevAddr] | type[DevEUI]) -> _Form:
         try:
             return cls.from_hex(_expect(value, str, "text"))
         except FieldError:
-            raise LineError(f"{2 * cls.OCTETS} hex digits") from None
+            raise _Expected(f"{2 * cls.OCTETS} hex digits") from None
 
     return _Form(str, read)
 
@@ -214,11 +218,13 @@ class _Fields:
             if one.form is None:
                 if one.needed or any(cls.__name__ in given for cls in one.keys):
                     values[one.name] = _read_key(one, given)
-            elif one.name in given:
+            elif given.get(one.name) is not None:
                 try:
                     values[one.name] = one.form.read(given[one.name])
-                except LineError as error:
+                except _Expected as error:
                     raise LineError(f"{one.name}: expected {error}") from None
+                except LineError as error:
+                    raise LineError(f"{one.name}: {error}") from None
             elif one.needed:
                 raise LineError(f"{one.name} is missing")
             if one.name not in values and not one.has_default:

@@ -192,6 +192,8 @@ def test_the_hello_comes_back_from_its_line() -> None:
     assert read_hello(read_object(line), "device", About) == ABOUT
     short = {"event": "hello", "lorafuota": 1, "role": "device", "name": "x", "versions": {}}
     assert read_hello(short, "device", About) == About(name="x", versions={})
+    nulls = {**short, "mc_groups": None, "can": None, "fports": None}
+    assert read_hello(nulls, "device", About) == About(name="x", versions={})
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,8 @@ def test_the_hello_comes_back_from_its_line() -> None:
         ({"lorafuota": 2}, 'hello: "lorafuota": expected 1'),
         ({"lorafuota": None}, 'hello: "lorafuota": expected 1'),
         ({"role": "server"}, 'hello: "role": expected "device"'),
-        ({"name": None}, "hello: name: expected text"),
+        ({"name": None}, "hello: name is missing"),
+        ({"name": 1}, "hello: name: expected text"),
         ({"versions": []}, "hello: versions: expected an object"),
         ({"versions": {"fragmentation": "1"}}, "hello: versions: expected a whole number"),
         ({"versions": {"fragmentation": 9}}, "hello: package.version = 9: expected 1 or 2"),
@@ -236,7 +239,7 @@ def test_the_codec_takes_dataclasses_inside_others() -> None:
         message = Whole(1.0, (Part(DevAddr(1), key, {"a": (1, 2)}),), note)
         assert lines.decode(lines.encode(message)) == message
     assert kind_of(Whole) == "whole"
-    with pytest.raises(LineError, match="whole: parts: expected address is missing"):
+    with pytest.raises(LineError, match="whole: parts: address is missing"):
         lines.decode('{"request": "whole", "time": 1, "parts": [{"numbers": {}}]}')
 
 
