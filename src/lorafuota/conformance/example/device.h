@@ -13,9 +13,9 @@
 
 #define FRAG_SESSIONS 3 /* FragIndex 0, 1, 2 */
 #define MC_GROUPS 3     /* McGroupID 0, 1, 2 */
-#define MAX_NB_FRAG 256
+#define MAX_NB_FRAG 512
 #define MAX_FRAG_SIZE 255
-#define MAX_BLOCK 65280 /* octets: 256 fragments of 255 */
+#define MAX_BLOCK 130560 /* octets: 512 fragments of 255 */
 #define MAX_PAYLOAD 242 /* octets in an uplink */
 
 /* What the device says of itself to the kit, as members of a JSON object. */
