@@ -17,6 +17,8 @@ from tests.unit.cli.support import call
 
 @pytest.fixture(autouse=True)
 def few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for role in CATALOGUES.keys() - {"device"}:
+        monkeypatch.delitem(CATALOGUES, role)
     monkeypatch.setitem(CATALOGUES, "device", FEW)
 
 

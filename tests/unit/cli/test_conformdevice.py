@@ -20,6 +20,8 @@ from tests.unit.cli.support import ROOT, call, spellings
 
 @pytest.fixture(autouse=True)
 def few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for role in CATALOGUES.keys() - {"device"}:
+        monkeypatch.delitem(CATALOGUES, role)
     monkeypatch.setitem(CATALOGUES, "device", FEW)
 
 
