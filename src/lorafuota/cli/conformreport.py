@@ -85,6 +85,9 @@ def _print(report: Report) -> None:
     ]
     if cells:
         print(table(head, cells, right=range(2, len(head))))
+    for result in report.results:
+        if result.outcome is Outcome.KNOWN:
+            print(f"known quirk: {result.check.id}: {result.check.title}")
     reasons = Counter(one.reason for one in report.results if one.outcome is Outcome.SKIPPED)
     for reason, count in reasons.most_common():
         print(f"{count} skipped: {reason}")

@@ -60,6 +60,15 @@ def test_a_profile_makes_its_quirks_expected() -> None:
     assert [one["outcome"] for one in document["checks"]] == ["passed", "skipped", "known quirk"]
 
 
+def test_known_quirks_are_named() -> None:
+    outcome = call("conform", "device", *OWN, "--profile", "Zephyr 2025", "--version", "1")
+    assert outcome.status == 0
+    assert outcome.out.splitlines()[-2:] == [
+        "known quirk: ts004-v1/bad: Fail.",
+        "documents v1: 2 checks, 1 passed, 1 known quirk",
+    ]
+
+
 def test_the_junit_report_is_written(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "report.xml"
     assert call("conform", "device", *OWN, "--junit", str(path)).status == 1
