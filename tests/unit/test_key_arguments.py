@@ -24,6 +24,7 @@ from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.group import key_check
 from lorafuota.campaign.roster import Roster
 from lorafuota.conformance.devicepeer import DevicePeer
+from lorafuota.conformance.run import run_device_checks
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
 from lorafuota.dissect.keyring import AddressKeys
@@ -141,6 +142,10 @@ Call = tuple[Callable[..., object], dict[str, Any]]
 CALLS: dict[str, Call] = {
     "conformance.subject.PowerOn": (PowerOn, _power_on),
     "conformance.devicepeer.DevicePeer": (DevicePeer, {"subject": _Deaf(), "seed": "s"}),
+    "conformance.run.run_device_checks": (
+        run_device_checks,
+        {"checks": (), "subject": _Deaf()},
+    ),
     "crypto.aes128_encrypt": (crypto.aes128_encrypt, {"blocks": bytes(16)}),
     "crypto.aes128_decrypt": (crypto.aes128_decrypt, {"blocks": bytes(16)}),
     "crypto.aes128_cmac": (crypto.aes128_cmac, {}),

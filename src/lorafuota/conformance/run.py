@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from ..package import Package
-from ..types import AppKey, GenAppKey
+from ..types import AppKey, GenAppKey, require_key
 from .check import Check, Failed, NotApplicable
 from .devicepeer import DevicePeer
 from .subject import DeviceEvent, DeviceRequest, DeviceSubject, SubjectError
@@ -84,7 +84,12 @@ def run_device_checks(
         root_key: The device's own, if it cannot be given one.
         clock: The clock of real time, in GPS seconds; None for virtual time.
         max_wait: Seconds of real time one check may take.
+
+    Raises:
+        FieldError: The key is of another class.
     """
+    if root_key is not None:
+        require_key("run_device_checks", "root_key", root_key, GenAppKey, AppKey)
     about = subject.about
 
     def speaks(package: Package) -> bool:
