@@ -96,6 +96,17 @@ class DevicePeer:
         self._next: float | None = None
         self.power_on(factory=True, clock_known=clock_known)
 
+    def package(self, name: str) -> Package:
+        """Return a package in the version the device speaks.
+
+        Raises:
+            NotApplicable: It does not speak it.
+        """
+        if name not in self.subject.about.versions:
+            raise NotApplicable(f"the device does not speak {name}")
+        [found] = [one for one in self.packages.packages.values() if one.name == name]
+        return found
+
     # --- Time ---
 
     def power_on(self, *, factory: bool = False, clock_known: bool = True) -> None:

@@ -75,6 +75,9 @@ def test_a_device_that_cannot_do_what_a_check_needs_is_left_alone() -> None:
     one = DevicePeer(Silent(), seed="test")
     with pytest.raises(NotApplicable, match="does not have: frames"):
         one.frame(b"")
+    with pytest.raises(NotApplicable, match="does not speak clocksync"):
+        one.package("clocksync")
+    assert one.package("fragmentation") is v1.PACKAGE
     with pytest.raises(NotApplicable, match="does not have: blocks"):
         one.expect_block(0, b"")
 
