@@ -52,15 +52,15 @@ def test_it_has_to_be_switched_on_first() -> None:
 
 
 def test_it_says_of_itself_what_its_limits_are() -> None:
-    limits = FragLimits(max_memory=100_000, nb_indices=2, descriptors=frozenset({bytes(4)}))
+    limits = FragLimits(max_memory=1 << 20, nb_indices=2, descriptors=frozenset({bytes(4)}))
     about = OwnDevice(
         "documents v1", mc_limits=McLimits(max_groups=3), frag_limits=limits, max_payload=51
     ).about
     assert (about.mc_groups, about.frag_indices, about.max_payload) == (3, 2, 51)
     assert about.wrong_descriptor == b"\xff\xff\xff\xff"
     most = about.max_nb_frag
-    assert memory_bound(nb_frag=most, frag_size=255) <= 100_000
-    assert memory_bound(nb_frag=most + 1, frag_size=255) > 100_000
+    assert memory_bound(nb_frag=most, frag_size=255) <= 1 << 20
+    assert memory_bound(nb_frag=most + 1, frag_size=255) > 1 << 20
     assert OwnDevice("LoRaMac-node").about.max_lost == 5
 
 
