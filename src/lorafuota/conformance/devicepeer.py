@@ -123,7 +123,12 @@ class DevicePeer:
         )
 
     def wait(self, seconds: float) -> list[DeviceEvent]:
-        """Let time pass; return what happens meanwhile."""
+        """Let time pass; return what happens meanwhile, and what nobody has asked for yet."""
+        self.pause(seconds)
+        return self.events()
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass; what happens is kept for whoever asks next."""
         end = self.now + seconds
         for _ in range(_MOST_CALLS):
             due = self._next
@@ -131,7 +136,7 @@ class DevicePeer:
             self.now = at
             self._do(Advance(at))
             if at >= end:
-                return self.events()
+                return
         raise Failed(f"the device wants to be called more than {_MOST_CALLS} times in {seconds} s")
 
     def events(self) -> list[DeviceEvent]:
