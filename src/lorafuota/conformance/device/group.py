@@ -7,11 +7,12 @@ has to listen.
 
 from __future__ import annotations
 
-from ...crypto import mc_frame_mic
+from ...crypto import derive_mc_ke_key, derive_mc_root_key, mc_frame_mic, wrap_mc_key
 from ...fragmentation import v1 as fragmentation
+from ...link import McSender
 from ...multicastsetup import v1
 from ...package import Package
-from ...types import DevAddr
+from ...types import DevAddr, McKey
 from ...wire import Command
 from ..check import Failed, NotApplicable
 from ..devicepeer import DevicePeer, PeerGroup
@@ -28,6 +29,7 @@ __all__ = [
     "in_a_frame",
     "listen",
     "probe",
+    "rekeyed",
     "set_up_group",
     "setup_req",
     "signed",
@@ -64,6 +66,14 @@ def set_up_group(
     peer.send(package, setup_req(group))
     peer.expect(package, v1.McGroupSetupAns(mc_group_id=mc_group_id, id_error=False))
     return group
+
+
+def rekeyed(peer: DevicePeer, group: PeerGroup, mc_group_id: int) -> PeerGroup:
+    """Return a group with the address of another one and a McKey of its own."""
+    mc_key = McKey(peer.rng.randbytes(16))
+    sender = McSender.from_mc_key(mc_key, group.sender.mc_addr, next_fcnt=0, max_mc_fcnt=0xFFFF)
+    mc_ke_key = derive_mc_ke_key(derive_mc_root_key(peer.root_key))
+    return PeerGroup(mc_group_id, sender, wrap_mc_key(mc_ke_key, mc_key), 0)
 
 
 def class_c_req(
