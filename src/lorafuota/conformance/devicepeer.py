@@ -144,6 +144,10 @@ class DevicePeer:
         events, self._events = self._events, []
         return events
 
+    def put_back(self, events: Iterable[DeviceEvent]) -> None:
+        """Keep events for whoever asks next, before what has happened since."""
+        self._events = [*events, *self._events]
+
     # --- Saying something ---
 
     def send(self, package: Package, *commands: Command | bytes) -> None:

@@ -6,7 +6,7 @@ Every frame but the good ones has to be dropped without a trace: no answer, no c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from ...fragmentation import v1 as fragmentation
 from ...link import build_mc_downlink
@@ -36,6 +36,11 @@ CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
 _BOTH: Final = (1, 2)
 _FCNT: Final = "TS005, frame counter; promise S9"
 _FRAME: Final = "TS001, multicast downlinks"
+
+_MHDR, _FCTRL, _FPORT = 0, 5, 8
+"""Where they stand in a frame."""
+
+_Change: TypeAlias = Callable[[DevicePeer, PeerGroup, int], bytes]
 
 
 def _ready(peer: DevicePeer, *, low: int = 0, high: int = 0xFFFF) -> PeerGroup:
@@ -244,9 +249,7 @@ def fcnt_survives_reset(peer: DevicePeer) -> None:
 # --- Frames that are dropped ----------------------------------------------------------------------
 
 
-def _declare_bad(
-    name: str, what: str, change: Callable[[DevicePeer, PeerGroup, int], bytes]
-) -> None:
+def _declare_bad(name: str, what: str, change: _Change) -> None:
     def script(peer: DevicePeer) -> None:
         group = _ready(peer)
         expect_hears(peer, group, "counter 10", fcnt=10)
@@ -256,22 +259,32 @@ def _declare_bad(
 
     script.__doc__ = (
         f"A frame with {what} is dropped, and its counter does not count.\n\n"
-        "Any member of a group can make frames with a good MIC, and anybody frames without: neither "
-        "may\nmove the counter past the server's."
+        "Any member of a group can make frames with a good MIC, and anybody frames without:\n"
+        "neither may move the counter past the server's."
     )
     CHECKS.check("multicastsetup", _BOTH, f"frame-{name}", clause=_FRAME, needs=["frames"])(script)
 
 
-def _with_fctrl(peer: DevicePeer, group: PeerGroup, fcnt: int, fctrl: int) -> bytes:
-    frame = bytearray(_frame(peer, group, fcnt))
-    frame[5] = fctrl
-    return signed(group, bytes(frame), fcnt=fcnt)
+def _setting(at: int, octet: int) -> _Change:
+    """Return what sets one octet of a frame, and makes its MIC fit again."""
+
+    def change(peer: DevicePeer, group: PeerGroup, fcnt: int) -> bytes:
+        frame = bytearray(_frame(peer, group, fcnt))
+        frame[at] = octet
+        return signed(group, bytes(frame), fcnt=fcnt)
+
+    return change
 
 
-def _with_mhdr(peer: DevicePeer, group: PeerGroup, fcnt: int, mhdr: int) -> bytes:
-    frame = bytearray(_frame(peer, group, fcnt))
-    frame[0] = mhdr
-    return signed(group, bytes(frame), fcnt=fcnt)
+def _flipping(at: int) -> _Change:
+    """Return what flips one bit of a frame, whose MIC is wrong then."""
+
+    def change(peer: DevicePeer, group: PeerGroup, fcnt: int) -> bytes:
+        frame = bytearray(_frame(peer, group, fcnt))
+        frame[at] ^= 0x01
+        return bytes(frame)
+
+    return change
 
 
 def _with_fopts(peer: DevicePeer, group: PeerGroup, fcnt: int) -> bytes:
@@ -287,35 +300,23 @@ def _with_other_address(peer: DevicePeer, group: PeerGroup, fcnt: int) -> bytes:
     return signed(group, changed, fcnt=fcnt, mc_addr=other)
 
 
-def _flipped(peer: DevicePeer, group: PeerGroup, fcnt: int, at: int) -> bytes:
-    frame = bytearray(_frame(peer, group, fcnt))
-    frame[at] ^= 0x01
-    return bytes(frame)
-
-
 def _without_payload(peer: DevicePeer, group: PeerGroup, fcnt: int) -> bytes:
     return signed(group, _frame(peer, group, fcnt)[:8] + bytes(4), fcnt=fcnt)
 
 
-def _on_port_0(peer: DevicePeer, group: PeerGroup, fcnt: int) -> bytes:
-    frame = bytearray(_frame(peer, group, fcnt))
-    frame[8] = 0
-    return signed(group, bytes(frame), fcnt=fcnt)
-
-
-_declare_bad("wrong-mic", "another MIC", lambda *a: _flipped(*a, -1))
-_declare_bad("first-mic-octet", "a MIC wrong in its first octet", lambda *a: _flipped(*a, -4))
-_declare_bad("damaged-payload", "a damaged payload", lambda *a: _flipped(*a, 9))
+_declare_bad("wrong-mic", "another MIC", _flipping(-1))
+_declare_bad("first-mic-octet", "a MIC wrong in its first octet", _flipping(-4))
+_declare_bad("damaged-payload", "a damaged payload", _flipping(9))
 _declare_bad("other-address", "the address of nobody here", _with_other_address)
-_declare_bad("damaged-counter", "a damaged counter", lambda *a: _flipped(*a, 7))
-_declare_bad("ack", "the ACK bit", lambda *a: _with_fctrl(*a, 0x20))
+_declare_bad("damaged-counter", "a damaged counter", _flipping(7))
+_declare_bad("ack", "the ACK bit", _setting(_FCTRL, 0x20))
 _declare_bad("fopts", "MAC commands in FOpts", _with_fopts)
-_declare_bad("port-0", "FPort 0", _on_port_0)
+_declare_bad("port-0", "FPort 0", _setting(_FPORT, 0))
 _declare_bad("no-port", "neither FPort nor payload", _without_payload)
-_declare_bad("confirmed", "the type of a confirmed downlink", lambda *a: _with_mhdr(*a, 0xA0))
-_declare_bad("uplink", "the type of an uplink", lambda *a: _with_mhdr(*a, 0x40))
-_declare_bad("proprietary", "the proprietary type", lambda *a: _with_mhdr(*a, 0xE0))
-_declare_bad("major-1", "another major version", lambda *a: _with_mhdr(*a, 0x61))
+_declare_bad("confirmed", "the type of a confirmed downlink", _setting(_MHDR, 0xA0))
+_declare_bad("uplink", "the type of an uplink", _setting(_MHDR, 0x40))
+_declare_bad("proprietary", "the proprietary type", _setting(_MHDR, 0xE0))
+_declare_bad("major-1", "another major version", _setting(_MHDR, 0x61))
 
 
 @CHECKS.check("multicastsetup", _BOTH, "frame-short", clause=_FRAME, needs=["frames"])
@@ -345,7 +346,7 @@ def frame_long(peer: DevicePeer) -> None:
 def frame_adr(peer: DevicePeer) -> None:
     """The ADR bit of a multicast frame is ignored, and the frame accepted."""
     group = _ready(peer)
-    if not hears_frame(peer, _with_fctrl(peer, group, 5, 0x80)):
+    if not hears_frame(peer, _setting(_FCTRL, 0x80)(peer, group, 5)):
         raise Failed("expected a frame with the ADR bit to be accepted; the device is silent")
 
 
@@ -353,7 +354,7 @@ def frame_adr(peer: DevicePeer) -> None:
 def frame_fpending(peer: DevicePeer) -> None:
     """The FPending bit promises more in class B, and does not spoil the frame."""
     group = _ready(peer)
-    if not hears_frame(peer, _with_fctrl(peer, group, 5, 0x10)):
+    if not hears_frame(peer, _setting(_FCTRL, 0x10)(peer, group, 5)):
         raise Failed("expected a frame with the FPending bit to be accepted; the device is silent")
 
 
