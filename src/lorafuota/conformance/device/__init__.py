@@ -22,20 +22,25 @@ from . import (
     setups,
     statuses,
 )
+from .known import with_quirks
 
 __all__ = ["DEVICE_CHECKS"]
 
 DEVICE_CHECKS: Final[Catalogue[DevicePeer]] = Catalogue(
-    framing.CHECKS,
-    clocksync.CHECKS,
-    multicast.CHECKS,
-    multicast_frames.CHECKS,
-    multicast_windows.CHECKS,
-    setups.CHECKS,
-    statuses.CHECKS,
-    fragments.CHECKS,
-    reports.CHECKS,
-    firmware.CHECKS,
-    multipackage.CHECKS,
+    with_quirks(
+        Catalogue(
+            framing.CHECKS,
+            clocksync.CHECKS,
+            multicast.CHECKS,
+            multicast_frames.CHECKS,
+            multicast_windows.CHECKS,
+            setups.CHECKS,
+            statuses.CHECKS,
+            fragments.CHECKS,
+            reports.CHECKS,
+            firmware.CHECKS,
+            multipackage.CHECKS,
+        )
+    )
 )
 """In the order in which a server would come across them."""

@@ -192,7 +192,7 @@ def _declare(package: Package) -> None:
 
         They have been executed; a device that keeps silent leaves the server to guess.
         """
-        done = _own(peer, package, b"\x00" + _UNKNOWN + b"\x01\x02")
+        done = _own(peer, package, b"\x00" + _UNKNOWN * 3)
         wanted = f"answers {package.version_ans().encode().hex(' ')}"
         if done != [wanted]:
             raise Failed(f"expected that the device {wanted}; it {', '.join(done) or 'is silent'}")
