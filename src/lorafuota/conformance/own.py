@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import itertools
 import random
@@ -199,9 +200,8 @@ def _about(
     if profile.sets is not None:
         versions["multipackage"] = 1
     can = _CAN if profile.firmware is None else _CAN | {"images"}
-    refused = None if frag_limits.descriptors is None else b"\xff\xff\xff\xff"
     max_nb_frag = _most_fragments(frag_limits)
-    return About(
+    about = About(
         name=profile.name,
         versions=versions,
         can=can,
@@ -211,8 +211,18 @@ def _about(
         max_block_octets=max_nb_frag * MAX_FRAG_SIZE,
         max_payload=max_payload,
         max_lost=frag_limits.max_lost,
-        wrong_descriptor=refused,
     )
+    return _with_descriptors(about, frag_limits.descriptors)
+
+
+def _with_descriptors(about: About, taken: frozenset[bytes] | None) -> About:
+    """Tell a Descriptor that is taken and one that is not, where it makes a difference."""
+    if not taken:
+        return about
+    one = min(taken)
+    others = (bytes((octet,)) + one[1:] for octet in range(256))
+    wrong = next(other for other in others if other not in taken)
+    return dataclasses.replace(about, descriptor=one, wrong_descriptor=wrong)
 
 
 def _most_fragments(limits: FragLimits) -> int:

@@ -70,6 +70,7 @@ class About:
         max_lost: Fragments of a block that the parity code can make good, None for any number.
         dl_freq_hz: A frequency it can listen on in a multicast session.
         dr: A data rate it can listen with there.
+        descriptor: A Descriptor it takes, with four different octets if it takes any.
         wrong_descriptor: A Descriptor it refuses, if there is one.
     """
 
@@ -86,6 +87,7 @@ class About:
     max_lost: int | None = None
     dl_freq_hz: int = 869_525_000
     dr: int = 0
+    descriptor: bytes = b"\x01\x02\x03\x04"
     wrong_descriptor: bytes | None = None
 
 

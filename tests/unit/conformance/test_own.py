@@ -57,7 +57,7 @@ def test_it_says_of_itself_what_its_limits_are() -> None:
         "documents v1", mc_limits=McLimits(max_groups=3), frag_limits=limits, max_payload=51
     ).about
     assert (about.mc_groups, about.frag_indices, about.max_payload) == (3, 2, 51)
-    assert about.wrong_descriptor == b"\xff\xff\xff\xff"
+    assert (about.descriptor, about.wrong_descriptor) == (bytes(4), b"\x01\0\0\0")
     most = about.max_nb_frag
     assert memory_bound(nb_frag=most, frag_size=255) <= 1 << 20
     assert memory_bound(nb_frag=most + 1, frag_size=255) > 1 << 20

@@ -107,7 +107,6 @@ def new_block(
     block_ack_delay: int = 0,
     ack: bool = False,
     session_cnt: int = 1,
-    descriptor: bytes = b"\x01\x02\x03\x04",
     data: bytes | None = None,
 ) -> KitBlock:
     """Draw a block and put its set-up together; nothing is sent.
@@ -122,6 +121,7 @@ def new_block(
         raise NotApplicable(f"the device takes no block of {nb_frag} fragments of {frag_size}")
     if data is None:
         data = peer.rng.randbytes(nb_frag * frag_size - padding)
+    descriptor = about.descriptor
     block = DataBlock.of(data, frag_size=frag_size, descriptor=descriptor)
     fields = {
         "mc_group_bit_mask": mask,

@@ -591,6 +591,8 @@ def _declare_dump(name: str, session_cnt: int) -> None:
         The first 11 octets are a set-up of version 1; what follows is read as commands, and is
         nonsense.  The answer that follows a set-up at once is the only sign a server gets.
         """
+        if peer.subject.about.wrong_descriptor is not None:
+            raise NotApplicable("the device may refuse the Descriptor of the report")
         octets = bytes.fromhex("02 01 1400 32 00 05 00000000")
         octets += session_cnt.to_bytes(2, "little") + bytes.fromhex("4d6d1790")
         answers = peer.ask(peer.package("fragmentation"), octets)
