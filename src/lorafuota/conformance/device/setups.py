@@ -154,9 +154,10 @@ def setup_frag_size_zero(peer: DevicePeer) -> None:
 def setup_nb_frag_16384(peer: DevicePeer) -> None:
     """A set-up of more fragments than N has numbers for is not accepted.
 
-    NbFrag has 16 bits and N has 14: such a block can never be complete.
+    NbFrag has 16 bits and N has 14: such a block can never be complete, and the other two bits must
+    not be cut off.
     """
-    for nb_frag in (16_384, 32_768, 65_535):
+    for nb_frag in (16_384, 16_394, 32_778, 49_162, 65_535):
         setup = dataclasses.replace(new_block(peer).setup, nb_frag=nb_frag, frag_size=1, padding=0)
         refuse(peer, setup, None)
     _check_nothing_there(peer, 0)
