@@ -18,7 +18,7 @@ from lorafuota.session.fraglimits import FragLimits
 from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.session.profile import Count, Missing, Order
 
-from .mutant import SMALL, V1, Mutant, around, attribute, flags
+from .mutant import SMALL, V1, Mutant, around, attribute, changed, flags
 
 
 def _setup_with(field: str, wrong: int, right: int) -> Any:
@@ -52,7 +52,7 @@ def _n_zero(real: Any, self: FuotaDevice, fport: int, payload: Any, **options: A
 
 def _answer_index_0(real: Any, self: FragDevice, req: Any) -> Any:
     return [
-        Answer(dataclasses.replace(one.command, frag_index=0)) if isinstance(one, Answer) else one
+        Answer(changed(one.command, frag_index=0)) if isinstance(one, Answer) else one
         for one in real(self, req)
     ]
 
@@ -83,7 +83,9 @@ def _old_decoder(real: Any, self: FragDevice, req: Any) -> Any:
     """A decoder of the same size is used again, fragments and all."""
     kept: dict[Any, Any] = self.__dict__.setdefault("_kept", {})
     key = (req.frag_index, req.nb_frag, req.frag_size)
-    return kept.setdefault(key, None) or kept.update({key: real(self, req)}) or kept[key]
+    if key not in kept:
+        kept[key] = real(self, req)
+    return kept[key]
 
 
 def _any_length(real: Any, self: FragDevice, index: int, n: int, payload: bytes, *rest: Any) -> Any:
@@ -183,9 +185,7 @@ def _any_index_acknowledges(real: Any, self: FragDevice, command: Any, *rest: An
 
 def _report_without_error(real: Any, self: FragDevice, *rest: Any) -> Any:
     return [
-        Answer(dataclasses.replace(one.command, mic_error=False))
-        if isinstance(one, Answer)
-        else one
+        Answer(changed(one.command, mic_error=False)) if isinstance(one, Answer) else one
         for one in real(self, *rest)
     ]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from lorafuota import link
+from lorafuota import crypto, link
 from lorafuota.crypto import mc_frame_mic
 from lorafuota.errors import IntegrityError
 from lorafuota.link import McReceiver
 from lorafuota.multicastsetup import v1, v2
-from lorafuota.session import windows
 from lorafuota.session import multicast as session
+from lorafuota.session import windows
 from lorafuota.session.actions import Answer, Store
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.multicast import McDevice
@@ -228,8 +228,8 @@ def _periodicity_leaks(one: Any, req: Any) -> Any:
     return one
 
 
-def _never_closes(real: Any, self: Windows, *args: Any) -> Any:
-    return []
+def _for_ever(one: Any, req: Any) -> Any:
+    return dataclasses.replace(one, end=one.start + 1e6)
 
 
 def _clock_ignored(real: Any, self: Windows, offset: float | None, *, now: float) -> None:
@@ -344,13 +344,13 @@ MUTANTS = [
         "frame-mic-unchecked",
         "The MIC of a frame is not looked at.",
         _FRAME + "wrong-mic",
-        lambda: attribute(link.crypto, "verify_mc_frame_mic", lambda *args, **options: None),
+        lambda: attribute(crypto, "verify_mc_frame_mic", lambda *args, **options: None),
     ),
     Mutant(
         "frame-mic-3-octets",
         "Three octets of the MIC are compared.",
         _FRAME + "first-mic-octet",
-        lambda: attribute(link.crypto, "verify_mc_frame_mic", _three_octets),
+        lambda: attribute(crypto, "verify_mc_frame_mic", _three_octets),
     ),
     Mutant(
         "frame-counted-first",
@@ -623,7 +623,7 @@ MUTANTS = [
     Mutant(
         "window-twice",
         "Windows last 2**(TimeOut + 1).",
-        "ts005-v2/class-c-time-out-2",
+        "ts005-v2/class-c-time-out-8",
         _window(_twice_as_long),
     ),
     Mutant(
@@ -655,7 +655,7 @@ MUTANTS = [
         "window-for-ever",
         "A window never closes.",
         "ts005-v2/class-c-time-out-2",
-        lambda: around(Windows, "_close", _never_closes),
+        _window(_for_ever),
     ),
     Mutant(
         "window-after-delete",

@@ -62,6 +62,11 @@ def around(owner: Any, name: str, new: Callable[..., Any]) -> AbstractContextMan
     return mock.patch.object(owner, name, method)
 
 
+def changed(message: Any, **fields: Any) -> Any:
+    """Return a message with other values in some fields."""
+    return dataclasses.replace(message, **fields)
+
+
 def attribute(owner: Any, name: str, new: Any) -> AbstractContextManager[Any]:
     """Replace an attribute."""
     return mock.patch.object(owner, name, new)
@@ -77,13 +82,12 @@ def together(*patches: AbstractContextManager[Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def flags(subject: str = V2, **changed: dict[str, Any]) -> Iterator[None]:
+def flags(subject: str = V2, **parts: dict[str, Any]) -> Iterator[None]:
     """Change fields of a profile: ``multicast={"knows_class_b": False}``."""
     profile = stacks.DEVICE_PROFILES[subject]
-    parts = {
-        name: dataclasses.replace(getattr(profile, name), **fields)
-        for name, fields in changed.items()
-    }
-    broken = dataclasses.replace(profile, **parts)  # type: ignore[arg-type]
+    broken = changed(
+        profile,
+        **{name: changed(getattr(profile, name), **fields) for name, fields in parts.items()},
+    )
     with mock.patch.object(stacks, "DEVICE_PROFILES", {**stacks.DEVICE_PROFILES, subject: broken}):
         yield

@@ -237,7 +237,7 @@ def _declare_correction(name: str, seconds: int) -> None:
 for _name, _seconds in (
     ("forward", 100),
     ("back", -100),
-    ("one", 1),
+    ("minute", 60),
     ("year", 31_536_000),
     ("years-back", -300_000_000),
     ("zero", 0),
@@ -557,8 +557,9 @@ def forced_wrong_token(peer: DevicePeer) -> None:
     """An answer with another token does not end the row: the clock is still wrong."""
     first = _row_begins(peer, 4)
     _correct(peer, 3, (first.token_req + 5) % 16)
-    if not _requests(peer, 5 * _GAP):
-        raise Failed("expected the row to go on; came nothing")
+    found = len(_requests(peer, 5 * _GAP))
+    if found < 2:
+        raise Failed(f"expected the row of 4 to go on; came {found} more")
 
 
 @CHECKS.check("clocksync", _BOTH, "forced-replaced", clause=_FORCE, severity=Severity.RECOMMENDED)
