@@ -645,14 +645,15 @@ _declare_by_multicast("delete", "delete")
 def by_multicast_skipped(peer: DevicePeer) -> None:
     """A command that is ignored by multicast is skipped whole, and what follows it is executed.
 
-    Two stacks skip its identifier only, and read its payload as commands.
+    Two stacks skip its identifier only, and read its payload as commands: here a set-up that is cut
+    off.
     """
     group = set_up_group(peer, 0)
     block = new_block(peer, mask=ALL)
     set_up(peer, block)
     _in_class_c(peer, 0)
     peer.events()
-    octets = b"\x03\x00" + v1.FragSessionStatusReq(participants=True, frag_index=0).encode()
+    octets = b"\x03\x02" + v1.FragSessionStatusReq(participants=True, frag_index=0).encode()
     peer.multicast(group, block.package, octets)
     came = peer.answers(block.package, within=30.0)
     if [getattr(one, "missing_frag", None) for one in came] != [10]:
