@@ -334,7 +334,7 @@ MUTANTS = [
         lambda: around(FirmwareDevice, "set_offset", _clock_ignored),
     ),
     Mutant(
-        "refusal-cancels",
+        "reboot-refusal-cancels",
         "A refused request cancels the reboot.",
         _V + "refused-keeps-reboot",
         lambda: flags(firmware={"refusal_cancels": True}),

@@ -204,6 +204,7 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts003-v2/forced-7",
             "ts003-v2/forced-all",
             "ts003-v2/forced-reserved-bits",
+            "ts003-v2/forced-wrong-token",
             "ts003-v2/forced-replaced",
             "ts005-v1/status-empty",
             "ts005-v1/status-one",
