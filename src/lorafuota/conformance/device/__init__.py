@@ -1,6 +1,8 @@
 """Every check against a device: what the documents ask, and what went wrong elsewhere.
 
-One module for each package or concern; each has a catalogue of its own, and this is all of them.
+One module for each concern of a package; each has a catalogue of its own, and this is all of them.
+The modules without checks (``block``, ``group``, ``clock``, ``firmware``, ``window``,
+``command_set``, ``spread``) are what the scripts of a package have in common.
 """
 
 from __future__ import annotations
@@ -10,16 +12,26 @@ from typing import Final
 from ..check import Catalogue
 from ..devicepeer import DevicePeer
 from . import (
-    clocksync,
-    firmware,
+    answer_buffer,
+    class_b,
+    class_c,
+    class_sessions,
+    clock_corrections,
+    clock_periods,
+    clock_requests,
+    firmware_images,
+    firmware_reboots,
     fragments,
     framing,
+    losses,
     multicast,
     multicast_frames,
-    multicast_windows,
-    multipackage,
     reports,
+    session_counters,
+    sessions,
+    sets,
     setups,
+    status_delays,
     statuses,
 )
 from .known import with_quirks
@@ -30,16 +42,26 @@ DEVICE_CHECKS: Final[Catalogue[DevicePeer]] = Catalogue(
     with_quirks(
         Catalogue(
             framing.CHECKS,
-            clocksync.CHECKS,
+            clock_periods.CHECKS,
+            clock_corrections.CHECKS,
+            clock_requests.CHECKS,
             multicast.CHECKS,
             multicast_frames.CHECKS,
-            multicast_windows.CHECKS,
+            class_sessions.CHECKS,
+            class_c.CHECKS,
+            class_b.CHECKS,
             setups.CHECKS,
+            session_counters.CHECKS,
+            sessions.CHECKS,
             statuses.CHECKS,
+            status_delays.CHECKS,
+            losses.CHECKS,
             fragments.CHECKS,
             reports.CHECKS,
-            firmware.CHECKS,
-            multipackage.CHECKS,
+            firmware_reboots.CHECKS,
+            firmware_images.CHECKS,
+            sets.CHECKS,
+            answer_buffer.CHECKS,
         )
     )
 )

@@ -28,8 +28,10 @@ __all__ = [
     "StatusAns",
     "delete",
     "expect_no_block",
+    "expect_nothing_there",
     "expect_received",
     "expect_status",
+    "lossy",
     "may_lose",
     "new_block",
     "refuse",
@@ -153,6 +155,12 @@ def may_lose(peer: DevicePeer, lost: int) -> None:
     most = peer.subject.about.max_lost
     if most is not None and lost > most:
         raise NotApplicable(f"the device makes no more than {most} lost fragments good")
+
+
+def lossy(peer: DevicePeer, block: KitBlock, lost: set[int]) -> list[int]:
+    """Return the fragments to send for a block that loses some plain ones."""
+    may_lose(peer, len(lost))
+    return block.completed(n for n in block.plain if n not in lost)
 
 
 # --- Setting up -----------------------------------------------------------------------------------
@@ -300,3 +308,8 @@ def expect_no_block(peer: DevicePeer, *, within: float = 60.0) -> None:
     came = [one for one in peer.wait(within) if isinstance(one, BlockDelivered)]
     if came:
         raise Failed(f"expected no block; came {len(came[0].data)} octets on {came[0].frag_index}")
+
+
+def expect_nothing_there(peer: DevicePeer, frag_index: int) -> None:
+    """Fail if a session exists: a delete says so in both versions."""
+    delete(peer, frag_index, absent=True)

@@ -20,7 +20,6 @@ from .block import ALL, new_block, set_up
 
 __all__ = [
     "WINDOW_LEAD",
-    "answer_octets",
     "class_c_req",
     "expect_deaf",
     "expect_hears",
@@ -148,11 +147,3 @@ def in_a_frame(peer: DevicePeer, package: Package, *commands: Command | bytes) -
         peer.wait(WINDOW_LEAD + 5)
     peer.events()
     peer.multicast(group, package, *commands)
-
-
-def answer_octets(peer: DevicePeer, package: Package, *commands: Command | bytes) -> bytes:
-    """Send commands in one payload; return the octets of all answers, joined."""
-    return b"".join(
-        one.encode() if isinstance(one, Command) else bytes((one.cid,)) + one.payload
-        for one in peer.ask(package, *commands)
-    )

@@ -254,7 +254,7 @@ def _declare_bad(name: str, what: str, change: _Change) -> None:
         group = _ready(peer)
         expect_hears(peer, group, "counter 10", fcnt=10)
         if hears_frame(peer, change(peer, group, 40)):
-            raise Failed(f"expected {what} to be dropped; the device answers it")
+            raise Failed(f"expected a frame with {what} to be dropped; the device answers it")
         expect_hears(peer, group, "counter 11, after a frame that was dropped", fcnt=11)
 
     script.__doc__ = (

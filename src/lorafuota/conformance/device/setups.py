@@ -1,26 +1,24 @@
-"""Checks of TS004 set-ups and deletes: what is refused, what a repeat does, and the counter."""
+"""Checks of TS004 set-ups: what is refused, and what another set-up does in every state."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any, Final
 
-from ...fragmentation import v1, v2
+from ...fragmentation import v2
 from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..devicepeer import DevicePeer
-from ..subject import BlockDelivered
 from .block import (
     KitBlock,
     SetupReq,
     delete,
-    expect_no_block,
+    expect_nothing_there,
     expect_received,
     expect_status,
     new_block,
     refuse,
     send,
     set_up,
-    status,
     transfer,
     try_set_up,
 )
@@ -32,11 +30,6 @@ CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
 _BOTH: Final = (1, 2)
 _SETUP: Final = "TS004, FragSessionSetupReq"
 _CNT: Final = "TS004-2.0.0, SessionCnt"
-
-
-def _check_nothing_there(peer: DevicePeer, frag_index: int) -> None:
-    """Fail if a session exists: a delete says so in both versions."""
-    delete(peer, frag_index, absent=True)
 
 
 # --- Accepting and refusing -----------------------------------------------------------------------
@@ -68,7 +61,7 @@ def _declare_index(index: int) -> None:
             raise NotApplicable(f"the device has a session {index}")
         setup = dataclasses.replace(new_block(peer).setup, frag_index=index)
         refuse(peer, setup, v2.SetupError.FRAG_INDEX_UNSUPPORTED)
-        _check_nothing_there(peer, index)
+        expect_nothing_there(peer, index)
 
 
 for _index in range(4):
@@ -84,7 +77,7 @@ def _declare_algo(algo: int) -> None:
         """
         setup = dataclasses.replace(new_block(peer).setup, frag_algo=algo)
         refuse(peer, setup, v2.SetupError.FRAG_ALGO_UNSUPPORTED)
-        _check_nothing_there(peer, 0)
+        expect_nothing_there(peer, 0)
 
 
 for _algo in range(1, 8):
@@ -102,7 +95,7 @@ def setup_too_large(peer: DevicePeer) -> None:
         raise NotApplicable("the device takes the largest block there is")
     setup = dataclasses.replace(new_block(peer).setup, nb_frag=16_383, frag_size=255, padding=0)
     refuse(peer, setup, v2.SetupError.NOT_ENOUGH_MEMORY)
-    _check_nothing_there(peer, 0)
+    expect_nothing_there(peer, 0)
 
 
 @CHECKS.check("fragmentation", _BOTH, "setup-descriptor", clause=_SETUP)
@@ -113,7 +106,7 @@ def setup_descriptor(peer: DevicePeer) -> None:
         raise NotApplicable("the device takes any Descriptor")
     setup = dataclasses.replace(new_block(peer).setup, descriptor=wrong)
     refuse(peer, setup, v2.SetupError.WRONG_DESCRIPTOR)
-    _check_nothing_there(peer, 0)
+    expect_nothing_there(peer, 0)
 
 
 @CHECKS.check(
@@ -139,7 +132,7 @@ def setup_nb_frag_zero(peer: DevicePeer) -> None:
     it begins, or divides by zero.
     """
     refuse(peer, dataclasses.replace(new_block(peer).setup, nb_frag=0), None)
-    _check_nothing_there(peer, 0)
+    expect_nothing_there(peer, 0)
 
 
 @CHECKS.check("fragmentation", _BOTH, "setup-frag-size-zero", clause="promise S4; TS004, FragSize")
@@ -147,7 +140,7 @@ def setup_frag_size_zero(peer: DevicePeer) -> None:
     """A set-up of fragments without octets is not accepted."""
     setup = dataclasses.replace(new_block(peer).setup, frag_size=0, padding=0)
     refuse(peer, setup, None)
-    _check_nothing_there(peer, 0)
+    expect_nothing_there(peer, 0)
 
 
 @CHECKS.check("fragmentation", _BOTH, "setup-nb-frag-16384", clause="promise S4; TS004, NbFrag")
@@ -160,7 +153,7 @@ def setup_nb_frag_16384(peer: DevicePeer) -> None:
     for nb_frag in (16_384, 16_394, 32_778, 49_162, 65_535):
         setup = dataclasses.replace(new_block(peer).setup, nb_frag=nb_frag, frag_size=1, padding=0)
         refuse(peer, setup, None)
-    _check_nothing_there(peer, 0)
+    expect_nothing_there(peer, 0)
 
 
 @CHECKS.check(
@@ -178,7 +171,7 @@ def setup_padding_too_large(peer: DevicePeer) -> None:
     for nb_frag, padding in ((1, 255), (1, 13), (10, 12)):
         setup = dataclasses.replace(new_block(peer).setup, nb_frag=nb_frag, padding=padding)
         refuse(peer, setup, None)
-    _check_nothing_there(peer, 0)
+    expect_nothing_there(peer, 0)
 
 
 # --- Set up again ---------------------------------------------------------------------------------
@@ -364,304 +357,3 @@ def two_sessions_at_once(peer: DevicePeer) -> None:
     expect_received(peer, first)
     send(peer, second, second.completed(taken[1])[len(taken[1]) :])
     expect_received(peer, second)
-
-
-# --- Deleting -------------------------------------------------------------------------------------
-
-
-@CHECKS.check("fragmentation", _BOTH, "delete", clause="TS004, FragSessionDeleteReq")
-def delete_session(peer: DevicePeer) -> None:
-    """A delete is confirmed, and a second one says that there is no such session."""
-    block = new_block(peer, frag_index=peer.subject.about.frag_indices - 1)
-    set_up(peer, block)
-    delete(peer, block.frag_index)
-    delete(peer, block.frag_index, absent=True)
-
-
-@CHECKS.check("fragmentation", _BOTH, "delete-none", clause="TS004, FragSessionDeleteAns")
-def delete_none(peer: DevicePeer) -> None:
-    """A delete of a session that was never set up says so, for every FragIndex."""
-    for index in range(4):
-        delete(peer, index, absent=True)
-
-
-@CHECKS.check("fragmentation", _BOTH, "delete-other", clause="TS004, FragSessionDeleteReq")
-def delete_other(peer: DevicePeer) -> None:
-    """A delete takes its own session and no other."""
-    block, other = new_block(peer, frag_index=0), new_block(peer, frag_index=1)
-    set_up(peer, block)
-    if try_set_up(peer, other.setup) != 0:
-        raise NotApplicable("the device does one session at a time")
-    delete(peer, 0)
-    delete(peer, 0, absent=True)
-    delete(peer, 1)
-
-
-@CHECKS.check("fragmentation", _BOTH, "delete-complete", clause="TS004, FragSessionDeleteReq")
-def delete_complete(peer: DevicePeer) -> None:
-    """A session that is complete is there until it is deleted.
-
-    A server takes "does not exist" for a device that has forgotten everything.
-    """
-    block = new_block(peer)
-    transfer(peer, block)
-    delete(peer, 0)
-
-
-@CHECKS.check("fragmentation", _BOTH, "delete-stops", clause="TS004, FragSessionDeleteReq")
-def delete_stops(peer: DevicePeer) -> None:
-    """Fragments after a delete count for nothing, and no block is delivered."""
-    block = new_block(peer)
-    set_up(peer, block)
-    send(peer, block, block.plain[:9])
-    delete(peer, 0)
-    send(peer, block, [10, 11, 12])
-    expect_no_block(peer)
-    _check_nothing_there(peer, 0)
-
-
-# --- Session counter ------------------------------------------------------------------------------
-
-
-@CHECKS.check("fragmentation", (2,), "cnt-lower", clause=_CNT)
-def cnt_lower(peer: DevicePeer) -> None:
-    """A SessionCnt below or equal to the last one used is refused as a replay, also after a delete.
-
-    Otherwise a recorded set-up and its fragments bring an old firmware back.
-    """
-    transfer(peer, new_block(peer, session_cnt=5))
-    for count in (0, 4, 5):
-        refuse(peer, new_block(peer, session_cnt=count).setup, v2.SetupError.SESSION_CNT_REPLAY)
-    delete(peer, 0)
-    for count in (0, 4, 5):
-        refuse(peer, new_block(peer, session_cnt=count).setup, v2.SetupError.SESSION_CNT_REPLAY)
-    transfer(peer, new_block(peer, session_cnt=6))
-
-
-@CHECKS.check("fragmentation", (2,), "cnt-zero", clause=_CNT)
-def cnt_zero(peer: DevicePeer) -> None:
-    """SessionCnt 0 is good once: "never used" is less than 0."""
-    transfer(peer, new_block(peer, session_cnt=0))
-    refuse(peer, new_block(peer, session_cnt=0).setup, v2.SetupError.SESSION_CNT_REPLAY)
-
-
-def _declare_cnt(count: int) -> None:
-    @CHECKS.check("fragmentation", (2,), f"cnt-{count}", clause=_CNT)
-    def high(peer: DevicePeer) -> None:
-        """A high SessionCnt is good on a fresh device: the comparison is a plain one.
-
-        Renesas compares a signed difference of 16 bits and refuses 0x7FFF to 0xFFFF at first.
-        """
-        transfer(peer, new_block(peer, session_cnt=count))
-
-
-for _count in (0x7FFF, 0x8000, 0xFFFF):
-    _declare_cnt(_count)
-
-
-@CHECKS.check("fragmentation", (2,), "cnt-no-wrap", clause=_CNT)
-def cnt_no_wrap(peer: DevicePeer) -> None:
-    """After SessionCnt 65535 nothing is accepted any more: the counter does not wrap.
-
-    An index is used up after 65,536 blocks; a counter that wraps can be replayed.
-    """
-    block = new_block(peer, session_cnt=0xFFFF)
-    errors = try_set_up(peer, block.setup)
-    if errors != 0:
-        raise NotApplicable("the device does not take SessionCnt 65535")
-    send(peer, block, [1])
-    for count in (0, 1, 0x7FFF, 0xFFFF):
-        refuse(peer, new_block(peer, session_cnt=count).setup, v2.SetupError.SESSION_CNT_REPLAY)
-
-
-@CHECKS.check("fragmentation", (2,), "cnt-per-index", clause=_CNT)
-def cnt_per_index(peer: DevicePeer) -> None:
-    """Every FragIndex has a SessionCnt of its own."""
-    transfer(peer, new_block(peer, session_cnt=9))
-    transfer(peer, new_block(peer, frag_index=1, session_cnt=3))
-    refuse(
-        peer,
-        new_block(peer, frag_index=1, session_cnt=3).setup,
-        v2.SetupError.SESSION_CNT_REPLAY,
-    )
-    refuse(peer, new_block(peer, session_cnt=8).setup, v2.SetupError.SESSION_CNT_REPLAY)
-
-
-@CHECKS.check("fragmentation", (2,), "cnt-unused", clause=_CNT)
-def cnt_unused(peer: DevicePeer) -> None:
-    """A set-up alone does not use its SessionCnt up: the first fragment does.
-
-    A server repeats a set-up, or makes it anew with other parameters, as long as nothing was sent.
-    """
-    set_up(peer, new_block(peer, session_cnt=7))
-    set_up(peer, new_block(peer, session_cnt=7, nb_frag=12))
-    set_up(peer, new_block(peer, session_cnt=3))
-    delete(peer, 0)
-    transfer(peer, new_block(peer, session_cnt=7))
-
-
-@CHECKS.check("fragmentation", (2,), "cnt-first-fragment", clause=_CNT)
-def cnt_first_fragment(peer: DevicePeer) -> None:
-    """The first fragment uses SessionCnt up, not the last: half a session cannot be replayed."""
-    block = new_block(peer, session_cnt=7)
-    set_up(peer, block)
-    send(peer, block, [4])
-    refuse(peer, new_block(peer, session_cnt=7).setup, v2.SetupError.SESSION_CNT_REPLAY)
-    delete(peer, 0)
-    refuse(peer, block.setup, v2.SetupError.SESSION_CNT_REPLAY)
-
-
-@CHECKS.check(
-    "fragmentation",
-    (2,),
-    "cnt-survives-reset",
-    clause="LoRa Basics Modem issue SWL2001 80; TS004-2.0.0, SessionCnt",
-    needs=["power-cycle"],
-)
-def cnt_survives_reset(peer: DevicePeer) -> None:
-    """A used SessionCnt is refused after a power cycle too, in the middle and after the end."""
-    block = new_block(peer, session_cnt=3)
-    set_up(peer, block)
-    send(peer, block, [1])
-    peer.power_on()
-    refuse(peer, new_block(peer, session_cnt=3).setup, v2.SetupError.SESSION_CNT_REPLAY)
-    transfer(peer, new_block(peer, session_cnt=4))
-    peer.power_on()
-    refuse(peer, new_block(peer, session_cnt=4).setup, v2.SetupError.SESSION_CNT_REPLAY)
-    transfer(peer, new_block(peer, session_cnt=5))
-
-
-@CHECKS.check("fragmentation", (2,), "replay-keeps-session", clause=_SETUP)
-def replay_keeps_session(peer: DevicePeer) -> None:
-    """A replayed set-up leaves the session of its index alone.
-
-    Recording one set-up would be enough to stop every update of a device.
-    """
-    old, block = new_block(peer, session_cnt=1), new_block(peer, session_cnt=2)
-    transfer(peer, old)
-    set_up(peer, block)
-    peer.events()
-    send(peer, block, block.plain[:5])
-    refuse(peer, old.setup, v2.SetupError.SESSION_CNT_REPLAY)
-    send(peer, block, [*block.plain[5:], 11])
-    expect_received(peer, block)
-
-
-# --- Reserved bits, other versions ----------------------------------------------------------------
-
-
-@CHECKS.check("fragmentation", _BOTH, "setup-reserved-bits", clause="TS004, RFU")
-def setup_reserved_bits(peer: DevicePeer) -> None:
-    """Reserved bits of a set-up are ignored: it is accepted, for the right session.
-
-    Bit 6 of Control is AckReception in version 2 and reserved in version 1.
-    """
-    block = new_block(peer, frag_index=min(1, peer.subject.about.frag_indices - 1))
-    octets = bytearray(block.setup.encode())
-    octets[1] |= 0xC0
-    octets[5] |= 0xC0 if block.package.version == 1 else 0x80
-    errors = try_set_up(peer, bytes(octets))
-    if errors != 0:
-        raise Failed(f"expected the set-up to be accepted; came {errors}")
-    peer.events()
-    send(peer, block, [*block.plain, 11])
-    expect_received(peer, block)
-
-
-@CHECKS.check("fragmentation", _BOTH, "delete-reserved-bits", clause="TS004, RFU")
-def delete_reserved_bits(peer: DevicePeer) -> None:
-    """Reserved bits of a delete are ignored."""
-    set_up(peer, new_block(peer, frag_index=0))
-    came = peer.ask(peer.package("fragmentation"), b"\x03\xfc")
-    wanted = [v1.FragSessionDeleteAns(frag_index=0, session_does_not_exist=False)]
-    if came != wanted:
-        raise Failed(f"expected {wanted[0]}; came {', '.join(map(str, came)) or 'nothing'}")
-
-
-def _declare_dump(name: str, session_cnt: int) -> None:
-    @CHECKS.check(
-        "fragmentation",
-        (1,),
-        f"version-2-setup-{name}",
-        clause="LoRa Basics Modem issue SWL2001 116",
-        severity=Severity.RECOMMENDED,
-    )
-    def dump(peer: DevicePeer) -> None:
-        """A version 2 set-up to a version 1 device: the set-up in front is answered, no more.
-
-        The first 11 octets are a set-up of version 1; what follows is read as commands, and is
-        nonsense.  The answer that follows a set-up at once is the only sign a server gets.
-        """
-        if peer.subject.about.wrong_descriptor is not None:
-            raise NotApplicable("the device may refuse the Descriptor of the report")
-        octets = bytes.fromhex("02 01 1400 32 00 05 00000000")
-        octets += session_cnt.to_bytes(2, "little") + bytes.fromhex("4d6d1790")
-        answers = peer.ask(peer.package("fragmentation"), octets)
-        wanted = v1.FragSessionSetupAns(errors=v1.SetupError(0), frag_index=0)
-        if not answers or answers[0] != wanted:
-            raise Failed(f"expected {wanted} first; came {answers}")
-        peer.wait(60.0)
-        delete(peer, 0)
-
-
-for _name, _count in (("cnt-1", 1), ("cnt-2", 2), ("cnt-48", 0x30)):
-    _declare_dump(_name, _count)
-
-
-@CHECKS.check(
-    "fragmentation", (2,), "version-1-setup", clause="TS004-2.0.0: not compatible with version 1"
-)
-def version_1_setup(peer: DevicePeer) -> None:
-    """A version 1 set-up to a version 2 device is too short: no answer, no session.
-
-    What stands behind the message in memory would be SessionCnt and MIC.
-    """
-    setup = new_block(peer).setup
-    if try_set_up(peer, setup.encode()[:11]) is not None:
-        raise Failed("the device answers a set-up without SessionCnt and MIC")
-    _check_nothing_there(peer, 0)
-
-
-@CHECKS.check(
-    "fragmentation",
-    _BOTH,
-    "session-survives-reset",
-    clause="TS004 leaves it open",
-    severity=Severity.RECOMMENDED,
-    needs=["power-cycle"],
-)
-def session_survives_reset(peer: DevicePeer) -> None:
-    """A session goes on after a power cycle; fragments that are gone are made good by coded ones.
-
-    A brown-out in the middle of the night should not cost the whole update.
-    """
-    block = new_block(peer)
-    set_up(peer, block)
-    send(peer, block, [1, 2])
-    peer.power_on()
-    peer.events()
-    send(peer, block, block.completed(block.plain[2:]))
-    expect_received(peer, block)
-
-
-@CHECKS.check("fragmentation", _BOTH, "reset-tells-truth", clause="promise R10")
-def reset_tells_truth(peer: DevicePeer) -> None:
-    """After a power cycle in the middle the status does not tell of fragments that are gone.
-
-    Either the session is gone, or what is missing is what it needs: after so many coded fragments
-    the block is right, or there is none.
-    """
-    peer.need("power-cycle")
-    block = new_block(peer)
-    set_up(peer, block)
-    send(peer, block, block.plain[:9])
-    peer.power_on()
-    came = status(peer, 0)
-    gone = isinstance(came, v2.FragSessionStatusAns) and came.session_does_not_exist
-    if came is not None and not gone and came.missing_frag == 0:
-        raise Failed(f"expected fragments to be missing; came {came}")
-    peer.events()
-    send(peer, block, block.plain[9:])
-    delivered = [one for one in peer.wait(30.0) if isinstance(one, BlockDelivered)]
-    if any(one.data != block.data for one in delivered):
-        raise Failed("a block with other content was delivered")

@@ -14,7 +14,7 @@ from ..check import Failed
 
 __all__ = ["TRIALS", "chi_square", "expect_random", "expect_uniform"]
 
-TRIALS: Final = 96
+TRIALS: Final = 192
 """Delays that are looked at."""
 
 _BINS: Final = 8
