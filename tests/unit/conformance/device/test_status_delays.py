@@ -14,6 +14,6 @@ def test_a_failure_says_what_was_expected_and_what_came() -> None:
         == "24 delays are spread over 30.88 s of 64 s"
     )
     assert said("skewed-delay", "ts004-v2/status-delay-uniform").startswith(
-        "96 delays are not spread evenly over 0 to 32 "
+        "192 delays are not spread evenly over 0 to 32 "
     )
     assert said("whole-seconds", "ts004-v2/status-delay-fraction") == "all delays are whole seconds"
