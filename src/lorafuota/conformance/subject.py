@@ -14,6 +14,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeAlias
 
+from ..catalogue import PackageMap
+from ..errors import FieldError, require_int
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, require_key
 
 __all__ = [
@@ -72,6 +74,9 @@ class About:
         dr: A data rate it can listen with there.
         descriptor: A Descriptor it takes, with four different octets if it takes any.
         wrong_descriptor: A Descriptor it refuses, if there is one.
+
+    Raises:
+        FieldError: There is no such package, version, port or capability, or no such number.
     """
 
     name: str
@@ -89,6 +94,27 @@ class About:
     dr: int = 0
     descriptor: bytes = b"\x01\x02\x03\x04"
     wrong_descriptor: bytes | None = None
+
+    def __post_init__(self) -> None:
+        PackageMap(self.versions, self.fports)
+        unknown = sorted(self.can - CAPABILITIES.keys())
+        if unknown:
+            raise FieldError("About", "can", unknown, f"of {', '.join(CAPABILITIES)}")
+        for name, lowest, highest in (
+            ("mc_groups", 1, 4),
+            ("frag_indices", 1, 4),
+            ("max_nb_frag", 1, 16_383),
+            ("max_block_octets", 1, 16_383 * 255),
+            ("max_payload", 11, 242),
+            ("dl_freq_hz", 0, 0xFF_FFFF * 100),
+            ("dr", 0, 255),
+        ):
+            require_int("About", name, getattr(self, name), lowest, highest)
+        if self.max_lost is not None:
+            require_int("About", "max_lost", self.max_lost, 0, 16_383)
+        for octets in (self.descriptor, self.wrong_descriptor):
+            if octets is not None and len(octets) != 4:
+                raise FieldError("About", "descriptor", octets, "4 octets")
 
 
 # --- Requests -------------------------------------------------------------------------------------
@@ -160,6 +186,9 @@ class Uplink:
     fport: int
     payload: bytes
 
+    def __post_init__(self) -> None:
+        require_int("Uplink", "fport", self.fport, 0, 255)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassChanged:
@@ -168,6 +197,12 @@ class ClassChanged:
     time: float
     device_class: str
     mc_group_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.device_class not in ("A", "B", "C"):
+            raise FieldError("ClassChanged", "device_class", self.device_class, "A, B or C")
+        if self.mc_group_id is not None:
+            require_int("ClassChanged", "mc_group_id", self.mc_group_id, 0, 3)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,6 +213,9 @@ class BlockDelivered:
     frag_index: int
     data: bytes = dataclasses.field(repr=False)
 
+    def __post_init__(self) -> None:
+        require_int("BlockDelivered", "frag_index", self.frag_index, 0, 3)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BlockLost:
@@ -185,6 +223,9 @@ class BlockLost:
 
     time: float
     frag_index: int
+
+    def __post_init__(self) -> None:
+        require_int("BlockLost", "frag_index", self.frag_index, 0, 3)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -93,3 +93,13 @@ def test_time_passes_where_nothing_is_due() -> None:
     before = one.now
     assert one.wait(7.5) == []
     assert one.now == before + 7.5
+
+
+def test_what_happens_in_a_pause_is_kept_and_what_was_put_back_comes_first() -> None:
+    one = peer()
+    one.send(v1.PACKAGE, v1.PackageVersionReq())
+    one.pause(5.0)
+    [first] = one.events()
+    one.send(v1.PACKAGE, v1.PackageVersionReq())
+    one.put_back([first])
+    assert [event.time - first.time for event in one.events()] == [0.0, 5.0]

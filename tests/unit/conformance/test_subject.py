@@ -1,5 +1,16 @@
+import pytest
+
 from lorafuota import DevAddr, DevEUI
-from lorafuota.conformance.subject import PowerOn, build_image, read_image
+from lorafuota.conformance.subject import (
+    About,
+    BlockLost,
+    ClassChanged,
+    PowerOn,
+    Uplink,
+    build_image,
+    read_image,
+)
+from lorafuota.errors import FieldError
 from lorafuota.types import GenAppKey
 
 
@@ -14,6 +25,32 @@ def test_a_request_with_a_key_does_not_show_it() -> None:
         root_key=key,
     )
     assert bytes(range(16)).hex() not in repr(request)
+
+
+def test_a_subject_cannot_say_of_itself_what_there_is_not() -> None:
+    for said, sentence in (
+        ({"versions": {"fragmentation": 3}}, "version = 3: expected 1 or 2"),
+        ({"versions": {}, "can": frozenset({"fly"})}, r"can = \['fly'\]: expected of power-cycle"),
+        ({"versions": {}, "fports": {"fragmentation": 225}}, "int in 1..224"),
+        ({"versions": {}, "mc_groups": 0}, "mc_groups = 0: expected int in 1..4"),
+        ({"versions": {}, "max_payload": 243}, "max_payload = 243: expected int in 11..242"),
+        ({"versions": {}, "dr": 256}, "dr = 256: expected int in 0..255"),
+        ({"versions": {}, "max_lost": -1}, "max_lost = -1: expected int in 0..16383"),
+        ({"versions": {}, "descriptor": b"abc"}, "expected 4 octets"),
+    ):
+        with pytest.raises(FieldError, match=sentence):
+            About(name="x", **said)
+
+
+def test_an_event_cannot_hold_what_there_is_not() -> None:
+    with pytest.raises(FieldError, match="device_class = 'D': expected A, B or C"):
+        ClassChanged(0.0, "D")
+    with pytest.raises(FieldError, match="mc_group_id = 4"):
+        ClassChanged(0.0, "C", 4)
+    with pytest.raises(FieldError, match="fport = 256"):
+        Uplink(0.0, 256, b"")
+    with pytest.raises(FieldError, match="frag_index = 4"):
+        BlockLost(0.0, 4)
 
 
 def test_the_kits_image_says_what_state_it_is_in_and_which_version_it_has() -> None:

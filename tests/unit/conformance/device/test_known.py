@@ -15,3 +15,9 @@ def test_every_stack_has_quirks_and_they_stand_at_the_checks() -> None:
 def test_every_quirk_is_of_a_check_that_there_is() -> None:
     ids = {one.id for one in DEVICE_CHECKS}
     assert set().union(*KNOWN_QUIRKS.values()) <= ids
+
+
+def test_every_check_has_a_sentence_and_a_place_it_comes_from() -> None:
+    for one in DEVICE_CHECKS:
+        assert one.title.endswith((".", ".)")), one.id
+        assert one.clause, one.id
