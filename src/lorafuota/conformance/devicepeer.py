@@ -108,6 +108,17 @@ class DevicePeer:
         self._next: float | None = None
         self.power_on(factory=True, clock_known=clock_known)
 
+    def package(self, name: str) -> Package:
+        """Return a package in the version the device speaks.
+
+        Raises:
+            NotApplicable: It does not speak it.
+        """
+        if name not in self.subject.about.versions:
+            raise NotApplicable(f"the device does not speak {name}")
+        [found] = [one for one in self.packages.packages.values() if one.name == name]
+        return found
+
     # --- Time ---
 
     @property
@@ -178,6 +189,10 @@ class DevicePeer:
         """Return what has happened since somebody last asked, and forget it."""
         events, self._events = self._events, []
         return events
+
+    def put_back(self, events: Iterable[DeviceEvent]) -> None:
+        """Keep events for whoever asks next, before what has happened since."""
+        self._events = [*events, *self._events]
 
     # --- Saying something ---
 

@@ -34,6 +34,8 @@ __all__ = [
     "Reply",
     "SubjectError",
     "Uplink",
+    "build_image",
+    "read_image",
 ]
 
 
@@ -47,6 +49,8 @@ CAPABILITIES: Final[Mapping[str, str]] = {
     "class-b": "has class B",
     "class-c": "has class C",
     "blocks": "reports blocks that are complete",
+    "images": "takes a block of KITIMAGE, an octet UpImageStatus and four of the version, least "
+    "significant first, for a firmware image, and installs it in a reboot if it is valid",
 }
 
 
@@ -65,6 +69,11 @@ class About:
         max_nb_frag: Largest NbFrag it takes.
         max_block_octets: Largest block it takes.
         max_payload: Octets an uplink of it carries.
+        max_lost: Fragments of a block that the parity code can make good, None for any number.
+        dl_freq_hz: A frequency it can listen on in a multicast session.
+        dr: A data rate it can listen with there.
+        descriptor: A Descriptor it takes, with four different octets if it takes any.
+        wrong_descriptor: A Descriptor it refuses, if there is one.
 
     Raises:
         FieldError: There is no such package, version, port or capability, or no such number.
@@ -80,6 +89,11 @@ class About:
     max_nb_frag: int = 16_383
     max_block_octets: int = 1 << 20
     max_payload: int = 242
+    max_lost: int | None = None
+    dl_freq_hz: int = 869_525_000
+    dr: int = 0
+    descriptor: bytes = b"\x01\x02\x03\x04"
+    wrong_descriptor: bytes | None = None
 
     def __post_init__(self) -> None:
         PackageMap(self.versions, self.fports)
@@ -92,8 +106,15 @@ class About:
             ("max_nb_frag", 1, 16_383),
             ("max_block_octets", 1, 16_383 * 255),
             ("max_payload", 11, 242),
+            ("dl_freq_hz", 0, 0xFF_FFFF * 100),
+            ("dr", 0, 255),
         ):
             require_int("About", name, getattr(self, name), lowest, highest)
+        if self.max_lost is not None:
+            require_int("About", "max_lost", self.max_lost, 0, 16_383)
+        for octets in (self.descriptor, self.wrong_descriptor):
+            if octets is not None and len(octets) != 4:
+                raise FieldError("About", "descriptor", octets, "4 octets")
 
 
 # --- Requests -------------------------------------------------------------------------------------
@@ -226,6 +247,23 @@ class Reply:
 
     events: tuple[DeviceEvent, ...] = ()
     next: float | None = None
+
+
+# --- Firmware images of the kit -------------------------------------------------------------------
+
+_IMAGE: Final = b"KITIMAGE"
+
+
+def build_image(status: int, version: int) -> bytes:
+    """Return a block that a device with the capability ``images`` takes for a firmware image."""
+    return _IMAGE + bytes((status,)) + version.to_bytes(4, "little")
+
+
+def read_image(block: bytes) -> tuple[int, int] | None:
+    """Return UpImageStatus and version of a block from :func:`build_image`, None for any other."""
+    if len(block) != len(_IMAGE) + 5 or not block.startswith(_IMAGE) or block[8] > 3:
+        return None
+    return block[8], int.from_bytes(block[9:13], "little")
 
 
 class DeviceSubject(Protocol):

@@ -186,15 +186,18 @@ class ClockDevice:
         """Return what has to survive a reset."""
         return {} if self._period is None else {"period": self._period}
 
-    def restore(self, state: Mapping[str, object]) -> None:
+    def restore(self, state: Mapping[str, object], *, now: float) -> None:
         """Take over, at the start, what was stored before a reset.
 
-        The token starts at 0 and the time is unknown, as after any reset (TS003).
+        The token starts at 0, as after any reset (TS003).  A device that knows the time asks for it
+        after a period, another one at once.
 
         Raises:
             FieldError: An entry cannot be read.
         """
         self._period = saved_int(state, "period", 0, 15)
+        if self._next is None:
+            self._next = self._next_period(now)
 
     # The commands
 

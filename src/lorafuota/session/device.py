@@ -335,7 +335,7 @@ class FuotaDevice:
         self.multicast.restore(state, now=now)
         self.fragmentation.restore(state, now=now)
         if self.clock is not None:
-            self.clock.restore(state)
+            self.clock.restore(state, now=now)
         actions = self.firmware.restore(state, now=now) if self.firmware is not None else []
         return self._in_step(actions, now)
 

@@ -83,6 +83,9 @@ def test_a_device_that_cannot_do_what_a_check_needs_is_left_alone() -> None:
     one = DevicePeer(Silent(), seed="test")
     with pytest.raises(NotApplicable, match="does not have: frames"):
         one.frame(b"")
+    with pytest.raises(NotApplicable, match="does not speak clocksync"):
+        one.package("clocksync")
+    assert one.package("fragmentation") is v1.PACKAGE
     with pytest.raises(NotApplicable, match="does not have: blocks"):
         one.expect_block(0, b"")
 
@@ -194,3 +197,13 @@ def test_an_answer_that_is_waited_for_may_come_just_in_time() -> None:
     with pytest.raises(NotApplicable, match="would wait 50 s more, beyond what real time may"):
         other.expect(v1.PACKAGE, VERSION, VERSION, within=60.0)
     assert half.time == 1010.0
+
+
+def test_what_happens_in_a_pause_is_kept_and_what_was_put_back_comes_first() -> None:
+    one = peer()
+    one.send(v1.PACKAGE, v1.PackageVersionReq())
+    one.pause(5.0)
+    [first] = one.events()
+    one.send(v1.PACKAGE, v1.PackageVersionReq())
+    one.put_back([first])
+    assert [event.time - first.time for event in one.events()] == [0.0, 5.0]

@@ -2,9 +2,20 @@ import pytest
 
 from lorafuota import DevAddr, DevEUI
 from lorafuota.conformance.own import OwnDevice
-from lorafuota.conformance.subject import Advance, Downlink, PowerOn, Reply, Uplink
+from lorafuota.conformance.subject import (
+    Advance,
+    Downlink,
+    PowerOn,
+    Rebooted,
+    Reply,
+    Uplink,
+    build_image,
+)
 from lorafuota.errors import StateError
+from lorafuota.fec.decoder import memory_bound
 from lorafuota.fragmentation import v2
+from lorafuota.session.fraglimits import FragLimits
+from lorafuota.session.multicast import McLimits
 from lorafuota.types import GenAppKey
 
 
@@ -38,6 +49,38 @@ def setup(session_cnt: int) -> bytes:
 def test_it_has_to_be_switched_on_first() -> None:
     with pytest.raises(StateError, match="the first request is PowerOn"):
         OwnDevice("documents v2").exchange(Advance(0.0))
+
+
+def test_it_says_of_itself_what_its_limits_are() -> None:
+    limits = FragLimits(max_memory=1 << 20, nb_indices=2, descriptors=frozenset({bytes(4)}))
+    about = OwnDevice(
+        "documents v1", mc_limits=McLimits(max_groups=3), frag_limits=limits, max_payload=51
+    ).about
+    assert (about.mc_groups, about.frag_indices, about.max_payload) == (3, 2, 51)
+    assert (about.descriptor, about.wrong_descriptor) == (bytes(4), b"\x01\0\0\0")
+    most = about.max_nb_frag
+    assert memory_bound(nb_frag=most, frag_size=255) <= 1 << 20
+    assert memory_bound(nb_frag=most + 1, frag_size=255) > 1 << 20
+    assert OwnDevice("LoRaMac-node").about.max_lost == 5
+
+
+def test_an_image_is_installed_in_the_reboot_and_gone_after_it() -> None:
+    device = OwnDevice("documents v1")
+    device.exchange(power_on(0.0))
+    image = build_image(3, 7).ljust(16, b"\0")
+    device.exchange(Downlink(1.0, 201, bytes.fromhex("0200 0100 10 00 03 00000000")))
+    device.exchange(Downlink(2.0, 201, bytes.fromhex("08 0100") + image))
+
+    def asked(time: float) -> list[bytes]:
+        reply = device.exchange(Downlink(time, 203, bytes.fromhex("0104")))
+        return [one.payload for one in reply.events if isinstance(one, Uplink)]
+
+    assert asked(3.0) == [bytes.fromhex("01 00000001 01000000 0403 07000000")]
+    assert device.exchange(Downlink(4.0, 203, bytes.fromhex("0200000000"))).events == (
+        Rebooted(4.0),
+    )
+    device.exchange(power_on(4.0, factory=False))
+    assert asked(5.0) == [bytes.fromhex("01 07000000 01000000 0400")]
 
 
 def test_a_reset_keeps_what_the_flash_holds_and_a_factory_reset_does_not() -> None:

@@ -1,7 +1,15 @@
 import pytest
 
 from lorafuota import DevAddr, DevEUI
-from lorafuota.conformance.subject import About, BlockLost, ClassChanged, PowerOn, Uplink
+from lorafuota.conformance.subject import (
+    About,
+    BlockLost,
+    ClassChanged,
+    PowerOn,
+    Uplink,
+    build_image,
+    read_image,
+)
 from lorafuota.errors import FieldError
 from lorafuota.types import GenAppKey
 
@@ -26,6 +34,9 @@ def test_a_subject_cannot_say_of_itself_what_there_is_not() -> None:
         ({"versions": {}, "fports": {"fragmentation": 225}}, "int in 1..224"),
         ({"versions": {}, "mc_groups": 0}, "mc_groups = 0: expected int in 1..4"),
         ({"versions": {}, "max_payload": 243}, "max_payload = 243: expected int in 11..242"),
+        ({"versions": {}, "dr": 256}, "dr = 256: expected int in 0..255"),
+        ({"versions": {}, "max_lost": -1}, "max_lost = -1: expected int in 0..16383"),
+        ({"versions": {}, "descriptor": b"abc"}, "expected 4 octets"),
     ):
         with pytest.raises(FieldError, match=sentence):
             About(name="x", **said)
@@ -40,3 +51,11 @@ def test_an_event_cannot_hold_what_there_is_not() -> None:
         Uplink(0.0, 256, b"")
     with pytest.raises(FieldError, match="frag_index = 4"):
         BlockLost(0.0, 4)
+
+
+def test_the_kits_image_says_what_state_it_is_in_and_which_version_it_has() -> None:
+    image = build_image(3, 0x0102_0304)
+    assert image == b"KITIMAGE\x03\x04\x03\x02\x01"
+    assert read_image(image) == (3, 0x0102_0304)
+    for other in (image[:-1], image + b"\0", b"X" + image[1:], build_image(4, 1)):
+        assert read_image(other) is None

@@ -279,6 +279,17 @@ def test_a_period_is_stored_when_it_changes_and_survives_a_reset() -> None:
     assert (clock(fresh).period, clock(fresh).clock.token, fresh.gps(0.0)) == (5, 0, None)
 
 
+def test_a_device_that_knows_the_time_goes_on_with_the_servers_period_after_a_reset() -> None:
+    one = device(known=True)
+    one.receive(CLOCK, v1.DeviceAppTimePeriodicityReq(period=3).encode(), now=NOW)
+    fresh = device(known=True)
+    before = fresh.next_deadline
+    fresh.restore(one.export(), now=NOW)
+    due = fresh.next_deadline
+    assert before is None and due is not None
+    assert NOW + 1024 - 30 <= due <= NOW + 1024 + 30
+
+
 @pytest.mark.parametrize("period", [0.0, 60.0, -1.0, float("inf"), float("nan")])
 def test_a_period_within_the_jitter_is_refused(period: float) -> None:
     with pytest.raises(FieldError):

@@ -1,99 +1,68 @@
-"""The checks against devices."""
+"""Every check against a device: what the documents ask, and what went wrong elsewhere.
+
+One module for each concern of a package; each has a catalogue of its own, and this is all of them.
+The modules without checks (``block``, ``group``, ``clock``, ``firmware``, ``window``,
+``command_set``, ``spread``) are what the scripts of a package have in common.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ...datablock import DataBlock
-from ...fec import ParityVariant
-from ...fragmentation import v1
-from ...multicastsetup import v1 as mc
-from ..check import Catalogue, Severity
+from ..check import Catalogue
 from ..devicepeer import DevicePeer
+from . import (
+    answer_buffer,
+    class_b,
+    class_c,
+    class_sessions,
+    clock_corrections,
+    clock_periods,
+    clock_requests,
+    firmware_images,
+    firmware_reboots,
+    fragments,
+    framing,
+    losses,
+    multicast,
+    multicast_frames,
+    reports,
+    session_counters,
+    sessions,
+    sets,
+    setups,
+    status_delays,
+    statuses,
+)
+from .known import with_quirks
 
 __all__ = ["DEVICE_CHECKS"]
 
-DEVICE_CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
-"""Every check against a device."""
-
-
-def _setup(nb_frag: int = 5) -> v1.FragSessionSetupReq:
-    return v1.FragSessionSetupReq(
-        mc_group_bit_mask=0,
-        frag_index=0,
-        nb_frag=nb_frag,
-        frag_size=10,
-        block_ack_delay=0,
-        frag_algo=0,
-        padding=0,
-        descriptor=bytes(4),
+DEVICE_CHECKS: Final[Catalogue[DevicePeer]] = Catalogue(
+    with_quirks(
+        Catalogue(
+            framing.CHECKS,
+            clock_periods.CHECKS,
+            clock_corrections.CHECKS,
+            clock_requests.CHECKS,
+            multicast.CHECKS,
+            multicast_frames.CHECKS,
+            class_sessions.CHECKS,
+            class_c.CHECKS,
+            class_b.CHECKS,
+            setups.CHECKS,
+            session_counters.CHECKS,
+            sessions.CHECKS,
+            statuses.CHECKS,
+            status_delays.CHECKS,
+            losses.CHECKS,
+            fragments.CHECKS,
+            reports.CHECKS,
+            firmware_reboots.CHECKS,
+            firmware_images.CHECKS,
+            sets.CHECKS,
+            answer_buffer.CHECKS,
+        )
     )
-
-
-@DEVICE_CHECKS.check("fragmentation", (1,), "version", clause="TS004-1.0.0, PackageVersionReq")
-def version(peer: DevicePeer) -> None:
-    """The version that is asked for is told."""
-    package = v1.PACKAGE
-    peer.send(package, v1.PackageVersionReq())
-    peer.expect(package, package.version_ans())
-
-
-@DEVICE_CHECKS.check(
-    "fragmentation", (1,), "set-up-zero", clause="TS004-1.0.0, FragSessionSetupReq"
 )
-def set_up_zero(peer: DevicePeer) -> None:
-    """A session of no fragments is refused."""
-    package = v1.PACKAGE
-    peer.send(package, _setup(0))
-    refused = v1.SetupError.NOT_ENOUGH_MEMORY
-    peer.expect(package, v1.FragSessionSetupAns(errors=refused, frag_index=0))
-
-
-@DEVICE_CHECKS.check(
-    "fragmentation", (1,), "lossy-block", clause="TS004-1.0.0, FEC", needs=["blocks"]
-)
-def lossy_block(peer: DevicePeer) -> None:
-    """A block is rebuilt from plain and coded fragments."""
-    package, data = v1.PACKAGE, bytes(range(50))
-    encoder = DataBlock.of(data, frag_size=10).encoder(ParityVariant.V1)
-    peer.send(package, _setup())
-    peer.expect(package, v1.FragSessionSetupAns(errors=v1.SetupError(0), frag_index=0))
-    for n in (1, 2, 5, *range(6, 30)):
-        peer.send(package, v1.DataFragment(n=n, frag_index=0, payload=encoder.fragment(n)))
-    peer.expect_block(0, data)
-
-
-@DEVICE_CHECKS.check(
-    "fragmentation", (1,), "late-fragment", clause="TS004-1.0.0, DataFragment", needs=["blocks"]
-)
-def late_fragment(peer: DevicePeer) -> None:
-    """Plain fragments are taken in any order."""
-    package, data = v1.PACKAGE, bytes(range(50))
-    encoder = DataBlock.of(data, frag_size=10).encoder(ParityVariant.V1)
-    peer.send(package, _setup())
-    peer.expect(package, v1.FragSessionSetupAns(errors=v1.SetupError(0), frag_index=0))
-    for n in (5, 4, 3, 2, 1):
-        peer.send(package, v1.DataFragment(n=n, frag_index=0, payload=encoder.fragment(n)))
-    peer.expect_block(0, data)
-
-
-@DEVICE_CHECKS.check(
-    "fragmentation",
-    (1,),
-    "status-absent",
-    clause="TS004-1.0.0, FragSessionStatusReq",
-    severity=Severity.QUIRK,
-    quirk_of=["LoRaMac-node", "LoRa Basics Modem 4.8 v1", "Zephyr 2025"],
-)
-def status_absent(peer: DevicePeer) -> None:
-    """Nothing is told about a session that does not exist."""
-    peer.send(v1.PACKAGE, v1.FragSessionStatusReq(participants=True, frag_index=0))
-    peer.expect_silence()
-
-
-@DEVICE_CHECKS.check("multicastsetup", (1, 2), "version", clause="TS005, PackageVersionReq")
-def multicast_version(peer: DevicePeer) -> None:
-    """The version that is asked for is told."""
-    package = peer.packages.packages[mc.PACKAGE.identifier]
-    peer.send(package, mc.PackageVersionReq())
-    peer.expect(package, package.version_ans())
+"""In the order in which a server would come across them."""

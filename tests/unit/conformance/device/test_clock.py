@@ -1,0 +1,36 @@
+import pytest
+
+from lorafuota.conformance.check import Failed
+from lorafuota.conformance.device.clock import (
+    asked_once,
+    clock_answers,
+    clock_error,
+    correct,
+    expect_error,
+    force_octets,
+    next_request,
+    requests,
+    set_period,
+)
+from lorafuota.package import PackageVersionReq
+
+from .support import peer
+
+
+def test_a_clock_is_read_and_set() -> None:
+    one = peer()
+    assert abs(clock_error(one)) <= 1
+    request = asked_once(one)
+    correct(one, 500, request.token_req)
+    expect_error(one, 500)
+    with pytest.raises(Failed, match=r"expected a clock that is \+0 s off; it is \+500 s off"):
+        expect_error(one, 0)
+
+
+def test_requests_are_told_from_answers() -> None:
+    one = peer()
+    assert set_period(one, 15).not_supported is False
+    package = one.package("clocksync")
+    assert clock_answers(one, force_octets(2), PackageVersionReq()) == [package.version_ans()]
+    assert len(requests(one, 300.0)) == 1
+    assert next_request(one, 300.0) is None
