@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
 
+from ..package import Package
 from .check import Check, Failed, NotApplicable
 from .devicepeer import DevicePeer
+from .serverpeer import ServerPeer
+from .serversubject import ServerEvent, ServerRequest, ServerSubject
 from .subject import DeviceEvent, DeviceRequest, DeviceSubject, SubjectError
 
-__all__ = ["Outcome", "Result", "run_device_checks"]
+__all__ = ["Exchanged", "Outcome", "Result", "run_device_checks", "run_server_checks"]
+
+Exchanged: TypeAlias = DeviceRequest | DeviceEvent | ServerRequest | ServerEvent
+"""What goes over the link to a subject, either way."""
 
 
 class Outcome(enum.Enum):
@@ -40,7 +46,7 @@ class Result:
     check: Check[Any]
     outcome: Outcome
     reason: str = ""
-    transcript: tuple[DeviceRequest | DeviceEvent, ...] = dataclasses.field(default=(), repr=False)
+    transcript: tuple[Exchanged, ...] = dataclasses.field(default=(), repr=False)
 
     @property
     def good(self) -> bool:
@@ -59,24 +65,66 @@ def run_device_checks(
         profile: Name of a stack profile whose known quirks are expected to fail.
     """
     about = subject.about
+
+    def speaks(package: Package) -> bool:
+        return about.versions.get(package.name) == package.version
+
+    def peer(check: Check[DevicePeer]) -> DevicePeer:
+        return DevicePeer(subject, seed=check.id)
+
+    return _run(checks, peer, speaks=speaks, can=about.can, profile=profile)
+
+
+def run_server_checks(
+    checks: Iterable[Check[ServerPeer]], subject: ServerSubject, *, profile: str | None = None
+) -> Iterator[Result]:
+    """Play checks against a server, each an update of its own; yield each result when it is there.
+
+    Args:
+        checks: Which, in order.
+        subject: The server.
+        profile: Name of a stack profile whose known quirks are expected to fail.
+    """
+    about = subject.about
+
+    def peer(check: Check[ServerPeer]) -> ServerPeer:
+        return ServerPeer(subject, package=check.package, seed=check.id)
+
+    return _run(checks, peer, speaks=about.speaks, can=about.can, profile=profile)
+
+
+class _Peer(Protocol):
+    @property
+    def transcript(self) -> Sequence[Exchanged]: ...
+
+
+P = TypeVar("P", bound=_Peer)
+
+
+def _run(
+    checks: Iterable[Check[P]],
+    make_peer: Callable[[Check[P]], P],
+    *,
+    speaks: Callable[[Package], bool],
+    can: frozenset[str],
+    profile: str | None,
+) -> Iterator[Result]:
     for check in checks:
-        speaks = about.versions.get(check.package.name)
-        missing = sorted(check.needs - about.can)
-        if speaks != check.package.version:
-            yield Result(
-                check=check, outcome=Outcome.SKIPPED, reason=f"does not speak {check.package}"
-            )
+        missing = sorted(check.needs - can)
+        if not speaks(check.package):
+            reason = f"does not speak {check.package}"
+            yield Result(check=check, outcome=Outcome.SKIPPED, reason=reason)
         elif missing:
             reason = f"does not have: {', '.join(missing)}"
             yield Result(check=check, outcome=Outcome.SKIPPED, reason=reason)
         else:
-            yield _play(check, subject, profile)
+            yield _play(check, make_peer, profile)
 
 
-def _play(check: Check[DevicePeer], subject: DeviceSubject, profile: str | None) -> Result:
-    peer: DevicePeer | None = None
+def _play(check: Check[P], make_peer: Callable[[Check[P]], P], profile: str | None) -> Result:
+    peer: P | None = None
     try:
-        peer = DevicePeer(subject, seed=check.id)
+        peer = make_peer(check)
         check.script(peer)
         outcome, reason = Outcome.PASSED, ""
     except Failed as failure:

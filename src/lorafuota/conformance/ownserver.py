@@ -1,0 +1,273 @@
+"""Our own campaign as a subject: the kit turned on ourselves, and an example of an adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Final, final
+
+from ..campaign import CampaignConfig, FirmwareStep, FuotaCampaign, GroupConfig, Member, RetryPolicy
+from ..campaign.actions import (
+    CampaignAction,
+    CampaignEnded,
+    Commit,
+    DeviceEnded,
+    Multicast,
+    NewKeyWanted,
+    Unicast,
+    UplinkRejected,
+)
+from ..campaign.actions import WindowAnnounced as Announced
+from ..campaign.config import WindowClass
+from ..campaign.events import Event
+from ..campaign.quirks import StatusQuirk, quirks_of
+from ..campaign.report import aws_status
+from ..campaign.snapshot import Snapshot
+from ..campaign.state import CampaignPhase
+from ..datablock import DataBlock
+from ..errors import FieldError, StateError
+from ..session.profile import FRAG_PROFILES
+from ..types import DevEUI, McKey
+from ..wire import JSON
+from .serversubject import (
+    AddDevice,
+    Begin,
+    Cancel,
+    DeviceEntry,
+    DeviceOutcome,
+    Downlink,
+    Ended,
+    GroupOrder,
+    MulticastDownlink,
+    Pause,
+    RemoveDevice,
+    Restart,
+    Resume,
+    ServerAbout,
+    ServerEvent,
+    ServerReply,
+    ServerRequest,
+    Uplink,
+    WindowAnnounced,
+)
+
+__all__ = ["OwnServer", "Store"]
+
+_REACHED: Final = (
+    ("confirmed", "installed"),
+    ("signature_ok", "image valid"),
+    ("integrity_ok", "verified"),
+    ("transport_complete", "transported"),
+)
+
+_CAN: Final = frozenset(
+    {
+        "unicast",
+        "class-b",
+        "class-c",
+        "asks-versions",
+        "ports",
+        "counters",
+        "outcomes",
+        "reached",
+        "repair",
+        "restart",
+        "pause",
+        "cancel",
+        "add-device",
+        "remove-device",
+    }
+)
+
+
+@final
+class Store:
+    """What survives the process: every event as JSON, replayed at a restart."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.lines: list[str] = []
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Write events down."""
+        self.lines += [json.dumps(event.to_json()) for event in events]
+
+    def load(self) -> JSON:
+        """Return what they add up to, None if there is none."""
+        if not self.lines:
+            return None
+        found = Snapshot()
+        for line in self.lines:
+            found.apply(Event.from_json(json.loads(line)))
+        return found.to_json()
+
+
+def make_config(order: Begin, members: Sequence[Member]) -> CampaignConfig:
+    """Say what a server that is configured well makes of an order."""
+    firmware = None
+    if order.fw_version is not None:
+        firmware = FirmwareStep(version=order.fw_version, boot_seconds=120.0)
+    return CampaignConfig(
+        block=DataBlock.of(order.image, frag_size=order.frag_size, descriptor=order.descriptor),
+        members=tuple(members),
+        groups=tuple(_group(one) for one in order.groups),
+        redundancy=order.redundancy,
+        lead_seconds=900.0,
+        setup_seconds=3_600.0,
+        retry=RetryPolicy(5, 120.0),
+        status_retry=RetryPolicy(4, 120.0),
+        unicast_seconds=5.0,
+        unicast_frame_seconds=0.1,
+        firmware=firmware,
+    )
+
+
+def _group(order: GroupOrder) -> GroupConfig:
+    return GroupConfig(
+        name=f"v{order.frag_version}",
+        mc_addr=order.mc_addr,
+        mc_key=order.mc_key or McKey.generate(),
+        parity=FRAG_PROFILES[order.frag_version].parity,
+        dl_freq_hz=order.dl_freq_hz,
+        dr=order.dr,
+        frame_seconds=order.frame_seconds,
+        spacing_seconds=order.spacing_seconds,
+        window_class=WindowClass(order.device_class),
+        max_mc_fcnt=order.max_mc_fcnt,
+    )
+
+
+def _member(entry: DeviceEntry) -> Member:
+    return Member(
+        dev_eui=entry.dev_eui,
+        root_key=entry.root_key,
+        multicast=entry.multicast,
+        fports=entry.fports,
+        quirks=quirks_of(entry.stack) if entry.stack else StatusQuirk.NONE,
+    )
+
+
+@final
+class OwnServer:
+    """A :class:`FuotaCampaign` behind a network server, with a store that survives it."""
+
+    def __init__(
+        self, *, config: Callable[[Begin, Sequence[Member]], CampaignConfig] = make_config
+    ) -> None:
+        """Choose how it is configured."""
+        self.about = ServerAbout(
+            name="lorafuota campaign",
+            versions={
+                "clocksync": (1, 2),
+                "multicastsetup": (1, 2),
+                "fragmentation": (1, 2),
+                "firmwaremanagement": (1,),
+                "multipackage": (1,),
+            },
+            can=_CAN,
+        )
+        self._config = config
+        self._order: Begin | None = None
+        self._campaign: FuotaCampaign | None = None
+        self._members: list[Member] = []
+        self.store = Store()
+        self._events: list[ServerEvent] = []
+
+    def exchange(self, request: ServerRequest) -> ServerReply:
+        """Carry out one request."""
+        self._events = []
+        now = request.time
+        if isinstance(request, Begin):
+            self._begin(request)
+        else:
+            self._act(self._ask(self._running, request), now)
+        campaign = self._campaign
+        while campaign is not None and (due := campaign.next_deadline) is not None and due <= now:
+            self._act(campaign.tick(now=now), now)
+        return ServerReply(
+            tuple(self._events), None if campaign is None else campaign.next_deadline
+        )
+
+    @property
+    def _running(self) -> FuotaCampaign:
+        if self._campaign is None:
+            raise StateError("OwnServer.exchange", "the first request is Begin")
+        return self._campaign
+
+    def _begin(self, order: Begin) -> None:
+        self._order, self.store, self._campaign = order, Store(), None
+        self._members = [_member(one) for one in order.devices]
+        try:
+            self._campaign = FuotaCampaign(self._config(order, self._members))
+        except FieldError as error:  # an update that cannot be
+            for entry in order.devices:
+                self._events.append(
+                    DeviceOutcome(order.time, entry.dev_eui, "Initial", detail=str(error))
+                )
+            self._events.append(Ended(order.time))
+            return
+        self._act(self._campaign.start(now=order.time), order.time)
+
+    def _ask(self, campaign: FuotaCampaign, request: ServerRequest) -> list[CampaignAction]:
+        now = request.time
+        match request:
+            case Uplink():
+                return campaign.receive(request.dev_eui, request.fport, request.payload, now=now)
+            case Restart():
+                assert self._order is not None
+                config = self._config(self._order, self._members)
+                self._campaign = FuotaCampaign(config, saved=self.store.load())
+                if self._campaign.phase is CampaignPhase.NEW:
+                    return self._campaign.start(now=now)
+                return self._campaign.tick(now=now)
+            case Pause() if campaign.phase is CampaignPhase.RUNNING:
+                return campaign.pause(now=now)
+            case Resume() if campaign.phase is CampaignPhase.PAUSED:
+                return campaign.resume(now=now)
+            case Cancel() if campaign.phase in (CampaignPhase.RUNNING, CampaignPhase.PAUSED):
+                return campaign.cancel(now=now)
+            case AddDevice():
+                self._members.append(_member(request.device))
+                return campaign.add_device(self._members[-1], now=now)
+            case RemoveDevice():
+                return campaign.remove_device(request.dev_eui, now=now)
+            case _:
+                return campaign.tick(now=now)
+
+    def _act(self, actions: Sequence[CampaignAction], now: float) -> None:
+        for action in actions:
+            match action:
+                case Commit():
+                    self.store.append(action.events)
+                case Unicast():
+                    self._events.append(Downlink(now, action.dev_eui, action.fport, action.payload))
+                case Multicast():
+                    self._events.append(self._frame(action, now))
+                case Announced():
+                    self._events.append(
+                        WindowAnnounced(now, action.mc_addr, action.start, action.end)
+                    )
+                case DeviceEnded():
+                    self._events.append(self._outcome(action.dev_eui, now))
+                case CampaignEnded():
+                    self._events += [self._outcome(one.dev_eui, now) for one in self._members]
+                    self._events.append(Ended(now))
+                case NewKeyWanted() | UplinkRejected():
+                    pass
+
+    def _frame(self, action: Multicast, now: float) -> MulticastDownlink:
+        [address] = [
+            one.mc_addr
+            for one in (self._order.groups if self._order else ())
+            if f"v{one.frag_version}" == action.group
+        ]
+        return MulticastDownlink(
+            max(action.time, now), address, action.fport, action.payload, action.fcnt
+        )
+
+    def _outcome(self, dev_eui: DevEUI, now: float) -> DeviceOutcome:
+        record = self._running.record(dev_eui)
+        times = record.milestones
+        reached = next((word for name, word in _REACHED if name in times), "")
+        status, detail = aws_status(record.outcome), record.detail or record.outcome.value
+        return DeviceOutcome(now, dev_eui, status, reached, detail)
