@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, final
 
 from ..catalogue import PackageMap
 from ..firmwaremanagement.v1 import UpImageStatus
-from ..fragmentation.v1 import DataFragment
+from ..fragmentation.v1 import DataFragment, FragSessionDeleteReq
 from ..package import Package
 from ..session.device import FuotaDevice
 from ..session.fraglimits import FragLimits
@@ -161,6 +161,13 @@ class FleetDevice:
             root_key=self.entry.root_key,
         )
         return self._took(self._own.exchange(request))
+
+    def lose_sessions(self) -> None:
+        """Forget every fragmentation session, as if somebody else had deleted them."""
+        fport = self.packages.fport("fragmentation")
+        for frag_index in range(4):
+            delete = FragSessionDeleteReq(frag_index=frag_index).encode()
+            self.session.receive(fport, delete, now=self.now + self.skew)
 
     def tick(self, now: float) -> list[Air]:
         """Let time pass."""

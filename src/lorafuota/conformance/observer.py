@@ -1,4 +1,4 @@
-"""What a server under test sent, as the devices read it, and what it must never do whatever happens.
+"""What a server under test sent, as the devices read it, and what it must never do.
 
 The few rules here hold in every check, because breaking one harms devices or data: a frame counter
 or session counter used twice, other data under a number, success where no block is.
@@ -54,7 +54,7 @@ class Sent:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Frame:
-    """A multicast frame; *fcnt* is None where nobody tells, *payload* empty if nobody can read it."""
+    """A multicast frame; *fcnt* is None if nobody tells, *payload* empty if nobody can read it."""
 
     time: float
     mc_addr: DevAddr
@@ -184,7 +184,7 @@ class Observer:
             for high in range((self._counted.get(mc_addr, 0) >> 16) + 3):
                 fcnt = high << 16 | wire
                 try:
-                    verify_mc_frame_mic(nwk, phy[:-4], phy[-4:], mc_addr=mc_addr, fcnt=fcnt)
+                    verify_mc_frame_mic(nwk, phy[:-4], mc_addr=mc_addr, fcnt=fcnt, mic=phy[-4:])
                 except IntegrityError:
                     continue
                 payload = crypt_mc_frm_payload(app, phy[_HEAD:-4], mc_addr=mc_addr, fcnt=fcnt)

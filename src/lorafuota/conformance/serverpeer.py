@@ -11,7 +11,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from ..errors import FieldError
 from ..fragmentation.v1 import DataFragment
@@ -220,15 +220,10 @@ class ServerPeer:
         self._up(device, device.power_on(self.now, factory=True))
         return device
 
-    def devices(
-        self, count: int, *, firmware: bool = False, **changes: object
-    ) -> list[FleetDevice]:
+    def devices(self, count: int, *, firmware: bool = False, **changes: Any) -> list[FleetDevice]:
         """Add devices that are alike."""
         profile = self.profile(firmware=firmware)
-        return [
-            self.make_device(profile=profile, **changes)  # type: ignore[arg-type]
-            for _ in range(count)
-        ]
+        return [self.make_device(profile=profile, **changes) for _ in range(count)]
 
     def draw_image(self, octets: int = 195) -> bytes:
         """Choose what is delivered; devices are made after that."""
@@ -297,12 +292,12 @@ class ServerPeer:
                 self._speak_up(device)
         self._do(self.order)
 
-    def play(self, count: int = 3, *, octets: int = 195, **how: object) -> list[FleetDevice]:
+    def play(self, count: int = 3, *, octets: int = 195, **how: Any) -> list[FleetDevice]:
         """Begin an update of the plain kind: so many devices of the documents, all honest."""
         self.draw_image(octets)
         firmware = bool(how.get("firmware"))
         fleet = self.devices(count, firmware=firmware)
-        self.begin(**how)  # type: ignore[arg-type]
+        self.begin(**how)
         return fleet
 
     @property
@@ -347,7 +342,7 @@ class ServerPeer:
         """Let the update come to its end, and see that nothing harmful was done.
 
         Raises:
-            Failed: It does not end, a device has no outcome, or a rule was broken that always holds.
+            Failed: It does not end, a device has no outcome, or the server did harm.
         """
         end = self.now + within
         while self.ended is None:
