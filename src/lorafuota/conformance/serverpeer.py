@@ -160,14 +160,20 @@ class ServerPeer:
 
     def profile(self, *, firmware: bool = False, sets: bool = False) -> DeviceProfile:
         """Return devices of the documents, with the versions of this check."""
-        one = device_profile(f"documents v{self.version('fragmentation')}")
+        base = device_profile(f"documents v{self.version('fragmentation')}")
+        return self.plain(base, firmware=firmware, sets=sets)
+
+    def plain(
+        self, profile: DeviceProfile, *, firmware: bool = False, sets: bool = False
+    ) -> DeviceProfile:
+        """Return a device with the TS004 of *profile*, and the other versions of this check."""
         mc = device_profile(f"documents v{self.version('multicastsetup')}")
         clock = device_profile(f"documents v{self.version('clocksync')}")
         return dataclasses.replace(
-            one,
+            profile,
             multicast=mc.multicast,
             clock=clock.clock,
-            firmware=one.firmware if firmware else None,
+            firmware=profile.firmware if firmware else None,
             sets=SetProfile() if sets else None,
         )
 

@@ -6,14 +6,33 @@ from typing import Final
 
 from ..check import Check
 from ..serverpeer import ServerPeer
-from . import fragments, multicast, setup, status
+from . import (
+    abuse,
+    clock,
+    firmware,
+    fragments,
+    multicast,
+    negotiation,
+    operator,
+    repair,
+    restart,
+    setup,
+    status,
+)
 
 __all__ = ["CHECKS"]
 
 CHECKS: Final[tuple[Check[ServerPeer], ...]] = (
+    *negotiation.CHECKS,
     *fragments.CHECKS,
     *setup.CHECKS,
     *status.CHECKS,
+    *repair.CHECKS,
     *multicast.CHECKS,
+    *clock.CHECKS,
+    *firmware.CHECKS,
+    *operator.CHECKS,
+    *restart.CHECKS,
+    *abuse.CHECKS,
 )
 """Every check, in the order in which it is played."""

@@ -280,31 +280,31 @@ def _refused(peer: ServerPeer, errors: int, *statuses: str) -> None:
 
 @check("fragmentation", BOTH, "refused-algo", clause="TS004, FragSessionSetupAns bit 0")
 def refused_algo(peer: ServerPeer) -> None:
-    r""" "FragAlgo unsupported" ends the update for that device under that name."""
+    """The answer "FragAlgo unsupported" ends the update for that device under that name."""
     _refused(peer, Error.FRAG_ALGO_UNSUPPORTED, "FragAlgo_unsupported")
 
 
 @check("fragmentation", BOTH, "refused-memory", clause="TS004, FragSessionSetupAns bit 1")
 def refused_memory(peer: ServerPeer) -> None:
-    r""" "Not enough memory" ends the update for that device under that name."""
+    """The answer "Not enough memory" ends the update for that device under that name."""
     _refused(peer, Error.NOT_ENOUGH_MEMORY, "Not_enough_memory")
 
 
 @check("fragmentation", BOTH, "refused-index", clause="TS004, FragSessionSetupAns bit 2")
 def refused_index(peer: ServerPeer) -> None:
-    r""" "FragIndex unsupported", always, ends the update for that device under that name."""
+    """The answer "FragIndex unsupported", always, ends the update under that name."""
     _refused(peer, Error.FRAG_INDEX_UNSUPPORTED, "FragIndex_unsupported")
 
 
 @check("fragmentation", BOTH, "refused-descriptor", clause="TS004, FragSessionSetupAns bit 3")
 def refused_descriptor(peer: ServerPeer) -> None:
-    r""" "Wrong descriptor" ends the update for that device under that name."""
+    """The answer "Wrong descriptor" ends the update for that device under that name."""
     _refused(peer, Error.WRONG_DESCRIPTOR, "Wrong_descriptor")
 
 
 @check("fragmentation", (2,), "refused-replay", clause="TS004-2.0.0, FragSessionSetupAns bit 4")
 def refused_replay(peer: ServerPeer) -> None:
-    r""" "SessionCnt replay", always, ends the update for that device under that name."""
+    """The answer "SessionCnt replay", always, ends the update under that name."""
     _refused(peer, Error.SESSION_CNT_REPLAY, "SessionCnt_replay")
 
 
