@@ -7,7 +7,7 @@ check changes are a few public attributes; they may be changed at any time.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, final
 
 from ..catalogue import PackageMap
@@ -86,6 +86,7 @@ class FleetDevice:
         max_payload: int = 242,
         skew: float = 0.0,
         clock_known: bool = True,
+        fports: Mapping[str, int] | None = None,
     ) -> None:
         """Describe a device; :meth:`power_on` makes it work.
 
@@ -100,10 +101,12 @@ class FleetDevice:
             max_payload: Octets an uplink of it carries.
             skew: What its clock shows, less GPS time.
             clock_known: Whether it believes its clock.
+            fports: Where its packages are, if the server is not told.
         """
         self.entry, self.profile, self.skew = entry, profile, skew
         versions = {one.name: one.version for one in _packages(profile)}
-        self.packages = PackageMap(versions, entry.fports)
+        self._fports = dict(entry.fports if fports is None else fports)
+        self.packages = PackageMap(versions, self._fports)
         self.now = 0.0
         self.deaf = self.mute = False
         self.honest = True
@@ -141,7 +144,7 @@ class FleetDevice:
             frag_limits=frag_limits,
             period_seconds=None,
             clock_known=request.clock_known,
-            fports=self.entry.fports,
+            fports=self._fports,
             max_payload=self._max_payload,
         )
         return self.session

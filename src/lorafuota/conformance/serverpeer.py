@@ -76,6 +76,9 @@ _POLL_SECONDS: Final = 1.0
 _UPLINK_SECONDS: Final = 300.0
 """Between two uplinks of a device, where the server waits for them."""
 
+_ONE_VERSION: Final = ("firmwaremanagement", "multipackage")
+"""Packages whose version says nothing of the others'."""
+
 _FREQ: Final = 869_525_000
 _OWN_FPORT: Final = 2
 
@@ -154,7 +157,7 @@ class ServerPeer:
         if name == self.package.name:
             return self.package.version
         spoken = self.subject.about.versions.get(name, ())
-        same = self.package.version if self.package.name != "firmwaremanagement" else 0
+        same = self.package.version if self.package.name not in _ONE_VERSION else 0
         wanted = same if same in spoken else max(spoken, default=0)
         return wanted or 2
 
@@ -189,10 +192,12 @@ class ServerPeer:
         max_payload: int = 242,
         skew: float = 0.0,
         clock_known: bool = True,
+        told: bool = True,
     ) -> FleetDevice:
         """Add a device to the fleet; see :class:`.fleetdevice.FleetDevice`.
 
-        Every other one is of LoRaWAN 1.0.x and has a GenAppKey, the rest have an AppKey.
+        Every other one is of LoRaWAN 1.0.x and has a GenAppKey, the rest have an AppKey.  The
+        server is told its *fports* unless *told* is false.
         """
         profile = profile or self.profile()
         number = len(self.fleet)
@@ -206,7 +211,7 @@ class ServerPeer:
             dev_addr=DevAddr(self.rng.getrandbits(25)),
             root_key=kind(self.rng.randbytes(16)),
             versions={} if "asks-versions" in self.can else versions,
-            fports=fports or {},
+            fports=(fports or {}) if told else {},
             multicast=self.by_groups if multicast is None else multicast,
             stack=stack,
         )
@@ -221,6 +226,7 @@ class ServerPeer:
             max_payload=max_payload,
             skew=skew,
             clock_known=clock_known,
+            fports=fports or {},
         )
         self.fleet[entry.dev_eui] = device
         self._up(device, device.power_on(self.now, factory=True))

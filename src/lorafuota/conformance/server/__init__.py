@@ -12,11 +12,13 @@ from . import (
     firmware,
     fragments,
     multicast,
+    multipackage,
     negotiation,
     operator,
     repair,
     restart,
     setup,
+    stacks,
     status,
 )
 
@@ -31,8 +33,10 @@ CHECKS: Final[tuple[Check[ServerPeer], ...]] = (
     *multicast.CHECKS,
     *clock.CHECKS,
     *firmware.CHECKS,
+    *multipackage.CHECKS,
     *operator.CHECKS,
     *restart.CHECKS,
     *abuse.CHECKS,
+    *stacks.CHECKS,
 )
 """Every check, in the order in which it is played."""
