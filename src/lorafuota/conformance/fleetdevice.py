@@ -61,6 +61,7 @@ class FleetDevice:
         honest: False if the check makes it lie about the block: then nothing follows from what the
             server says of it.
         loses: Whether the fragment of this number, sent by multicast or unicast, does not reach it.
+        misses: Whether a multicast frame with this payload does not reach it.
         drops: Whether the unicast payload on this FPort does not reach it.
         says: Answers of the check's own, by the class of the request.
         sends: What becomes of its uplinks.
@@ -111,6 +112,7 @@ class FleetDevice:
         self.deaf = self.mute = False
         self.honest = True
         self.loses: Callable[[int], bool] = lambda n: False
+        self.misses: Callable[[bytes], bool] = lambda payload: False
         self.drops: Callable[[int, bytes], bool] = lambda fport, payload: False
         self.says: dict[type[Command], Says] = {}
         self.sends: Callable[[Air], Iterable[Air]] = lambda air: [air]
@@ -191,7 +193,7 @@ class FleetDevice:
     def frame(self, phy: bytes, payload: bytes, now: float) -> list[Air]:
         """Take a multicast frame, if it listens."""
         out = self.tick(now)
-        if self.deaf or not self.listening or not self._gets(payload):
+        if self.deaf or not self.listening or self.misses(payload) or not self._gets(payload):
             return out
         return out + self._took(self._own.exchange(MulticastFrame(now + self.skew, phy)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar, final
+from typing import Final, Self, TypeVar, final
 
 from ..crypto import (
     crypt_mc_frm_payload,
@@ -32,12 +32,29 @@ from .check import Failed
 from .fleetdevice import FleetDevice
 from .serversubject import DeviceOutcome
 
-__all__ = ["Frame", "Observer", "Sent"]
+__all__ = ["Fragment", "Frame", "Observer", "Sent"]
 
 C = TypeVar("C", bound=Command)
 
 _HEAD: Final = 9
 """Octets of a frame before its payload: MHDR, DevAddr, FCtrl, FCnt, FPort."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fragment:
+    """A DataFragment with whatever it carries, N = 0 too, which no message can have."""
+
+    n: int
+    frag_index: int
+    payload: bytes
+
+    @classmethod
+    def of(cls, octets: bytes) -> Self | None:
+        """Read a payload; None if it is no fragment."""
+        if octets[:1] != DataFragment.CID.to_bytes() or len(octets) < 4:
+            return None
+        head = int.from_bytes(octets[1:3], "little")
+        return cls(head & 0x3FFF, head >> 14, octets[3:])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +67,12 @@ class Sent:
     payload: bytes
     package: Package | None
     commands: tuple[Parsed, ...]
+
+    @property
+    def fragment(self) -> Fragment | None:
+        """The fragment in it, if it is one."""
+        ours = self.package is not None and self.package.name == "fragmentation"
+        return Fragment.of(self.payload) if ours else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,11 +87,9 @@ class Frame:
     phy: bytes | None
 
     @property
-    def fragment(self) -> DataFragment | None:
+    def fragment(self) -> Fragment | None:
         """The fragment in it, if it is one."""
-        if self.payload[:1] != DataFragment.CID.to_bytes() or len(self.payload) < 4:
-            return None
-        return DataFragment.decode(self.payload)
+        return Fragment.of(self.payload)
 
 
 @final
@@ -120,7 +141,10 @@ class Observer:
             self.sent.append(Sent(time, dev_eui, fport, payload, None, ()))
             return
         commands = tuple(device.packages.parse(fport, DOWNLINK, payload))
-        self.sent.append(Sent(time, dev_eui, fport, payload, package, commands))
+        sent = Sent(time, dev_eui, fport, payload, package, commands)
+        self.sent.append(sent)
+        if (fragment := sent.fragment) is not None:
+            self._same_data(dev_eui, fragment, f"to {dev_eui}")
         for one in commands:
             if isinstance(one, McGroupSetupReq):
                 ke_key = derive_mc_ke_key(derive_mc_root_key(device.entry.root_key))
@@ -128,8 +152,6 @@ class Observer:
                 self._counted[one.mc_addr] = max(self._counted.get(one.mc_addr, 0), one.min_mc_fcnt)
             elif isinstance(one, SetupReq):
                 self._take_setup(dev_eui, one)
-            elif isinstance(one, DataFragment):
-                self._same_data(dev_eui, one, f"to {dev_eui}")
 
     def _take_setup(self, dev_eui: DevEUI, req: SetupReq) -> None:
         where = dev_eui, req.frag_index
@@ -144,7 +166,7 @@ class Observer:
         for key in [key for key in self._data if key[:2] == where]:
             del self._data[key]
 
-    def _same_data(self, to: DevEUI | DevAddr, fragment: DataFragment, words: str) -> None:
+    def _same_data(self, to: DevEUI | DevAddr, fragment: Fragment, words: str) -> None:
         key = to, fragment.frag_index, fragment.n
         if self._data.setdefault(key, fragment.payload) != fragment.payload:
             self.harm.append(f"fragment {fragment.n} {words} went out twice, with other data")
@@ -216,12 +238,17 @@ class Observer:
                         yield sent, one
 
     @property
-    def fragments(self) -> Iterator[tuple[Frame | Sent, DataFragment]]:
-        """Yield every fragment, whichever way it went, each kind of way in order."""
-        for frame in self.frames:
-            if (fragment := frame.fragment) is not None:
-                yield frame, fragment
-        yield from self.requests(DataFragment)
+    def fragments(self) -> Iterator[tuple[Frame | Sent, Fragment]]:
+        """Yield every fragment: those by multicast in order, then those by unicast."""
+        where: Frame | Sent
+        for where in (*self.frames, *self.sent):
+            if (fragment := where.fragment) is not None:
+                yield where, fragment
+
+    def fragments_to(self, dev_eui: DevEUI) -> list[Fragment]:
+        """Return the fragments that went to one device by unicast, in order."""
+        own = (one.fragment for one in self.sent if one.dev_eui == dev_eui)
+        return [one for one in own if one is not None]
 
     def judge(self, outcomes: Mapping[DevEUI, DeviceOutcome]) -> None:
         """Fail if the server did harm, or calls a device updated that has no block.

@@ -50,6 +50,7 @@ from .serversubject import (
     Uplink,
     WindowAnnounced,
 )
+from .subject import SubjectError
 
 __all__ = ["OwnServer", "Store"]
 
@@ -59,6 +60,9 @@ _REACHED: Final = (
     ("integrity_ok", "verified"),
     ("transport_complete", "transported"),
 )
+
+_MOST_TICKS: Final = 10_000
+"""At one time."""
 
 _CAN: Final = frozenset(
     {
@@ -181,9 +185,14 @@ class OwnServer:
             self._begin(request)
         else:
             self._act(self._ask(self._running, request), now)
-        campaign = self._campaign
-        while campaign is not None and (due := campaign.next_deadline) is not None and due <= now:
+        for _ in range(_MOST_TICKS):
+            campaign = self._campaign
+            due = None if campaign is None else campaign.next_deadline
+            if campaign is None or due is None or due > now:
+                break
             self._act(campaign.tick(now=now), now)
+        else:
+            raise SubjectError(f"it is always due: {_MOST_TICKS} ticks at one time")
         return ServerReply(
             tuple(self._events), None if campaign is None else campaign.next_deadline
         )

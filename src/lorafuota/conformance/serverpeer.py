@@ -13,8 +13,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, final
 
-from ..errors import FieldError
-from ..fragmentation.v1 import DataFragment
+from ..errors import FieldError, require_int
 from ..package import Package, Parsed
 from ..session.fraglimits import FragLimits
 from ..session.mcsession import McLimits
@@ -81,6 +80,7 @@ _ONE_VERSION: Final = ("firmwaremanagement", "multipackage")
 
 _FREQ: Final = 869_525_000
 _OWN_FPORT: Final = 2
+_HIGHEST_FPORT: Final = 225
 
 C = TypeVar("C", bound=Command)
 
@@ -122,7 +122,7 @@ class ServerPeer:
         self._order = itertools.count()
         self._next: float | None = None
         self._pause = _POLL_SECONDS
-        self._calls = self._at_once = 0
+        self._calls = self._at_once = self._on_its_way = 0
         self.hears: Callable[[Sent], None] = lambda sent: None
         """Called with each downlink before it reaches its device."""
         self.sees: Callable[[Frame], None] = lambda frame: None
@@ -350,23 +350,30 @@ class ServerPeer:
             self._step(end)
         return True
 
-    def finish(self, *, within: float = _PATIENCE) -> None:
-        """Let the update come to its end, and see that nothing harmful was done.
+    def end(self, *, within: float = _PATIENCE) -> None:
+        """Let the update come to its end.
 
         Raises:
-            Failed: It does not end, a device has no outcome, or the server did harm.
+            Failed: It does not end, or a device has no outcome.
         """
         end = self.now + within
-        while self.ended is None:
+        while self.ended is None or self._on_its_way:
             if self.now >= end:
-                self.observer.judge(self.outcomes)
                 raise Failed(f"the update did not end within {within / 86_400:.0f} days")
             self._step(end)
-        self.observer.judge(self.outcomes)
         if "outcomes" in self.can:
             silent = [one for one in self.fleet if one not in self.outcomes]
             if silent:
                 raise Failed(f"the update ended, and nothing was said of {silent[0]}")
+
+    def finish(self, *, within: float = _PATIENCE) -> None:
+        """Let the update come to its end, and see that the server did no harm.
+
+        Raises:
+            Failed: It did, or the update does not end, or a device has no outcome.
+        """
+        self.end(within=within)
+        self.observer.judge(self.outcomes)
 
     def expect_updated(self, devices: Iterable[FleetDevice]) -> None:
         """Fail unless these devices have the block, and the server says so.
@@ -535,9 +542,9 @@ class ServerPeer:
     def _take(self, event: ServerEvent) -> None:
         match event:
             case Downlink():
-                self._at(max(event.time, self.now), lambda: self._down(event))
+                self._leaves(event.time, lambda: self._down(event))
             case MulticastDownlink() | MulticastFrame():
-                self._at(max(event.time, self.now), lambda: self._broadcast(event))
+                self._leaves(event.time, lambda: self._broadcast(event))
             case WindowAnnounced():
                 self.windows.append(event)
             case DeviceOutcome():
@@ -545,7 +552,21 @@ class ServerPeer:
             case Ended():
                 self.ended = self.now
 
+    def _leaves(self, time: float, how: Callable[[], None]) -> None:
+        """Have something that the server sent go on air at its time."""
+        self._on_its_way += 1
+
+        def leave() -> None:
+            self._on_its_way -= 1
+            try:
+                how()
+            except FieldError as error:
+                raise Failed(f"a downlink that cannot be: {error}") from None
+
+        self._at(max(time, self.now), leave)
+
     def _down(self, event: Downlink) -> None:
+        require_int("Downlink", "fport", event.fport, 1, _HIGHEST_FPORT)
         observer = self.observer
         observer.unicast(self.now, event.dev_eui, event.fport, event.payload)
         device = self.fleet.get(event.dev_eui)
@@ -553,17 +574,18 @@ class ServerPeer:
             return
         if len(observer.sent) > _MOST_SENT * len(self.fleet):
             raise Failed(f"over {_MOST_SENT} downlinks for each device")
-        self.hears(observer.sent[-1])
+        sent = observer.sent[-1]
+        self.hears(sent)
         had = len(device.heard)
         self._up(device, device.receive(event.fport, event.payload, self.now))
-        if len(device.heard) > had:
-            index = DataFragment.decode(event.payload).frag_index
-            observer.heard(event.dev_eui, index)
+        if len(device.heard) > had and sent.fragment is not None:
+            observer.heard(event.dev_eui, sent.fragment.frag_index)
 
     def _broadcast(self, event: MulticastDownlink | MulticastFrame) -> None:
         if isinstance(event, MulticastFrame):
             frame = self.observer.air(self.now, event.phy)
         else:
+            require_int("MulticastDownlink", "fport", event.fport, 1, _HIGHEST_FPORT)
             frame = self.observer.clear(
                 self.now, event.mc_addr, event.fport, event.payload, event.fcnt
             )

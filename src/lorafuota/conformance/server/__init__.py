@@ -25,12 +25,12 @@ from . import (
 __all__ = ["CHECKS"]
 
 CHECKS: Final[tuple[Check[ServerPeer], ...]] = (
-    *negotiation.CHECKS,
-    *fragments.CHECKS,
     *setup.CHECKS,
-    *status.CHECKS,
-    *repair.CHECKS,
+    *fragments.CHECKS,
     *multicast.CHECKS,
+    *status.CHECKS,
+    *negotiation.CHECKS,
+    *repair.CHECKS,
     *clock.CHECKS,
     *firmware.CHECKS,
     *multipackage.CHECKS,

@@ -76,6 +76,21 @@ def expect_bounded(
         raise Failed(f"{kinds[0].__name__} went to one device {found} times, whatever it answered")
 
 
+def expect_counters_rise(peer: ServerPeer) -> None:
+    """Fail unless every frame of a group has a higher counter than the one before.
+
+    Raises:
+        Failed: So.
+    """
+    last: dict[int, int] = {}
+    for frame in peer.observer.frames:
+        if frame.fcnt is None:
+            raise Failed("a frame tells no counter, or its MIC fits none")
+        if frame.fcnt <= last.get(frame.mc_addr, -1):
+            raise Failed(f"frame counter {frame.fcnt} follows {last[frame.mc_addr]}")
+        last[frame.mc_addr] = frame.fcnt
+
+
 def expect_unclaimed(peer: ServerPeer, device: FleetDevice) -> None:
     """Fail if the server calls a device updated that is not.
 

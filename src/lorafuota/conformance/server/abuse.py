@@ -19,7 +19,7 @@ __all__ = ["CHECKS"]
 CHECKS: Catalogue[ServerPeer] = Catalogue()
 check = CHECKS.check
 
-_MOST = 400
+_MOST = 150
 """Downlinks to one hostile device, answers it may always have included."""
 
 

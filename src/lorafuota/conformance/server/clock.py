@@ -56,7 +56,7 @@ def _expect(found: list[v1.AppTimeAns], seconds: int, token: int) -> None:
 def well_formed(peer: ServerPeer) -> None:
     """Everything on the package's port has the lengths of the text, and reserved bits are 0."""
     device = _running(peer)
-    _asked(peer, device, 30)
+    _expect(_asked(peer, device, 30), -30, 5)
     peer.strict("clocksync")
 
 
@@ -152,7 +152,9 @@ def out_of_sync_1(peer: ServerPeer) -> None:
 )
 def in_sync(peer: ServerPeer) -> None:
     """A clock that is right is not answered if no answer is required: downlinks are scarce."""
-    found = _asked(peer, _running(peer), 0, required=False)
+    device = _running(peer)
+    _expect(_asked(peer, device, 30), -30, 5)  # it does answer
+    found = _asked(peer, device, 0, required=False)
     if found:
         raise Failed(f"AppTimeAns of {found[0].time_correction} s to a clock that is right")
 
@@ -207,6 +209,7 @@ def after_other(peer: ServerPeer) -> None:
 def periodicity_unasked(peer: ServerPeer) -> None:
     """DeviceAppTimePeriodicityAns nobody asked for does no harm; there is no AppTimeAns to it."""
     device = _running(peer)
+    _expect(_asked(peer, device, 30), -30, 5)  # it does answer
     had = len(peer.sent(v1.AppTimeAns, device))
     told = v1.DeviceAppTimePeriodicityAns(not_supported=True, device_time=0)
     peer.uplink(device, "clocksync", told)

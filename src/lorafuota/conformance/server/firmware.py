@@ -70,6 +70,8 @@ def installs(peer: ServerPeer) -> None:
         asked = peer.times(v1.DevUpgradeImageReq, device)
         confirmed = peer.times(v1.DevVersionReq, device)
         reboots = [at for kind in _REBOOTS for at in peer.times(kind, device)]
+        if not reboots:
+            raise Failed("no reboot was programmed")
         if not asked or min(reboots) < min(asked):
             raise Failed("a reboot was programmed before the image was asked for")
         if not confirmed or max(confirmed) < min(reboots):

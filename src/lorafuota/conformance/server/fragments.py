@@ -10,7 +10,7 @@ from ...fec.encoder import FragEncoder
 from ...fec.variant import ParityVariant
 from ...fragmentation.v1 import DataFragment, FragSessionStatusReq
 from ..check import Catalogue, Failed, Severity
-from ..observer import Frame
+from ..observer import Fragment, Frame
 from ..serverpeer import FRAME_SECONDS, SPACING_SECONDS, ServerPeer
 from ._common import BOTH, setups
 
@@ -26,13 +26,13 @@ _ODD = 215
 """Octets of an image of 22 fragments: coded ones alone can complete it."""
 
 
-def _played(peer: ServerPeer, *, octets: int = 195, **how: Any) -> list[DataFragment]:
+def _played(peer: ServerPeer, *, octets: int = 195, **how: Any) -> list[Fragment]:
     """Play an update without losses; return the fragments of the first group, or first device."""
     fleet = peer.play(2, octets=octets, **how)
-    peer.finish()
-    peer.expect_updated(fleet)
+    peer.end()
     frames = [one.fragment for one in peer.observer.frames]
-    found = [one for one in frames if one is not None] or peer.sent(DataFragment, fleet[0])
+    found = [one for one in frames if one is not None]
+    found = found or peer.observer.fragments_to(fleet[0].entry.dev_eui)
     if not found:
         raise Failed("no fragment was sent")
     return found
@@ -85,9 +85,11 @@ def length(peer: ServerPeer) -> None:
 @check("fragmentation", BOTH, "plain-data", clause="TS004, 7: B1 to BM are the block in order")
 def plain_data(peer: ServerPeer) -> None:
     """A plain fragment is the piece of the image that its number says."""
-    size = peer.asked.frag_size if peer.order else 10
-    for one in _played(peer):
-        piece = peer.image[(one.n - 1) * size : one.n * size] if one.n <= peer.nb_frag else b""
+    found = _played(peer)
+    size = peer.asked.frag_size
+    for one in found:
+        plain = 1 <= one.n <= peer.nb_frag
+        piece = peer.image[(one.n - 1) * size : one.n * size] if plain else b""
         if one.payload[: len(piece)] != piece:
             raise Failed(f"fragment {one.n} is not octets {(one.n - 1) * size} and on of the image")
 
@@ -242,23 +244,26 @@ def n_ascends(peer: ServerPeer) -> None:
     needs=["repair"],
 )
 def one_fragment(peer: ServerPeer) -> None:
-    """A block of one fragment arrives although its first copy is lost.
+    """A block of one fragment arrives although its first two copies are lost.
 
     No line of such a matrix has a column: coding says nothing, and the fragment has to be repeated.
     """
     peer.draw_image(8)
-    fleet = peer.devices(2)
-    lost: set[int] = set()
+    fleet = peer.devices(8)
+    for device in fleet:
+        copies: list[int] = []
 
-    def loses(n: int) -> bool:
-        first = 0 not in lost
-        lost.add(0)
-        return first
+        def loses(n: int, copies: list[int] = copies) -> bool:
+            copies.append(n)
+            return len(copies) <= 2
 
-    fleet[0].loses = loses
+        device.loses = loses
     peer.begin()
     peer.finish()
     peer.expect_updated(fleet)
+    wrong = [one.n for _, one in peer.observer.fragments if one.n != 1]
+    if wrong:
+        raise Failed(f"fragment {wrong[0]} of a block of one says nothing")
 
 
 @check("fragmentation", BOTH, "fits-air", clause="LoRaWAN regional parameters: at most 242 octets")

@@ -19,6 +19,7 @@ from ._common import (
     SESSIONS,
     bad_and_good,
     expect_bounded,
+    expect_counters_rise,
     finish_without,
     lose_answers,
     lose_requests,
@@ -49,10 +50,19 @@ def _groups(peer: ServerPeer) -> None:
 def _played(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetDevice]:
     _groups(peer)
     fleet = peer.play(count, **how)
-    peer.finish()
-    peer.expect_updated(fleet)
+    peer.end()
     if not peer.observer.frames:
         raise Failed("nothing was sent by multicast")
+    return fleet
+
+
+def _announced(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetDevice]:
+    """Play an update; fail if no window was announced."""
+    _groups(peer)
+    fleet = peer.play(count, **how)
+    peer.end()
+    if not sessions(peer):
+        raise Failed("no device was told of a window")
     return fleet
 
 
@@ -117,6 +127,8 @@ def fcnt_range(peer: ServerPeer) -> None:
     """
     peer.need("counters")
     _played(peer)
+    if not peer.sent(v1.McGroupSetupReq):
+        raise Failed("frames were sent to a group that no device was given")
     limits = [(one.min_mc_fcnt, one.max_mc_fcnt) for one in peer.sent(v1.McGroupSetupReq)]
     for low, high in limits:
         if low >= high:
@@ -178,13 +190,7 @@ def fcnt_once(peer: ServerPeer) -> None:
     fleet[1].loses = lambda n: n > 4 and n % 2 == 0
     peer.begin(redundancy=0.0)
     peer.finish()
-    last = -1
-    for frame in peer.observer.frames:
-        if frame.fcnt is None:
-            raise Failed("a frame tells no counter, or its MIC fits none")
-        if frame.fcnt <= last:
-            raise Failed(f"frame counter {frame.fcnt} follows {last}")
-        last = frame.fcnt
+    expect_counters_rise(peer)
 
 
 @check("multicastsetup", BOTH, "frames-readable", clause="TS005, 3: McAppSKey, McNwkSKey")
@@ -327,7 +333,7 @@ def group_kept(peer: ServerPeer) -> None:
     fleet[0].loses = lambda n: n % 2 == 0
     peer.begin()
     peer.finish()
-    last = max(frame.time for frame in peer.observer.frames)
+    last = max((frame.time for frame in peer.observer.frames), default=0.0)
     for device in fleet:
         times = peer.times(v1.McGroupDeleteReq, device)
         if times and min(times) < last and not device.has_block:
@@ -341,7 +347,7 @@ def group_kept(peer: ServerPeer) -> None:
 @check("multicastsetup", BOTH, "session-future", clause="TS005, 4.5: SessionTime")
 def session_future(peer: ServerPeer) -> None:
     """A window begins in the future when its request is sent."""
-    _played(peer)
+    _announced(peer)
     for at, one in sessions(peer):
         start, _ = window_of(one)
         if start < at + _LEAST_LEAD:
@@ -371,7 +377,7 @@ def session_after_group(peer: ServerPeer) -> None:
 @check("multicastsetup", BOTH, "session-radio", clause="TS005, 4.5: DLFreq, DR")
 def session_radio(peer: ServerPeer) -> None:
     """Frequency and data rate are those of the group."""
-    _played(peer)
+    _announced(peer)
     wanted = {(one.dl_freq_hz, one.dr) for one in peer.asked.groups}
     for _, one in sessions(peer):
         if (one.dl_freq_hz, one.dr) not in wanted:
@@ -390,8 +396,10 @@ def frames_in_window(peer: ServerPeer) -> None:
     fleet = peer.devices(2)
     fleet[0].loses = lambda n: n % 4 == 0
     peer.begin()
-    peer.finish()
+    peer.end()
     windows = _windows(peer)
+    if not peer.observer.frames:
+        raise Failed("nothing was sent by multicast")
     for frame in peer.observer.frames:
         if not any(start <= frame.time <= end - FRAME_SECONDS for start, end in windows):
             nearest = min(windows, key=lambda one: abs(one[0] - frame.time), default=(0.0, 0.0))
@@ -415,6 +423,8 @@ def window_fits(peer: ServerPeer) -> None:
     """
     _played(peer, octets=600)
     windows = _windows(peer)
+    if not windows:
+        raise Failed("no device was told of a window")
     if len(windows) > 1:
         raise Failed(f"{len(windows)} windows for one pass without losses")
     start, end = windows[0]
@@ -435,7 +445,7 @@ def class_b(peer: ServerPeer) -> None:
 
     TimeOut counts beacon periods there; one server counted seconds.
     """
-    _played(peer, device_class="B")
+    _announced(peer, device_class="B")
     for _, one in sessions(peer):
         if not isinstance(one, v1.McClassBSessionReq):
             raise Failed("class B was asked for; McClassCSessionReq was sent")
@@ -600,40 +610,49 @@ def _told(peer: ServerPeer, seconds: int | None) -> tuple[FleetDevice, list[Flee
     return bad, good
 
 
-@check("multicastsetup", BOTH, "time-to-start", clause="TS005, 4.5: TimeToStart")
+def _done_about_it(peer: ServerPeer, device: FleetDevice) -> bool:
+    """Say whether a device was spoken to about its clock or its window before that began."""
+    asked = sessions(peer, device)
+    if not asked:
+        raise Failed("the device was not told of a window")
+    first, request = asked[0]
+    start, _ = window_of(request)
+    ports = {device.packages.fport(name) for name in ("clocksync", "multicastsetup")}
+    return any(
+        one.dev_eui == device.entry.dev_eui and one.fport in ports and first < one.time < start
+        for one in peer.observer.sent
+    )
+
+
+@check(
+    "multicastsetup",
+    BOTH,
+    "time-to-start",
+    clause="TS005, 4.5: TimeToStart",
+    severity=Severity.RECOMMENDED,
+)
 def time_to_start(peer: ServerPeer) -> None:
     """A device whose TimeToStart says that its clock is wrong is not counted on.
 
-    Something follows: its clock is set, or it is asked again.  One server stores the answer as a
-    success without looking at it.
+    Something follows before the window: its clock is set, or it is asked again.  One server stores
+    the answer as a success without looking at it.
     """
     bad, _ = _told(peer, 700)
-    first = min(at for at, _ in sessions(peer, bad))
-    port = bad.packages.fport("clocksync")
-    resync = [one.time for one in peer.observer.sent if one.dev_eui == bad.entry.dev_eui]
-    later = [at for at, _ in sessions(peer, bad) if at > first]
-    clock = [
-        one.time
-        for one in peer.observer.sent
-        if one.dev_eui == bad.entry.dev_eui and one.fport == port and one.time >= first
-    ]
-    if not later and not clock and resync:
+    if not _done_about_it(peer, bad):
         raise Failed("TimeToStart is 700 s off, and nothing was done about it")
 
 
-@check("multicastsetup", (2,), "time-unknown", clause="TS005-2.0.0, 4.5: 0xFFFFFF")
+@check(
+    "multicastsetup",
+    (2,),
+    "time-unknown",
+    clause="TS005-2.0.0, 4.5: 0xFFFFFF",
+    severity=Severity.RECOMMENDED,
+)
 def time_unknown(peer: ServerPeer) -> None:
     """TimeToStart 0xFFFFFF means a clock out of sync: something is done, within bounds."""
     bad, _ = _told(peer, None)
-    first = min(at for at, _ in sessions(peer, bad))
-    port = bad.packages.fport("clocksync")
-    after = [
-        one
-        for one in peer.observer.sent
-        if one.dev_eui == bad.entry.dev_eui and one.time >= first and one.fport == port
-    ]
-    later = [at for at, _ in sessions(peer, bad) if at > first]
-    if not after and not later:
+    if not _done_about_it(peer, bad):
         raise Failed("TimeToStart is 0xFFFFFF, and nothing was done about it")
 
 

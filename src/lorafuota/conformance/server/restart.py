@@ -11,7 +11,7 @@ from ...wire import Command
 from ..check import Catalogue, Failed, NotApplicable
 from ..observer import Frame, Sent
 from ..serverpeer import NEW_FW, ServerPeer
-from ._common import BOTH, SESSIONS, SETUPS
+from ._common import BOTH, SESSIONS, SETUPS, expect_counters_rise
 
 __all__ = ["CHECKS"]
 
@@ -58,6 +58,8 @@ def _restart_at(
     peer.finish()
     if not done:
         raise NotApplicable("the server never sent that")
+    if "counters" in peer.can:
+        expect_counters_rise(peer)
     peer.expect_updated(fleet)
 
 

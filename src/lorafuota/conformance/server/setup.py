@@ -41,7 +41,7 @@ _SESSION_GONE = bytes.fromhex("0104")
 
 def _played(peer: ServerPeer, octets: int = 195) -> list[FleetDevice]:
     fleet = peer.play(3, octets=octets)
-    peer.finish()
+    peer.end()
     for device in fleet:
         if not setups(peer, device):
             raise Failed(f"{device.entry.dev_eui} got no FragSessionSetupReq it can read")
@@ -173,6 +173,8 @@ def setup_mask(peer: ServerPeer) -> None:
     for device in fleet:
         groups = [one.mc_group_id for one in peer.sent(McGroupSetupReq, device)]
         masks = {one.mc_group_bit_mask for one in setups(peer, device)}
+        if not groups:
+            raise Failed("a device was given no group")
         if masks != {1 << groups[-1]}:
             raise Failed(f"McGroupID {groups[-1]}, McGroupBitMask {[bin(m) for m in masks]}")
 
@@ -190,7 +192,9 @@ def setup_mask_unicast(peer: ServerPeer) -> None:
     peer.draw_image()
     peer.make_device(multicast=False)
     peer.begin()
-    peer.finish()
+    peer.end()
+    if not setups(peer):
+        raise Failed("the device got no FragSessionSetupReq it can read")
     for one in setups(peer):
         if one.mc_group_bit_mask:
             raise Failed(f"McGroupBitMask {one.mc_group_bit_mask:04b}")
