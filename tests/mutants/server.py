@@ -278,7 +278,8 @@ MUTANTS: Final = (
         "one-fragment-coded",
         "A block of one fragment is repaired with coded fragments.",
         _GROUP,
-        "        if self._encoder.nb_frag == 1:\n            n = 1  # coding says nothing of one fragment\n",
+        "        if self._encoder.nb_frag == 1:\n"
+        "            n = 1  # coding says nothing of one fragment\n",
         "",
     ),
     Mutant(
@@ -344,7 +345,8 @@ MUTANTS: Final = (
         "McAddr has its octets turned round.",
         _MC,
         "            mc_addr=self.sender.mc_addr,",
-        '            mc_addr=DevAddr(int.from_bytes(self.sender.mc_addr.to_bytes(4, "big"), "little")),',
+        "            mc_addr=DevAddr(int.from_bytes(self.sender.mc_addr.to_bytes(4, "
+        '"big"), "little")),',
     ),
     Mutant(
         "max-fcnt-all",
@@ -467,13 +469,15 @@ MUTANTS: Final = (
         "            record.joined = True\n"
         "            session_of = frag_server(config, member, record)\n"
         '            return [("multicastsetup", setup), ("fragmentation", session_of.setup_req)]',
-        survives="nothing follows from the early set-up: its answer comes in a stage that ignores it",
+        survives="nothing follows from the early set-up: its answer comes in a stage "
+        "that ignores it",
     ),
     Mutant(
         "nobody-listens",
         "Fragments are sent although nobody has confirmed the window.",
         _ROUNDS,
-        "        if not group.stages[Stage.LISTENING]:\n            return self._no_listener(group, now)\n",
+        "        if not group.stages[Stage.LISTENING]:\n"
+        "            return self._no_listener(group, now)\n",
         "",
     ),
     Mutant(
@@ -630,7 +634,8 @@ MUTANTS: Final = (
         "identifier-unread",
         "PackageVersionAns is taken for TS004's whatever its PackageIdentifier.",
         _NEGOTIATION,
-        '    name = _NAMES.get(command.package_identifier, "")\n    if name not in VERSION_FIELDS or',
+        '    name = _NAMES.get(command.package_identifier, "")\n'
+        "    if name not in VERSION_FIELDS or",
         '    name = "fragmentation"\n    if name not in VERSION_FIELDS or',
     ),
     # The loop
@@ -690,7 +695,8 @@ MUTANTS: Final = (
         "campaign.state",
         "    session_cnt: int = 0\n",
         "    session_cnt: int = dataclasses.field(default=0)\n",
-        survives="the same field, declared at length: it shows that the harness itself kills nothing",
+        survives="the same field, declared at length: it shows that the harness itself "
+        "kills nothing",
     ),
     Mutant(
         "removed-served",
@@ -710,7 +716,8 @@ MUTANTS: Final = (
         "cancel-ignored",
         "A cancelled update goes on.",
         _ENGINE,
-        "        self._set_phase(CampaignPhase.CANCELLING)\n        for dev_eui, record in self._roster.devices.items():\n",
+        "        self._set_phase(CampaignPhase.CANCELLING)\n"
+        "        for dev_eui, record in self._roster.devices.items():\n",
         "        for dev_eui, record in ():\n",
     ),
     Mutant(
@@ -890,8 +897,13 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, loader.path, loader=loader)
 
 
-def kills(mutant: Mutant, enough: int | None = ENOUGH) -> list[str]:
+def kills(mutant: Mutant, enough: int | None, ids: Sequence[str]) -> list[str]:
     """Play the checks against a mutant, in this process, which has not imported it yet.
+
+    Args:
+        mutant: Which one.
+        enough: Kills after which to stop, or None.
+        ids: The checks to play, none for all.
 
     Returns:
         The checks that failed, each with its reason.
@@ -902,7 +914,7 @@ def kills(mutant: Mutant, enough: int | None = ENOUGH) -> list[str]:
     from lorafuota.conformance.server import CHECKS
 
     found: list[str] = []
-    for check in CHECKS:
+    for check in [one for one in CHECKS if not ids or one.id in ids]:
         try:
             [result] = run_server_checks([check], OwnServer())
         except Exception as error:  # a mutant may do anything
@@ -915,10 +927,12 @@ def kills(mutant: Mutant, enough: int | None = ENOUGH) -> list[str]:
     return found
 
 
-def _in_a_process(mutant: Mutant, everything: bool) -> tuple[list[str], float]:
+def _in_a_process(mutant: Mutant, *ids: str, everything: bool = False) -> tuple[list[str], float]:
+    """Play checks against a mutant; return what killed it, and the seconds that took."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "tests.mutants.server", "--one", mutant.name]
     command += ["--all"] if everything else []
+    command += [f"--check={one}" for one in ids]
     try:
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -937,26 +951,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", action="append", help="this one only; may be repeated")
     parser.add_argument("--all", action="store_true", help="do not stop at the third kill")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--check", action="append", help="play this one only; may be repeated")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     by_name = {one.name: one for one in MUTANTS}
     if args.one:
-        print(json.dumps(kills(by_name[args.one], None if args.all else ENOUGH)))  # noqa: T201
+        enough = None if args.all else ENOUGH
+        print(json.dumps(kills(by_name[args.one], enough, args.check or ())))
         return 0
     chosen = [by_name[name] for name in args.name] if args.name else list(MUTANTS)
     wrong = killed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        runs = pool.map(lambda one: _in_a_process(one, args.all), chosen)
+        runs = pool.map(
+            lambda one: _in_a_process(one, *(args.check or ()), everything=args.all), chosen
+        )
         for mutant, (found, seconds) in zip(chosen, runs, strict=True):
             killed += bool(found)
             wrong += bool(found) is bool(mutant.survives)
             word = f"killed by {len(found)}" if found else "SURVIVES"
-            print(f"{mutant.name:26} {word:13} {seconds:5.1f} s  {mutant.text}", flush=True)  # noqa: T201
+            print(f"{mutant.name:26} {word:13} {seconds:5.1f} s  {mutant.text}", flush=True)
             for line in found[:ENOUGH]:
-                print(f"    {line}", flush=True)  # noqa: T201
+                print(f"    {line}", flush=True)
             if not found:
-                print(f"    {mutant.survives or 'and nobody knows why'}", flush=True)  # noqa: T201
-    print(f"{killed} of {len(chosen)} killed; {wrong} not as expected")  # noqa: T201
+                print(f"    {mutant.survives or 'and nobody knows why'}", flush=True)
+    print(f"{killed} of {len(chosen)} killed; {wrong} not as expected")
     return 1 if wrong else 0
 
 

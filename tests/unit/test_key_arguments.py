@@ -24,6 +24,8 @@ from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.group import key_check
 from lorafuota.campaign.roster import Roster
 from lorafuota.conformance.devicepeer import DevicePeer
+from lorafuota.conformance.observer import Observer
+from lorafuota.conformance.serversubject import DeviceEntry, GroupOrder
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
 from lorafuota.errors import FieldError, IntegrityError
@@ -123,7 +125,23 @@ _power_on: dict[str, Any] = {
 }
 
 Call = tuple[Callable[..., object], dict[str, Any]]
+_order: dict[str, Any] = {
+    "frag_version": 1,
+    "mc_addr": ADDRESS,
+    "max_mc_fcnt": 9,
+    "device_class": "C",
+    "dl_freq_hz": 869_525_000,
+    "dr": 0,
+    "frame_seconds": 1.0,
+    "spacing_seconds": 2.0,
+}
 CALLS: dict[str, Call] = {
+    "conformance.serversubject.DeviceEntry": (
+        DeviceEntry,
+        {"dev_eui": DevEUI(1), "dev_addr": ADDRESS},
+    ),
+    "conformance.serversubject.GroupOrder": (GroupOrder, _order),
+    "conformance.observer.Observer.add_key": (Observer({}).add_key, {"mc_addr": ADDRESS}),
     "conformance.subject.PowerOn": (PowerOn, _power_on),
     "conformance.devicepeer.DevicePeer": (DevicePeer, {"subject": _Deaf(), "seed": "s"}),
     "crypto.aes128_encrypt": (crypto.aes128_encrypt, {"blocks": bytes(16)}),

@@ -612,16 +612,19 @@ def _told(peer: ServerPeer, seconds: int | None) -> tuple[FleetDevice, list[Flee
 
 def _done_about_it(peer: ServerPeer, device: FleetDevice) -> bool:
     """Say whether a device was spoken to about its clock or its window before that began."""
-    asked = sessions(peer, device)
-    if not asked:
-        raise Failed("the device was not told of a window")
-    first, request = asked[0]
-    start, _ = window_of(request)
     ports = {device.packages.fport(name) for name in ("clocksync", "multicastsetup")}
-    return any(
-        one.dev_eui == device.entry.dev_eui and one.fport in ports and first < one.time < start
-        for one in peer.observer.sent
-    )
+    start: float | None = None
+    for sent in peer.observer.sent:
+        if sent.dev_eui != device.entry.dev_eui:
+            continue
+        if start is not None and sent.fport in ports and sent.time < start:
+            return True
+        for one in sent.commands:
+            if start is None and isinstance(one, SESSIONS):
+                start, _ = window_of(one)
+    if start is None:
+        raise Failed("the device was not told of a window")
+    return False
 
 
 @check(

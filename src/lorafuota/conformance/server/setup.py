@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...crypto import data_block_mic, derive_data_block_int_key
+from ...crypto import derive_data_block_int_key, verify_data_block_mic
+from ...errors import IntegrityError
 from ...fragmentation import v1 as frag_v1
 from ...fragmentation import v2 as frag_v2
 from ...fragmentation.v1 import DataFragment
 from ...multicastsetup.v1 import McGroupSetupReq
-from ...types import AppKey, GenAppKey
 from ...wire import Command
 from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..fleetdevice import Air, FleetDevice
@@ -106,46 +106,46 @@ def setup_mic(peer: ServerPeer) -> None:
         for one in setups(peer, device):
             if not isinstance(one, frag_v2.FragSessionSetupReq):
                 raise Failed("the set-up has the layout of version 1")
-            if one.mic != _mic(peer, device, one, peer.image, one.descriptor):
+            if not _fits(peer, device, one):
                 raise Failed(f"the MIC is wrong: {_why(peer, device, one)}")
 
 
-def _mic(
+def _fits(
     peer: ServerPeer,
     device: FleetDevice,
     req: frag_v2.FragSessionSetupReq,
-    data: bytes,
-    descriptor: bytes,
     *,
-    other_key: bool = False,
-    session_cnt: int | None = None,
-) -> bytes:
-    root = device.entry.root_key
-    if other_key:
-        root = (AppKey if isinstance(root, GenAppKey) else GenAppKey)(root.reveal())
-    return data_block_mic(
-        derive_data_block_int_key(root),
-        data,
-        session_cnt=req.session_cnt if session_cnt is None else session_cnt,
-        frag_index=req.frag_index,
-        descriptor=descriptor,
-    )
+    padded: bool = False,
+    descriptor: bytes | None = None,
+    turned: bool = False,
+) -> bool:
+    """Say whether the MIC of a set-up is that of the image for a device, one thing changed."""
+    try:
+        verify_data_block_mic(
+            derive_data_block_int_key(device.entry.root_key),
+            peer.image + bytes(req.padding if padded else 0),
+            session_cnt=req.session_cnt,
+            frag_index=req.frag_index,
+            descriptor=req.descriptor if descriptor is None else descriptor,
+            mic=req.mic[::-1] if turned else req.mic,
+        )
+    except IntegrityError:
+        return False
+    return True
 
 
 def _why(peer: ServerPeer, device: FleetDevice, req: frag_v2.FragSessionSetupReq) -> str:
     """Say what the MIC was computed over instead, if that can be found out."""
-    padded = peer.image + bytes(req.padding)
-    if req.mic == _mic(peer, device, req, padded, req.descriptor):
+    if _fits(peer, device, req, padded=True):
         return "it covers the padding"
-    if req.mic == _mic(peer, device, req, peer.image, bytes(4)):
+    if _fits(peer, device, req, descriptor=bytes(4)):
         return "it was computed with a Descriptor of zeros"
-    if req.mic == _mic(peer, device, req, peer.image, req.descriptor[::-1]):
+    if _fits(peer, device, req, descriptor=req.descriptor[::-1]):
         return "it was computed with Descriptor turned round"
-    if req.mic[::-1] == _mic(peer, device, req, peer.image, req.descriptor):
+    if _fits(peer, device, req, turned=True):
         return "its octets are turned round"
-    for other in peer.fleet.values():
-        if req.mic == _mic(peer, other, req, peer.image, req.descriptor):
-            return "it is that of another device"
+    if any(_fits(peer, other, req) for other in peer.fleet.values()):
+        return "it is that of another device"
     return "no usual mistake gives it"
 
 
