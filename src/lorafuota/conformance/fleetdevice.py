@@ -35,7 +35,7 @@ from .subject import (
     Uplink,
 )
 
-__all__ = ["OLD_FW", "Air", "FleetDevice", "Says"]
+__all__ = ["OLD_FW", "Air", "FleetDevice"]
 
 OLD_FW: Final = 0x0100_0000
 """The firmware that runs before the update."""
