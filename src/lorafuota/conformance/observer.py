@@ -240,8 +240,8 @@ class Observer:
     @property
     def fragments(self) -> Iterator[tuple[Frame | Sent, Fragment]]:
         """Yield every fragment: those by multicast in order, then those by unicast."""
-        where: Frame | Sent
-        for where in (*self.frames, *self.sent):
+        everything: list[Frame | Sent] = [*self.frames, *self.sent]
+        for where in everything:
             if (fragment := where.fragment) is not None:
                 yield where, fragment
 

@@ -55,7 +55,7 @@ class Meddler:
         return ServerReply(events, reply.next)
 
 
-def every(catalogue: Catalogue[ServerPeer]) -> Any:
+def every(catalogue: Catalogue[ServerPeer]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("check", list(catalogue), ids=lambda check: check.id)
 
 

@@ -64,9 +64,9 @@ def test_an_outcome_under_another_name_is_found() -> None:
 
 def test_a_server_that_uses_the_documents_port_is_found() -> None:
     def events(event: ServerEvent) -> list[ServerEvent]:
-        moved = isinstance(event, Downlink) and event.fport in (60, 61, 62)
-        also = dataclasses.replace(event, fport=201) if moved else None  # type: ignore[type-var]
-        return [event, also] if also is not None else [event]
+        if isinstance(event, Downlink) and event.fport in (60, 61, 62):
+            return [event, dataclasses.replace(event, fport=201)]
+        return [event]
 
     assert "FPort 201 was used" in reason(CHECKS["ts004-v1/ports"], Meddler(events))
 
