@@ -2,6 +2,7 @@
 
 import pathlib
 import runpy
+import tomllib
 from typing import Any
 
 import pytest
@@ -35,3 +36,16 @@ def test_what_cannot_be_had_is_refused() -> None:
         options("yes")
     with pytest.raises(SystemExit, match="no C kernels for free-threaded Python"):
         options("require", free_threaded=True)
+
+
+def test_the_example_in_c_ships_with_the_package() -> None:
+    root = SETUP.parent / "src" / "lorafuota"
+    project = tomllib.loads((SETUP.parent / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["lorafuota"]
+    shipped = {path for pattern in patterns for path in root.glob(pattern)}
+    example = root / "conformance" / "example"
+    assert {path.name for path in shipped if path.parent == example} == {
+        "device.c",
+        "device.h",
+        "lines.c",
+    }

@@ -6,8 +6,8 @@
   after it is what it prints; ``...`` stands for whatever differs between machines.
 * Where detools is not installed, examples that create a delta do not run, nor what follows from
   them; the file then counts as skipped.
-* ``docs/reference/commands`` is made from the declarations, and ``mermaid`` blocks from tables of
-  transitions.  After a change of these, write them anew with
+* ``docs/reference/commands`` and ``docs/reference/checks.md`` are made from the declarations, and
+  ``mermaid`` blocks from tables of transitions.  After a change of these, write them anew with
   ``LORAFUOTA_WRITE_DOCS=1 python -m pytest tests/test_docs.py``.
 """
 
@@ -42,6 +42,11 @@ from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.report import aws_status
 from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.cli import main
+from lorafuota.conformance.catalogues import CATALOGUES
+from lorafuota.conformance.check import Catalogue, Severity
+from lorafuota.conformance.lines import Done, Error, kind_of
+from lorafuota.conformance.subject import CAPABILITIES, About, DeviceEvent, DeviceRequest
+from lorafuota.conformance.transports.example import compiler
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.package import Package
 from lorafuota.plan import LintCode
@@ -143,7 +148,9 @@ NEEDS = {"detools": ("delta", "create"), "matplotlib": ("plan", "--plot")}
 
 
 def need(argv: list[str]) -> None:
-    """Skip a test that needs a library of an extra which is not there."""
+    """Skip a test that needs a compiler, or a library of an extra, which is not there."""
+    if "--example" in argv and compiler() is None:
+        pytest.skip("the example of lorafuota conform needs a C compiler")
     for library, words in NEEDS.items():
         if all(word in argv for word in words):
             pytest.importorskip(library, reason=f"`lorafuota {' '.join(words)}` needs an extra")
@@ -434,6 +441,93 @@ def test_the_page_of_each_package_is_what_its_declarations_say(name: str) -> Non
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted, "utf-8")
     assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"
+
+
+# The catalogue of checks
+
+
+def checks_page() -> str:
+    """Every check, in the order of the catalogues."""
+    lines = [
+        "# Conformance checks",
+        "",
+        "What [`lorafuota conform`](command-line.md#conform) holds a subject against. The id of a",
+        "check is the document, the version and the name: `ts004-v1/NAME`. Made from the",
+        "declarations in the source.",
+        "",
+        "* **required**: the document says so, or data or devices are lost without it.",
+        "* **recommended**: the document advises it, or practice has shown that it matters.",
+        "* **quirk**: a difference of a known stack that the other side has learned to live with.",
+        "",
+    ]
+    for role, checks in CATALOGUES.items():
+        lines += [f"## Against a {role}", "", *_counted(checks)]
+        for name in dict.fromkeys(check.package.name for check in checks):
+            document = lorafuota.package(name, 1).document[:5]
+            lines += [f"### {role}: {document}, {name}", ""]
+            lines += grid("Check|Versions|Severity|What has to hold", _check_rows(checks, name))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _counted(checks: Catalogue[Any]) -> list[str]:
+    severities = list(Severity)
+    counts: dict[str, list[int]] = {}
+    for check in checks:
+        row = counts.setdefault(str(check.package), [0] * len(severities))
+        row[severities.index(check.severity)] += 1
+    rows = [[name, *map(str, row), str(sum(row))] for name, row in counts.items()]
+    sums = map(sum, zip(*counts.values(), strict=True))
+    rows.append(["all", *map(str, sums), str(len(checks))])
+    head = "|".join(("Package", *(severity.value for severity in severities), "all"))
+    return grid(head, rows)
+
+
+def _check_rows(checks: Catalogue[Any], name: str) -> list[list[str]]:
+    """A row for each script; the versions it holds for share it."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for check in checks:
+        if check.package.name != name:
+            continue
+        version = str(check.package.version)
+        known = rows.get((check.name, check.text))
+        if known is not None:
+            known[1] += f", {version}"
+            continue
+        words = [cell(part.replace("\n", " ")) for part in check.text.split("\n\n")]
+        source = f"({cell(check.clause)})"
+        needs = [f"Needs `{one}`." for one in sorted(check.needs)]
+        text = " ".join([f"**{words[0]}**", *words[1:], source, *needs])
+        rows[check.name, check.text] = [f"`{check.name}`", version, check.severity.value, text]
+    return list(rows.values())
+
+
+def test_the_page_of_checks_is_what_the_catalogues_say() -> None:
+    path, wanted = DOCS / "reference" / "checks.md", checks_page()
+    if os.environ.get("LORAFUOTA_WRITE_DOCS"):
+        path.write_text(wanted, "utf-8")
+    assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"
+
+
+# The lines of a device under test
+
+
+@pytest.mark.parametrize("union", [DeviceRequest, DeviceEvent, Done | Error])
+def test_every_line_is_explained_with_its_fields(union: Any) -> None:
+    rows = (DOCS / "reference" / "device-lines.md").read_text("utf-8").splitlines()
+    for cls in typing.get_args(union):
+        at = next(i for i, row in enumerate(rows) if row.startswith(f"| `{kind_of(cls)}` |"))
+        told = [re.findall(r"`(\w+)`", rows[at].split("|")[2])]
+        for row in itertools.takewhile(lambda row: row.startswith("| | "), rows[at + 1 :]):
+            told.append(re.findall(r"`(\w+)`", row.split("|")[2]))
+        keys = {"root_key": ["GenAppKey", "AppKey"]}
+        fields = [field.name for field in dataclasses.fields(cls)]
+        assert told == [keys.get(name, [name]) for name in fields], cls
+
+
+def test_everything_a_device_says_of_itself_is_explained() -> None:
+    text = (DOCS / "reference" / "device-lines.md").read_text("utf-8")
+    names = [field.name for field in dataclasses.fields(About)] + list(CAPABILITIES)
+    assert [name for name in names if f"| `{name}` |" not in text] == []
 
 
 # The diagrams of states

@@ -22,6 +22,7 @@ EXTRAS: Final = {
     "delta": ("detools", "creating deltas of images; applying them needs nothing"),
     "dask": ("distributed", "spreading simulated fleets over machines"),
     "plot": ("matplotlib", "the plots of lorafuota plan"),
+    "serial": ("pyserial", "a board on a serial port as the device of lorafuota conform"),
     "testing": ("hypothesis", "strategies for property-based tests of your own code"),
 }
 """The extras that add something to the library, with the distribution each needs and why."""

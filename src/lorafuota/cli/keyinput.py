@@ -36,6 +36,7 @@ __all__ = [
     "key_of",
     "lorawan_version",
     "plain",
+    "root_key",
     "with_one_root",
 ]
 
@@ -74,11 +75,24 @@ def key_of(keys: Mapping[type[Key], Key], cls: type[_K]) -> _K | None:
     return found if isinstance(found, cls) else None
 
 
+def root_key(path: str) -> GenAppKey | AppKey:
+    """Return the one root key in a file of keys, - for standard input.
+
+    Raises:
+        InputError: There is none, or two, or it cannot be read.
+    """
+    given = with_one_root(gather(path, None, {}), None)
+    found = key_of(given.keys, GenAppKey) or key_of(given.keys, AppKey)
+    if found is None:
+        raise InputError("the file of keys holds neither GenAppKey nor AppKey")
+    return found
+
+
 def gather(path: str | None, version: LorawanVersion | None, extra: Mapping[str, str]) -> Given:
     """Gather keys from the file, or else the environment, or else a prompt.
 
     Args:
-        path: The argument of --keys, if any.
+        path: The argument of --keys or --root-key-file, if any.
         version: Link layer, if known; decides which root key a prompt asks for.
         extra: What options gave, as text by name: McAddr, McKey_encrypted.
 
@@ -128,16 +142,16 @@ def _from_file(path: str) -> list[tuple[str, str, str]]:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "no such file"
         raise InputError(
-            f"the file of --keys cannot be read: {reason} (it takes the name of a file, not a key)"
+            f"the file of keys cannot be read: {reason} (it takes the name of a file, not a key)"
         ) from None
     if not octets.strip():
-        raise InputError("the file of --keys is empty")
+        raise InputError("the file of keys is empty")
     if len(octets) > _MAX_FILE:
-        raise InputError(f"the file of --keys is longer than {_MAX_FILE} octets: it holds no keys")
+        raise InputError(f"the file of keys is longer than {_MAX_FILE} octets: it holds no keys")
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError("the file of --keys is no text") from None
+        raise InputError("the file of keys is no text") from None
     pairs = list(_json_pairs(text) if text.lstrip().startswith("{") else _line_pairs(text))
     names = [name for name, _, _ in pairs]
     for name, _, where in pairs:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from ..errors import FuotaError
 from ..version import VERSION
 from .arguments import EXIT_STATUS, InputError, Parser, Status, UsageError
 
 __all__ = ["main"]
+
+COMMANDS: Final = (
+    "plan",
+    "simulate",
+    "campaign",
+    "image",
+    "delta",
+    "decode",
+    "keys",
+    "conform",
+    "info",
+)
+"""Every command, in the order of the help; each is the module of its name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,9 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
     """Return the arguments, or None when there was only --help or --version to print."""
-    parser = _parser()
+    words = sys.argv[1:] if argv is None else list(argv)
+    parser = _parser(words)
     try:
-        args, extra = parser.parse_known_args(argv)
+        args, extra = parser.parse_known_args(words)
     except SystemExit:  # argparse's way to end after --help and --version
         return None
     if extra:
@@ -61,11 +77,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
     return args
 
 
-def _parser() -> Parser:
+def _parser(argv: Sequence[str]) -> Parser:
     # Not at the top of the file: a wish in LORAFUOTA_KERNELS that cannot be granted fails on
-    # import, and is to end in a sentence too.
+    # import, and is to end in a sentence too.  The first word decides what has to be loaded.
+    names = [argv[0]] if argv and argv[0] in COMMANDS else COMMANDS
     try:
-        from . import campaign, decode, delta, image, info, keys, plan, simulate
+        modules = [importlib.import_module(f".{name}", __package__) for name in names]
     except ImportError as error:
         raise InputError(f"a part of lorafuota cannot be loaded: {error}") from error
     parser = Parser(
@@ -77,7 +94,7 @@ def _parser() -> Parser:
     subparsers = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
-    for module in (plan, simulate, campaign, image, delta, decode, keys, info):
+    for module in modules:
         module.add(subparsers)
     return parser
 

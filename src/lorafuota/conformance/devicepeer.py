@@ -1,13 +1,17 @@
 """The server's side of a check against a device: says things, waits, and looks at what comes.
 
 A check is a straight script; whatever is not as it should be raises :class:`.check.Failed`.
+
+The same scripts play in real time, by a clock that is passed in.  Waiting for something then ends
+early: a moment after all of it is there, in which something else would still be noticed.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, final
 
 from ..catalogue import PackageMap
@@ -39,6 +43,9 @@ START: Final = 1_400_000_000.0
 _MOST_CALLS: Final = 20_000
 """Times a device may ask to be called while nobody says anything to it."""
 
+_GRACE: Final = 1.0
+"""Seconds of real time to wait on when everything wanted is there."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PeerGroup:
@@ -56,7 +63,6 @@ class DevicePeer:
 
     Attributes:
         subject: The device.
-        now: GPS seconds.
         rng: Randomness of the check, seeded with its id.
         transcript: Every request and event, in order, for the explanation of a failure.
     """
@@ -69,6 +75,8 @@ class DevicePeer:
         root_key: GenAppKey | AppKey | None = None,
         start: float = START,
         clock_known: bool = True,
+        clock: Callable[[], float] | None = None,
+        max_wait: float = math.inf,
     ) -> None:
         """Take a subject and reset it to how it left the factory.
 
@@ -78,13 +86,17 @@ class DevicePeer:
             root_key: The device's own, if it cannot be given one.
             start: GPS seconds of the first request.
             clock_known: Whether the device starts with the right time.
+            clock: The clock of real time, in GPS seconds; None for virtual time.
+            max_wait: Seconds of real time the check may take; one that needs more is skipped.
 
         Raises:
             FieldError: The key is of another class.
         """
         if root_key is not None:
             require_key("DevicePeer", "root_key", root_key, GenAppKey, AppKey)
-        self.subject, self.now = subject, start
+        self.subject, self._clock = subject, clock
+        self._now = start
+        self._last = self.now + max_wait
         self.rng = random.Random(seed)
         self.transcript: list[DeviceRequest | DeviceEvent] = []
         self.root_key = root_key or GenAppKey(self.rng.randbytes(16))
@@ -97,6 +109,11 @@ class DevicePeer:
         self.power_on(factory=True, clock_known=clock_known)
 
     # --- Time ---
+
+    @property
+    def now(self) -> float:
+        """GPS seconds."""
+        return self._now if self._clock is None else self._clock()
 
     def power_on(self, *, factory: bool = False, clock_known: bool = True) -> None:
         """Reset the device; without *factory* it keeps what its flash holds."""
@@ -111,17 +128,51 @@ class DevicePeer:
             )
         )
 
-    def wait(self, seconds: float) -> list[DeviceEvent]:
-        """Let time pass; return what happens meanwhile."""
+    def wait(
+        self, seconds: float, *, enough: Callable[[list[DeviceEvent]], bool] | None = None
+    ) -> list[DeviceEvent]:
+        """Let time pass; return what happens meanwhile, and what nobody has asked for yet.
+
+        Args:
+            seconds: How long.
+            enough: Whether everything is there that is waited for; real time need not go on then.
+
+        Raises:
+            NotApplicable: Real time may not take so long.
+        """
+        self.pause(seconds, enough=enough)
+        return self.events()
+
+    def pause(
+        self, seconds: float, *, enough: Callable[[list[DeviceEvent]], bool] | None = None
+    ) -> None:
+        """Let time pass as :meth:`wait` does; what happens is kept for whoever asks next."""
         end = self.now + seconds
         for _ in range(_MOST_CALLS):
-            due = self._next
-            at = end if due is None or not self.now < due < end else due
-            self.now = at
+            end, enough = self._real_end(end, enough)
+            now, due = self.now, self._next
+            at = end if due is None or due >= end else due
+            if self._clock is None:
+                self._now = at = end if at <= now else at
+            else:
+                at = max(min(at, self._last), now)
             self._do(Advance(at))
-            if at >= end:
-                return self.events()
+            if self.now >= end:
+                return
         raise Failed(f"the device wants to be called more than {_MOST_CALLS} times in {seconds} s")
+
+    def _real_end(
+        self, end: float, enough: Callable[[list[DeviceEvent]], bool] | None
+    ) -> tuple[float, Callable[[list[DeviceEvent]], bool] | None]:
+        """Return when to stop waiting in real time, and for what more."""
+        if self._clock is None:
+            return end, None
+        if enough is not None and enough(self._events):
+            return min(end, self.now + _GRACE), None
+        if end > self._last and (enough is None or self.now >= self._last):
+            left = max(end - self.now, 0.0)
+            raise NotApplicable(f"would wait {left:.0f} s more, beyond what real time may take")
+        return end, enough
 
     def events(self) -> list[DeviceEvent]:
         """Return what has happened since somebody last asked, and forget it."""
@@ -180,27 +231,43 @@ class DevicePeer:
 
     # --- Looking at what comes ---
 
-    def answers(self, package: Package, *, within: float = 20.0) -> list[Parsed]:
-        """Wait; return every command that came on the package's port, whoever else spoke."""
+    def answers(
+        self, package: Package, *, within: float = 20.0, enough: int | None = None
+    ) -> list[Parsed]:
+        """Wait; return every command that came on the package's port, whoever else spoke.
+
+        Args:
+            package: Whose commands.
+            within: How long to wait.
+            enough: How many are waited for, if any; real time need not go on then.
+        """
+
+        def all_there(events: list[DeviceEvent]) -> bool:
+            return len(self._commands(package, events)) >= (enough or 0)
+
+        waited = self.wait(within, enough=all_there if enough else None)
+        return self._commands(package, waited)
+
+    def _commands(self, package: Package, events: Iterable[DeviceEvent]) -> list[Parsed]:
         fport, found = self.packages.fport(package.name), []
-        for event in self.wait(within):
+        for event in events:
             if isinstance(event, Uplink) and event.fport == fport:
                 found += package.parse(event.payload, UPLINK)
         return found
 
     def expect(self, package: Package, *wanted: Command, within: float = 20.0) -> None:
         """Wait, and fail unless exactly these commands came on the package's port, in order."""
-        came = self.answers(package, within=within)
+        came = self.answers(package, within=within, enough=len(wanted))
         if came != list(wanted):
             raise Failed(f"expected {_list(wanted)}; came {_list(came)}")
 
     def ask(
         self, package: Package, *commands: Command | bytes, within: float = 20.0
     ) -> list[Parsed]:
-        """Send commands in one payload; return the answers."""
+        """Send commands in one payload; return the answers, in real time one for each command."""
         self.events()
         self.send(package, *commands)
-        return self.answers(package, within=within)
+        return self.answers(package, within=within, enough=len(commands))
 
     def expect_silence(self, *, within: float = 20.0) -> None:
         """Wait, and fail if the device sends anything at all."""
@@ -212,7 +279,10 @@ class DevicePeer:
     def expect_block(self, frag_index: int, data: bytes, *, within: float = 60.0) -> None:
         """Wait, and fail unless exactly this block is delivered."""
         self.need("blocks")
-        came = [event for event in self.wait(within) if isinstance(event, BlockDelivered)]
+        waited = self.wait(
+            within, enough=lambda events: any(isinstance(one, BlockDelivered) for one in events)
+        )
+        came = [event for event in waited if isinstance(event, BlockDelivered)]
         if [(one.frag_index, one.data) for one in came] != [(frag_index, data)]:
             what = ", ".join(f"{len(one.data)} octets on {one.frag_index}" for one in came)
             same = " with other content" if any(len(one.data) == len(data) for one in came) else ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from ..package import Package
+from ..types import AppKey, GenAppKey
 from .check import Check, Failed, NotApplicable
 from .devicepeer import DevicePeer
 from .serverpeer import ServerPeer
@@ -18,6 +20,9 @@ __all__ = ["Exchanged", "Outcome", "Result", "run_device_checks", "run_server_ch
 
 Exchanged: TypeAlias = DeviceRequest | DeviceEvent | ServerRequest | ServerEvent
 """What goes over the link to a subject, either way."""
+
+_GIVEN_UP: Final = 5
+"""Checks in a row that a subject may break in."""
 
 
 class Outcome(enum.Enum):
@@ -30,6 +35,8 @@ class Outcome(enum.Enum):
     SKIPPED = "skipped"
     BROKEN = "broken"
     """The subject, or the way to it, stopped working."""
+    NOT_PLAYED = "not played"
+    """The subject broke so often before that it was given up."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +58,34 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether nobody needs to do anything about it."""
-        return self.outcome not in (Outcome.FAILED, Outcome.BROKEN)
+        return self.outcome in (Outcome.PASSED, Outcome.KNOWN, Outcome.SKIPPED)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took in the subject's time."""
+        return self.transcript[-1].time - self.transcript[0].time if self.transcript else 0.0
 
 
 def run_device_checks(
-    checks: Iterable[Check[DevicePeer]], subject: DeviceSubject, *, profile: str | None = None
+    checks: Iterable[Check[DevicePeer]],
+    subject: DeviceSubject,
+    *,
+    profile: str | None = None,
+    root_key: GenAppKey | AppKey | None = None,
+    clock: Callable[[], float] | None = None,
+    max_wait: float = math.inf,
 ) -> Iterator[Result]:
     """Play checks against a device, each from a factory reset; yield each result when it is there.
+
+    A device that breaks in several checks in a row is given up: the rest is not played.
 
     Args:
         checks: Which, in order.
         subject: The device.
         profile: Name of a stack profile whose known quirks are expected to fail.
+        root_key: The device's own, if it cannot be given one.
+        clock: The clock of real time, in GPS seconds; None for virtual time.
+        max_wait: Seconds of real time one check may take.
     """
     about = subject.about
 
@@ -70,7 +93,7 @@ def run_device_checks(
         return about.versions.get(package.name) == package.version
 
     def peer(check: Check[DevicePeer]) -> DevicePeer:
-        return DevicePeer(subject, seed=check.id)
+        return DevicePeer(subject, seed=check.id, root_key=root_key, clock=clock, max_wait=max_wait)
 
     return _run(checks, peer, speaks=speaks, can=about.can, profile=profile)
 
@@ -79,6 +102,8 @@ def run_server_checks(
     checks: Iterable[Check[ServerPeer]], subject: ServerSubject, *, profile: str | None = None
 ) -> Iterator[Result]:
     """Play checks against a server, each an update of its own; yield each result when it is there.
+
+    A server that breaks in several checks in a row is given up: the rest is not played.
 
     Args:
         checks: Which, in order.
@@ -109,16 +134,22 @@ def _run(
     can: frozenset[str],
     profile: str | None,
 ) -> Iterator[Result]:
+    broken = 0
     for check in checks:
         missing = sorted(check.needs - can)
-        if not speaks(check.package):
+        if broken == _GIVEN_UP:
+            reason = f"the subject broke {_GIVEN_UP} times in a row"
+            yield Result(check=check, outcome=Outcome.NOT_PLAYED, reason=reason)
+        elif not speaks(check.package):
             reason = f"does not speak {check.package}"
             yield Result(check=check, outcome=Outcome.SKIPPED, reason=reason)
         elif missing:
             reason = f"does not have: {', '.join(missing)}"
             yield Result(check=check, outcome=Outcome.SKIPPED, reason=reason)
         else:
-            yield _play(check, make_peer, profile)
+            result = _play(check, make_peer, profile)
+            broken = broken + 1 if result.outcome is Outcome.BROKEN else 0
+            yield result
 
 
 def _play(check: Check[P], make_peer: Callable[[Check[P]], P], profile: str | None) -> Result:

@@ -14,6 +14,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeAlias
 
+from ..catalogue import PackageMap
+from ..errors import FieldError, require_int
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, require_key
 
 __all__ = [
@@ -63,6 +65,9 @@ class About:
         max_nb_frag: Largest NbFrag it takes.
         max_block_octets: Largest block it takes.
         max_payload: Octets an uplink of it carries.
+
+    Raises:
+        FieldError: There is no such package, version, port or capability, or no such number.
     """
 
     name: str
@@ -75,6 +80,20 @@ class About:
     max_nb_frag: int = 16_383
     max_block_octets: int = 1 << 20
     max_payload: int = 242
+
+    def __post_init__(self) -> None:
+        PackageMap(self.versions, self.fports)
+        unknown = sorted(self.can - CAPABILITIES.keys())
+        if unknown:
+            raise FieldError("About", "can", unknown, f"of {', '.join(CAPABILITIES)}")
+        for name, lowest, highest in (
+            ("mc_groups", 1, 4),
+            ("frag_indices", 1, 4),
+            ("max_nb_frag", 1, 16_383),
+            ("max_block_octets", 1, 16_383 * 255),
+            ("max_payload", 11, 242),
+        ):
+            require_int("About", name, getattr(self, name), lowest, highest)
 
 
 # --- Requests -------------------------------------------------------------------------------------
@@ -146,6 +165,9 @@ class Uplink:
     fport: int
     payload: bytes
 
+    def __post_init__(self) -> None:
+        require_int("Uplink", "fport", self.fport, 0, 255)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassChanged:
@@ -154,6 +176,12 @@ class ClassChanged:
     time: float
     device_class: str
     mc_group_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.device_class not in ("A", "B", "C"):
+            raise FieldError("ClassChanged", "device_class", self.device_class, "A, B or C")
+        if self.mc_group_id is not None:
+            require_int("ClassChanged", "mc_group_id", self.mc_group_id, 0, 3)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -164,6 +192,9 @@ class BlockDelivered:
     frag_index: int
     data: bytes = dataclasses.field(repr=False)
 
+    def __post_init__(self) -> None:
+        require_int("BlockDelivered", "frag_index", self.frag_index, 0, 3)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BlockLost:
@@ -171,6 +202,9 @@ class BlockLost:
 
     time: float
     frag_index: int
+
+    def __post_init__(self) -> None:
+        require_int("BlockLost", "frag_index", self.frag_index, 0, 3)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

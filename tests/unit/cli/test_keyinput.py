@@ -214,8 +214,8 @@ BAD_FILES = {
     "JSON twice": (f'{{"AppKey": "{ROOT}", "appkey": "{ROOT}"}}', "the JSON of the keys: AppKey"),
     "JSON too deep": ('{"a":' * 9000, "the JSON of the keys"),
     "JSON with a huge number": ('{"AppKey": ' + "9" * 9000 + "}", "the JSON of the keys"),
-    "empty": (" \n", "the file of --keys is empty"),
-    "huge": ("#" * 70_000, "the file of --keys is longer than 65536 octets"),
+    "empty": (" \n", "the file of keys is empty"),
+    "huge": ("#" * 70_000, "the file of keys is longer than 65536 octets"),
     "nothing to derive from": (f"McAppSKey={ROOT}", "nothing can be derived: expected GenAppKey"),
     "only comments": ("# nothing", "nothing can be derived"),
 }
@@ -237,7 +237,7 @@ def test_octets_that_are_no_text_are_one_sentence(file: Path) -> None:
     outcome = call("keys", "--keys", str(file))
     assert (outcome.status, outcome.err) == (
         2,
-        "lorafuota keys: the file of --keys is no text\n",
+        "lorafuota keys: the file of keys is no text\n",
     )
 
 
@@ -245,7 +245,7 @@ def test_octets_that_are_no_text_are_one_sentence(file: Path) -> None:
 def test_an_unreadable_file_is_one_sentence(path: str) -> None:
     outcome = call("keys", "--keys", path)
     assert outcome.status == 2
-    assert outcome.err.startswith("lorafuota keys: the file of --keys cannot be read: ")
+    assert outcome.err.startswith("lorafuota keys: the file of keys cannot be read: ")
 
 
 def test_no_keys_and_no_terminal_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_no_keys_and_no_terminal_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     assert outcome.err.startswith("lorafuota keys: there are no keys: give --keys FILE, set ")
     monkeypatch.setattr(sys, "stdin", None)
     assert call("keys") == outcome
-    assert "the file of --keys is empty" in call("keys", "--keys", "-").err
+    assert "the file of keys is empty" in call("keys", "--keys", "-").err
 
 
 @given(

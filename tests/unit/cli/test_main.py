@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import lorafuota
 from lorafuota.cli import info, main
+from lorafuota.cli.main import COMMANDS
 from lorafuota.errors import FieldError
 from tests.unit.cli.support import call
 
@@ -42,13 +43,13 @@ def process(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command_and_every_status() -> None:
     outcome = call("--help")
     assert (outcome.status, outcome.err) == (0, "")
-    for name in ("simulate", "image", "delta", "decode", "keys", "info"):
+    for name in COMMANDS:
         assert re.search(rf"^    {name} ", outcome.out, re.M)
     for status in (0, 1, 2, 130, 141):
         assert re.search(rf"^  {status} ", outcome.out, re.M)
 
 
-@pytest.mark.parametrize("name", ["simulate", "image", "delta", "decode", "keys", "info"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_every_command_has_an_example_and_the_statuses(name: str) -> None:
     outcome = call(name, "--help")
     assert (outcome.status, outcome.err) == (0, "")
@@ -56,6 +57,14 @@ def test_the_help_of_every_command_has_an_example_and_the_statuses(name: str) ->
     assert f"lorafuota {name}" in outcome.out.partition("example:")[2]
     assert "exit status:" in outcome.out
     assert max(map(len, outcome.out.splitlines())) < 100
+
+
+def test_a_command_loads_nothing_that_only_others_need() -> None:
+    code = "import sys; from lorafuota.cli import main; main(['image', '--help'])"
+    code += "; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    commands = {f"lorafuota.cli.{name}" for name in COMMANDS}
+    assert commands & set(done.stdout.split()) == {"lorafuota.cli.image"}
 
 
 def test_the_version_is_printed() -> None:
@@ -177,7 +186,7 @@ def test_a_part_that_cannot_be_loaded_is_one_sentence(monkeypatch: pytest.Monkey
 
     monkeypatch.delattr(lorafuota.cli, "keys")
     monkeypatch.setitem(sys.modules, "lorafuota.cli.keys", None)
-    outcome = call("info")
+    outcome = call("keys")
     assert outcome.status == 2
     assert outcome.err.startswith("lorafuota: a part of lorafuota cannot be loaded: ")
 

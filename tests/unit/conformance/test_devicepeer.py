@@ -3,7 +3,15 @@ import pytest
 from lorafuota.conformance.check import Failed, NotApplicable
 from lorafuota.conformance.devicepeer import DevicePeer
 from lorafuota.conformance.own import OwnDevice
-from lorafuota.conformance.subject import About, DeviceRequest, Reply
+from lorafuota.conformance.subject import (
+    About,
+    Advance,
+    BlockDelivered,
+    DeviceEvent,
+    DeviceRequest,
+    Reply,
+    Uplink,
+)
 from lorafuota.datablock import DataBlock
 from lorafuota.fec import ParityVariant
 from lorafuota.fragmentation import v1
@@ -90,3 +98,99 @@ def test_time_passes_where_nothing_is_due() -> None:
     before = one.now
     assert one.wait(7.5) == []
     assert one.now == before + 7.5
+
+
+class Board:
+    """A device with a clock of its own: waiting is over when something comes."""
+
+    about = About(name="board", versions={"fragmentation": 1}, can=frozenset({"blocks"}))
+
+    def __init__(self, *coming: DeviceEvent) -> None:
+        self.time = 1000.0
+        self.coming = list(coming)
+
+    def now(self) -> float:
+        return self.time
+
+    def exchange(self, request: DeviceRequest) -> Reply:
+        if not isinstance(request, Advance):
+            return Reply()
+        if self.coming and self.coming[0].time <= request.time:
+            event = self.coming.pop(0)
+            self.time = max(self.time, event.time)
+            return Reply((event,))
+        self.time = max(self.time, request.time)
+        return Reply()
+
+
+VERSION = v1.PackageVersionAns(package_identifier=3, package_version=1)
+
+
+def told(time: float) -> Uplink:
+    return Uplink(time, 201, VERSION.encode())
+
+
+def test_real_time_ends_a_moment_after_everything_is_there() -> None:
+    board = Board(told(1003.0), told(1005.0))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    one.expect(v1.PACKAGE, VERSION)
+    assert board.time == 1004.0
+    one.expect(v1.PACKAGE, VERSION)
+    assert board.time == 1006.0
+    one.expect(v1.PACKAGE)  # silence takes as long as it takes
+    assert board.time == 1026.0
+
+
+def test_real_time_still_notices_what_comes_too_much() -> None:
+    board = Board(told(1003.0), told(1003.5))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    with pytest.raises(Failed, match=r"expected PackageVersionAns.*; came .*Ans.*, .*Ans"):
+        one.expect(v1.PACKAGE, VERSION)
+
+
+def test_real_time_takes_a_block_when_it_is_there() -> None:
+    board = Board(told(1001.0), BlockDelivered(1002.0, 0, b"abc"))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    one.expect_block(0, b"abc")
+    assert board.time == 1003.0
+
+
+def test_what_happens_in_a_pause_is_there_for_whoever_asks_next() -> None:
+    board = Board(told(1001.0))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    one.pause(5.0)
+    assert (board.time, one.events(), one.events()) == (1005.0, [told(1001.0)], [])
+
+
+def test_a_call_that_is_late_in_real_time_is_made_at_once() -> None:
+    class Late(Board):
+        def exchange(self, request: DeviceRequest) -> Reply:
+            reply = super().exchange(request)
+            self.time += 0.5
+            return Reply(reply.events, None if reply.events else 1000.25)
+
+    board = Late(told(1000.25))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    one.wait(3.0)
+    requests = [type(entry).__name__ for entry in one.transcript]
+    assert requests == ["PowerOn", "Advance", "Uplink", "Advance"]
+
+
+def test_a_question_is_over_in_real_time_when_each_command_has_its_answer() -> None:
+    board = Board(told(1001.0))
+    one = DevicePeer(board, seed="test", clock=board.now)
+    assert one.ask(v1.PACKAGE, v1.PackageVersionReq()) == [VERSION]
+    assert board.time == 1002.0
+
+
+def test_an_answer_that_is_waited_for_may_come_just_in_time() -> None:
+    board = Board(told(1005.0))
+    one = DevicePeer(board, seed="test", clock=board.now, max_wait=10.0)
+    one.expect(v1.PACKAGE, VERSION)
+    with pytest.raises(NotApplicable, match="would wait 20 s more, beyond what real time may take"):
+        one.expect_silence()
+    half = Board(told(1005.0))
+    other = DevicePeer(half, seed="test", clock=half.now, max_wait=10.0)
+    with pytest.raises(NotApplicable, match="would wait 50 s more, beyond what real time may"):
+        other.expect(v1.PACKAGE, VERSION, VERSION, within=60.0)
+    assert half.time == 1010.0

@@ -6,7 +6,8 @@ from lorafuota.conformance.own import OwnDevice
 from lorafuota.conformance.ownserver import OwnServer
 from lorafuota.conformance.run import Outcome, run_device_checks, run_server_checks
 from lorafuota.conformance.serverpeer import ServerPeer
-from lorafuota.conformance.subject import SubjectError
+from lorafuota.conformance.subject import PowerOn, SubjectError
+from lorafuota.types import AppKey
 
 CATALOGUE: Catalogue[DevicePeer] = Catalogue()
 
@@ -97,3 +98,58 @@ def test_checks_of_a_server_are_played_by_the_same_rules() -> None:
     assert [bool(one.transcript) for one in results] == [False, True, True, False]
     [known] = run_server_checks([SERVER["ts004-v2/bad"]], server, profile="old")
     assert (known.outcome, known.good) == (Outcome.KNOWN, True)
+
+
+def test_a_device_that_breaks_again_and_again_is_given_up() -> None:
+    checks = [CATALOGUE["ts004-v1/dies"]] * 7 + [CATALOGUE["ts004-v1/good"]]
+    results = list(run_device_checks(checks, OwnDevice("documents v1")))
+    assert [one.outcome for one in results] == [Outcome.BROKEN] * 5 + [Outcome.NOT_PLAYED] * 3
+    assert results[-1].reason == "the subject broke 5 times in a row"
+    assert not results[-1].good
+
+
+def test_a_device_that_recovers_is_not_given_up() -> None:
+    dies, good = CATALOGUE["ts004-v1/dies"], CATALOGUE["ts004-v1/good"]
+    results = list(run_device_checks([*[dies] * 4, good] * 2, OwnDevice("documents v1")))
+    assert [one.outcome for one in results] == [*[Outcome.BROKEN] * 4, Outcome.PASSED] * 2
+
+
+def test_a_key_of_the_device_itself_is_used() -> None:
+    key = AppKey(bytes(range(16)))
+    [result] = run_device_checks(
+        [CATALOGUE["ts004-v1/bad"]], OwnDevice("documents v1"), root_key=key
+    )
+    first = result.transcript[0]
+    assert isinstance(first, PowerOn)
+    assert first.root_key == key
+
+
+def test_a_result_knows_how_long_it_took_in_the_devices_time() -> None:
+    catalogue: Catalogue[DevicePeer] = Catalogue()
+
+    @catalogue.check("fragmentation", (1,), "slow", clause="-")
+    def slow(peer: DevicePeer) -> None:
+        """Wait."""
+        peer.wait(12.5)
+
+    [result] = run_device_checks(catalogue, OwnDevice("documents v1"))
+    assert result.seconds == 12.5
+    skipped = next(run_device_checks([CATALOGUE["ts004-v2/good"]], OwnDevice("documents v1")))
+    assert skipped.seconds == 0.0
+
+
+def test_real_time_is_bounded_for_each_check() -> None:
+    catalogue: Catalogue[DevicePeer] = Catalogue()
+
+    @catalogue.check("fragmentation", (1,), "slow", clause="-")
+    def slow(peer: DevicePeer) -> None:
+        """Wait."""
+        peer.wait(60)
+
+    [result] = run_device_checks(
+        catalogue, OwnDevice("documents v1"), clock=lambda: 7.0, max_wait=50
+    )
+    assert (result.outcome, result.reason) == (
+        Outcome.SKIPPED,
+        "would wait 60 s more, beyond what real time may take",
+    )

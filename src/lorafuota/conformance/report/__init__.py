@@ -1,0 +1,1 @@
+"""Results of checks for people, for programs and for continuous integration."""

@@ -1,0 +1,258 @@
+"""The kit's end of the lines, over any channel: hello, requests, and the events that come back.
+
+What arrives is untrusted.  Whatever is not as the protocol says ends the link with a
+:class:`SubjectError`; :meth:`LineLink.begin` then makes a new one, so that a subject that broke in
+one check is there for the next.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar, final
+
+from ..lines import (
+    Done,
+    Error,
+    LineError,
+    Lines,
+    hello_request,
+    keys_in,
+    read_hello,
+    read_object,
+)
+from ..subject import SubjectError
+from .channel import Channel
+
+__all__ = ["LineLink", "Timed"]
+
+_MOST_EVENTS: Final = 10_000
+"""Events that may come for one request."""
+_MOST_NOISE: Final = 1_000
+"""Lines a subject may say before its hello, and comments it may make at one request."""
+_COMMENTS: Final = 10
+"""Comments that are kept for the explanation of a failure."""
+
+
+class Timed(Protocol):
+    """A request or event: it has a time, in GPS seconds."""
+
+    @property
+    def time(self) -> float:
+        """When."""
+
+
+Q = TypeVar("Q", bound=Timed)
+E = TypeVar("E", bound=Timed)
+A = TypeVar("A")
+
+
+@final
+class LineLink(Generic[Q, E, A]):
+    """One subject, from its hello on; *A* is what it says of itself.
+
+    Attributes:
+        about: What it says of itself.
+        stamp: GPS seconds; says when an event came, for a subject with a clock of its own.  None
+            for one in virtual time, which says it, and is checked.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Channel],
+        *,
+        role: str,
+        about: type[A],
+        requests: Lines[Q],
+        events: Lines[E | Done | Error],
+        seconds: float = 10.0,
+        ahead: bool = False,
+    ) -> None:
+        """Connect and hear what the subject says of itself.
+
+        Args:
+            connect: Opens a channel, at the start and whenever the link broke.
+            role: ``device`` or ``server``.
+            about: The class of what it says of itself.
+            requests: Lines of the kit.
+            events: Lines of the subject.
+            seconds: How long it may take over the hello, or over one request.
+            ahead: Whether an event may be of a time yet to come, as a frame is that a server hands
+                out ahead of its time; times are not checked then.
+
+        Raises:
+            SubjectError: It cannot be reached, or is not what it should be.
+        """
+        self._connect, self._role, self._about_class = connect, role, about
+        self._requests, self._events = requests, events
+        self._seconds, self._ahead = seconds, ahead
+        self.stamp: Callable[[], float] | None = None
+        self._secrets: set[str] = set()
+        self._comments: deque[str] = deque(maxlen=_COMMENTS)
+        self._latest = float("-inf")
+        self._channel: Channel | None = None
+        self.about: A = self._open()
+
+    def begin(self) -> None:
+        """Make a new link if the last one broke; time may begin anew.
+
+        Raises:
+            SubjectError: There is none to be had, or the subject says something else of itself.
+        """
+        self._latest = float("-inf")
+        if self._channel is None and self._open() != self.about:
+            raise self._broken("the subject says something else of itself than before")
+
+    def exchange(self, request: Q) -> tuple[tuple[E, ...], float | None]:
+        """Send one request; return the events until its end, and when the next thing is due.
+
+        Raises:
+            SubjectError: The subject does not work any more.
+        """
+        channel = self._open_channel()
+        if self.stamp is None and (line := self._line(time.monotonic())) is not None:
+            raise self._broken(f"the subject says {_text(line)!r}, which belongs to no request")
+        self._secrets.update(key.reveal().hex() for key in keys_in(request))
+        try:
+            channel.send(self._requests.encode(request))
+        except SubjectError as error:
+            raise self._broken(str(error)) from error
+        end = time.monotonic() + self._seconds
+        events: list[E] = []
+        while True:
+            message = self._next(end)
+            if message is None:
+                raise self._broken(
+                    f'no "done" within {self._seconds:g} s of {type(request).__name__}'
+                )
+            if isinstance(message, Error):
+                raise self._broken(f"the subject gives up: {message.reason[:200]}")
+            if isinstance(message, Done):
+                if self.stamp is None:
+                    self._latest = max(self._latest, request.time)
+                return tuple(events), message.next
+            self._check(message, request.time)
+            events.append(message)
+            if len(events) > _MOST_EVENTS:
+                raise self._broken(f"more than {_MOST_EVENTS} events came for one request")
+
+    def collect(self, seconds: float) -> tuple[E, ...]:
+        """Wait for events nobody asked for; return as soon as there are any.
+
+        Raises:
+            SubjectError: The subject does not work any more.
+        """
+        self._open_channel()
+        events: list[E] = []
+        end = time.monotonic() + seconds
+        while len(events) <= _MOST_EVENTS:
+            message = self._next(time.monotonic() if events else end)
+            if message is None:
+                return tuple(events)
+            if isinstance(message, Error):
+                raise self._broken(f"the subject gives up: {message.reason[:200]}")
+            if isinstance(message, Done):
+                raise self._broken('a "done" came that belongs to no request')
+            events.append(message)
+        raise self._broken(f"more than {_MOST_EVENTS} events came at once")
+
+    def close(self) -> None:
+        """End it.  Harmless when repeated."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    # --- How ---
+
+    def _open(self) -> A:
+        self._comments.clear()
+        self._channel = self._connect()
+        try:
+            return self._hear_hello(self._channel)
+        except SubjectError as error:
+            raise SubjectError(f"no hello: {error}") from error
+
+    def _hear_hello(self, channel: Channel) -> A:
+        try:
+            channel.send(hello_request())
+        except SubjectError as error:
+            raise self._broken(str(error)) from error
+        end = time.monotonic() + self._seconds
+        for _ in range(_MOST_NOISE):
+            line = self._line(end)
+            if line is None:
+                raise self._broken(f"nothing within {self._seconds:g} s")
+            try:
+                given = read_object(line)
+            except LineError:  # what a board says while it starts
+                self._comments.append(line.decode("utf-8", "replace"))
+                continue
+            if given.get("event") == "hello":
+                try:
+                    return read_hello(given, self._role, self._about_class)
+                except LineError as error:
+                    raise self._broken(str(error)) from None
+        raise self._broken(f"{_MOST_NOISE} other lines came")
+
+    def _open_channel(self) -> Channel:
+        if self._channel is None:
+            raise SubjectError("the link to the subject is broken")
+        return self._channel
+
+    def _line(self, end: float) -> bytes | None:
+        """Return the next line that is not a comment; None if there is none until *end*."""
+        channel = self._open_channel()
+        for _ in range(_MOST_NOISE):
+            try:
+                line = channel.receive(max(end - time.monotonic(), 0.0))
+            except SubjectError as error:
+                raise self._broken(str(error)) from error
+            if line is None:
+                return None
+            if line and not line.startswith(b"#"):
+                return line
+            self._comments.append(line.decode("utf-8", "replace"))
+        raise self._broken(f"more than {_MOST_NOISE} comments came in a row")
+
+    def _next(self, end: float) -> E | Done | Error | None:
+        line = self._line(end)
+        if line is None:
+            return None
+        try:
+            given = read_object(line)
+            if "request" in given and "event" not in given:
+                raise LineError("requests come back; switch the echo off")
+            return self._events.read(given, time=None if self.stamp is None else self.stamp())
+        except LineError as error:
+            raise self._broken(f"the subject says {_text(line)!r}: {error}") from None
+
+    def _check(self, event: E, latest: float) -> None:
+        if self.stamp is not None or self._ahead:
+            return
+        if not self._latest <= event.time <= latest:
+            name = type(event).__name__
+            if event.time > latest:
+                raise self._broken(f"{name} is of {event.time}, which is yet to come at {latest}")
+            raise self._broken(f"{name} is of {event.time}, but it was {self._latest} before")
+        self._latest = event.time
+
+    def _broken(self, reason: str) -> SubjectError:
+        """Close the link; return the error, with what the subject said besides."""
+        channel, self._channel = self._channel, None
+        words = ""
+        if channel is not None:
+            channel.close()
+            words = channel.last_words()
+        comments = "\n".join(one for one in self._comments if one)
+        for said, where in ((comments, "beside its lines"), (words, "on standard error")):
+            if said:
+                reason += f"; it said {where}: {said}"
+        for secret in self._secrets:
+            reason = re.sub(secret, "(key)", reason, flags=re.IGNORECASE)
+        return SubjectError(reason)
+
+
+def _text(line: bytes) -> str:
+    return line[:240].decode("utf-8", "replace")
