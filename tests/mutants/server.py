@@ -420,10 +420,12 @@ MUTANTS: Final = (
     ),
     Mutant(
         "frames-early",
-        "Frames are sent before the window opens.",
+        "Frames begin twenty seconds before the start that devices are told.",
         _GROUP,
-        "next_frame_time(self.config, self.record.start + LEAD_SECONDS)",
-        "next_frame_time(self.config, self.record.start - 5.0)",
+        "                session_time=to_wire(own.start),\n"
+        "                time_out=seconds.bit_length() - 1,",
+        "                session_time=to_wire(own.start + 20),\n"
+        "                time_out=seconds.bit_length() - 1,",
     ),
     Mutant(
         "class-b-anywhere",
@@ -460,6 +462,7 @@ MUTANTS: Final = (
         _EXCHANGE,
         "    if errors & int(mc_v1.SessionError.MC_GROUP_UNDEFINED) and again:",
         "    if False:",
+        survives="a device without the group is served by unicast in the end",
     ),
     Mutant(
         "session-before-group",

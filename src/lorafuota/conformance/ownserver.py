@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import random
 from collections.abc import Callable, Sequence
 from typing import Final, final
 
@@ -39,6 +41,7 @@ from .serversubject import (
     Ended,
     GroupOrder,
     MulticastDownlink,
+    MulticastFrame,
     Pause,
     RemoveDevice,
     Restart,
@@ -52,7 +55,7 @@ from .serversubject import (
 )
 from .subject import SubjectError
 
-__all__ = ["OwnServer", "Store"]
+__all__ = ["OWN_CAN", "OwnServer", "Store"]
 
 _REACHED: Final = (
     ("confirmed", "installed"),
@@ -64,7 +67,7 @@ _REACHED: Final = (
 _MOST_TICKS: Final = 10_000
 """At one time."""
 
-_CAN: Final = frozenset(
+OWN_CAN: Final = frozenset(
     {
         "unicast",
         "class-b",
@@ -82,6 +85,7 @@ _CAN: Final = frozenset(
         "remove-device",
     }
 )
+"""What our campaign can do."""
 
 
 @final
@@ -126,11 +130,16 @@ def make_config(order: Begin, members: Sequence[Member]) -> CampaignConfig:
     )
 
 
+def _name(order: GroupOrder) -> str:
+    return f"v{order.frag_version}"
+
+
 def _group(order: GroupOrder) -> GroupConfig:
+    assert order.mc_key is not None  # drawn if it was not given
     return GroupConfig(
-        name=f"v{order.frag_version}",
+        name=_name(order),
         mc_addr=order.mc_addr,
-        mc_key=order.mc_key or McKey.generate(),
+        mc_key=order.mc_key,
         parity=FRAG_PROFILES[order.frag_version].parity,
         dl_freq_hz=order.dl_freq_hz,
         dr=order.dr,
@@ -142,10 +151,17 @@ def _group(order: GroupOrder) -> GroupConfig:
 
 
 def _member(entry: DeviceEntry) -> Member:
+    """Say what is known of a device; what is not told is asked."""
+    told = entry.versions
     return Member(
         dev_eui=entry.dev_eui,
         root_key=entry.root_key,
         multicast=entry.multicast,
+        frag_version=told.get("fragmentation"),
+        mc_version=told.get("multicastsetup"),
+        clock_version=told.get("clocksync", 0 if told else None),
+        fm_version=told.get("firmwaremanagement", 0 if told else None),
+        multi_package=False if told else None,
         fports=entry.fports,
         quirks=quirks_of(entry.stack) if entry.stack else StatusQuirk.NONE,
     )
@@ -156,9 +172,22 @@ class OwnServer:
     """A :class:`FuotaCampaign` behind a network server, with a store that survives it."""
 
     def __init__(
-        self, *, config: Callable[[Begin, Sequence[Member]], CampaignConfig] = make_config
+        self,
+        *,
+        config: Callable[[Begin, Sequence[Member]], CampaignConfig] = make_config,
+        can: frozenset[str] = OWN_CAN,
+        builds_frames: bool = False,
+        seed: str = "own",
     ) -> None:
-        """Choose how it is configured."""
+        """Choose how it is configured, and what it says it can do.
+
+        Args:
+            config: Makes a campaign's configuration of an order.
+            can: With ``own-mc-key`` it draws the keys of groups itself; without ``asks-versions``
+                it is told versions, without ``counters`` it leaves counting to the network server.
+            builds_frames: Send multicast as PHYPayload.
+            seed: Of the keys it draws.
+        """
         self.about = ServerAbout(
             name="lorafuota campaign",
             versions={
@@ -168,9 +197,10 @@ class OwnServer:
                 "firmwaremanagement": (1,),
                 "multipackage": (1,),
             },
-            can=_CAN,
+            can=can,
         )
-        self._config = config
+        self._config, self._builds_frames = config, builds_frames
+        self._rng = random.Random(seed)
         self._order: Begin | None = None
         self._campaign: FuotaCampaign | None = None
         self._members: list[Member] = []
@@ -183,8 +213,10 @@ class OwnServer:
         now = request.time
         if isinstance(request, Begin):
             self._begin(request)
-        else:
-            self._act(self._ask(self._running, request), now)
+        elif self._order is None:
+            raise StateError("OwnServer.exchange", "the first request is Begin")
+        elif self._campaign is not None:
+            self._act(self._ask(self._campaign, request), now)
         for _ in range(_MOST_TICKS):
             campaign = self._campaign
             due = None if campaign is None else campaign.next_deadline
@@ -197,13 +229,12 @@ class OwnServer:
             tuple(self._events), None if campaign is None else campaign.next_deadline
         )
 
-    @property
-    def _running(self) -> FuotaCampaign:
-        if self._campaign is None:
-            raise StateError("OwnServer.exchange", "the first request is Begin")
-        return self._campaign
-
     def _begin(self, order: Begin) -> None:
+        groups = tuple(
+            dataclasses.replace(one, mc_key=one.mc_key or McKey(self._rng.randbytes(16)))
+            for one in order.groups
+        )
+        order = dataclasses.replace(order, groups=groups)
         self._order, self.store, self._campaign = order, Store(), None
         self._members = [_member(one) for one in order.devices]
         try:
@@ -264,18 +295,18 @@ class OwnServer:
                 case NewKeyWanted() | UplinkRejected():
                     pass
 
-    def _frame(self, action: Multicast, now: float) -> MulticastDownlink:
-        [address] = [
-            one.mc_addr
-            for one in (self._order.groups if self._order else ())
-            if f"v{one.frag_version}" == action.group
-        ]
-        return MulticastDownlink(
-            max(action.time, now), address, action.fport, action.payload, action.fcnt
-        )
+    def _frame(self, action: Multicast, now: float) -> MulticastDownlink | MulticastFrame:
+        time = max(action.time, now)
+        if self._builds_frames:
+            return MulticastFrame(time, action.phy)
+        groups = self._order.groups if self._order is not None else ()
+        [address] = [one.mc_addr for one in groups if _name(one) == action.group]
+        fcnt = action.fcnt if "counters" in self.about.can else None
+        return MulticastDownlink(time, address, action.fport, action.payload, fcnt)
 
     def _outcome(self, dev_eui: DevEUI, now: float) -> DeviceOutcome:
-        record = self._running.record(dev_eui)
+        assert self._campaign is not None
+        record = self._campaign.record(dev_eui)
         times = record.milestones
         reached = next((word for name, word in _REACHED if name in times), "")
         status, detail = aws_status(record.outcome), record.detail or record.outcome.value

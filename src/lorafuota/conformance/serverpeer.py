@@ -299,10 +299,10 @@ class ServerPeer:
             groups=tuple(groups),
             fw_version=NEW_FW if firmware else None,
         )
+        self._do(self.order)
         if "wants-uplinks" in self.can:
             for device in fleet:
-                self._speak_up(device)
-        self._do(self.order)
+                self._at(self.now, lambda device=device: self._speak_up(device))  # type: ignore[misc]
 
     def play(self, count: int = 3, *, octets: int = 195, **how: Any) -> list[FleetDevice]:
         """Begin an update of the plain kind: so many devices of the documents, all honest."""

@@ -1,7 +1,9 @@
 import pytest
 
 from lorafuota.catalogue import package
-from lorafuota.conformance.ownserver import OwnServer, Store
+from lorafuota.conformance.ownserver import OWN_CAN, OwnServer, Store
+from lorafuota.conformance.run import Outcome, run_server_checks
+from lorafuota.conformance.server import CHECKS
 from lorafuota.conformance.serverpeer import ServerPeer
 from lorafuota.conformance.serversubject import (
     Advance,
@@ -73,3 +75,47 @@ def test_a_second_order_forgets_the_first() -> None:
     order = second.transcript[0]
     assert isinstance(order, Begin)
     assert {one.dev_eui for one in order.devices} == set(second.outcomes)
+
+
+ONE_OF_EACH = (
+    "ts004-v1/setup-fits-image",
+    "ts004-v2/setup-mic",
+    "ts004-v1/parity",
+    "ts004-v2/claims-early",
+    "ts004-v2/report-answered",
+    "ts004-v1/loss-burst",
+    "ts004-v2/restart-fragment",
+    "ts004-v1/flood",
+    "ts004-v1/pause",
+    "ts005-v1/mc-key",
+    "ts005-v2/fcnt-once",
+    "ts005-v1/frames-in-window",
+    "ts005-v2/restart-window",
+    "ts006-v1/installs",
+    "ts007-v1/pieces",
+)
+
+
+@pytest.mark.parametrize(
+    ("plus", "minus", "builds_frames", "skipped"),
+    [
+        ((), (), True, 0),
+        ((), ("asks-versions",), False, 0),
+        (("own-mc-key",), (), True, 0),
+        ((), ("counters",), False, 1),
+        ((), ("class-c",), False, 0),
+        ((), ("class-b", "class-c"), False, 4),
+        (("wants-uplinks",), (), False, 0),
+    ],
+    ids=str,
+)
+def test_servers_of_other_habits_are_served_by_the_kit_as_well(
+    plus: tuple[str, ...], minus: tuple[str, ...], builds_frames: bool, skipped: int
+) -> None:
+    can = (OWN_CAN | set(plus)) - set(minus)
+    server = OwnServer(can=can, builds_frames=builds_frames)
+    chosen = [one for one in CHECKS if one.id in ONE_OF_EACH]
+    assert len(chosen) == len(ONE_OF_EACH)
+    results = list(run_server_checks(chosen, server))
+    assert [f"{one.check.id}: {one.reason}" for one in results if not one.good] == []
+    assert sum(one.outcome is Outcome.SKIPPED for one in results) == skipped

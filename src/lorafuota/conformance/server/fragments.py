@@ -10,6 +10,7 @@ from ...fec.encoder import FragEncoder
 from ...fec.variant import ParityVariant
 from ...fragmentation.v1 import DataFragment, FragSessionStatusReq
 from ..check import Catalogue, Failed, Severity
+from ..fleetdevice import FleetDevice
 from ..observer import Fragment, Frame
 from ..serverpeer import FRAME_SECONDS, SPACING_SECONDS, ServerPeer
 from ._common import BOTH, setups
@@ -30,12 +31,40 @@ def _played(peer: ServerPeer, *, octets: int = 195, **how: Any) -> list[Fragment
     """Play an update without losses; return the fragments of the first group, or first device."""
     fleet = peer.play(2, octets=octets, **how)
     peer.end()
+    return _found(peer, fleet[0])
+
+
+def _found(peer: ServerPeer, device: FleetDevice) -> list[Fragment]:
+    """Return the fragments that went to the group, or else to a device."""
     frames = [one.fragment for one in peer.observer.frames]
     found = [one for one in frames if one is not None]
-    found = found or peer.observer.fragments_to(fleet[0].entry.dev_eui)
+    found = found or peer.observer.fragments_to(device.entry.dev_eui)
     if not found:
         raise Failed("no fragment was sent")
     return found
+
+
+def _coded_before_question(peer: ServerPeer, redundancy: float) -> int:
+    """Play an update that nobody ends early; count coded fragments before the first question."""
+    peer.draw_image()
+    fleet = peer.devices(2)
+    fleet[0].loses = lambda n: True  # as long as somebody may need them
+    asked: list[float] = []
+    peer.hears = lambda sent: asked.extend(
+        sent.time for one in sent.commands if isinstance(one, FragSessionStatusReq)
+    )
+    peer.sees = lambda frame: asked.extend([frame.time] if frame.fragment is None else [])
+    peer.begin(redundancy=redundancy)
+    peer.end()
+    if not any(True for _ in peer.observer.fragments):
+        raise Failed("no fragment was sent")
+    first = min(asked, default=peer.now)
+    coded = {
+        one.n
+        for where, one in peer.observer.fragments
+        if one.n > peer.nb_frag and where.time < first
+    }
+    return len(coded)
 
 
 @check("fragmentation", BOTH, "n-from-1", clause="TS004, DataFragment: N starts at 1")
@@ -120,7 +149,12 @@ def parity(peer: ServerPeer) -> None:
     Version 1 counts every draw, version 2 only draws of a new column, and the seed of version 2 is
     disputed.  With the wrong one a device "completes" with wrong octets, and nothing on air tells.
     """
-    found = _played(peer, redundancy=0.6)
+    peer.draw_image()
+    fleet = peer.devices(2)
+    fleet[0].loses = lambda n: True  # as long as somebody may need them
+    peer.begin(redundancy=0.6)
+    peer.end()
+    found = _found(peer, fleet[0])
     size = peer.asked.frag_size
     block = (peer.image + bytes(-len(peer.image) % size))[: peer.nb_frag * size]
     last = [one.payload for one in found if one.n == peer.nb_frag]
@@ -172,9 +206,8 @@ def one_coded(peer: ServerPeer) -> None:
 
     One stack notices that its block is complete only while it processes a coded fragment.
     """
-    found = _played(peer, redundancy=0.0)
-    if max(one.n for one in found) <= peer.nb_frag:
-        raise Failed("only plain fragments were sent")
+    if _coded_before_question(peer, 0.0) == 0:
+        raise Failed("only plain fragments were sent before devices were asked")
 
 
 @check(
@@ -186,24 +219,9 @@ def one_coded(peer: ServerPeer) -> None:
 )
 def redundancy(peer: ServerPeer) -> None:
     """As many coded fragments are sent as the operator asked for, before anybody is asked."""
-    peer.draw_image()
-    fleet = peer.devices(2)
-    fleet[0].loses = lambda n: True  # as long as somebody may need them
-    asked: list[float] = []
-    peer.hears = lambda sent: asked.extend(
-        sent.time for one in sent.commands if isinstance(one, FragSessionStatusReq)
-    )
-    peer.sees = lambda frame: asked.extend([frame.time] if frame.fragment is None else [])
-    peer.begin(redundancy=0.5)
-    peer.finish()
-    first = min(asked, default=peer.now)
-    coded = {
-        one.n
-        for where, one in peer.observer.fragments
-        if one.n > peer.nb_frag and where.time < first
-    }
-    if len(coded) < peer.nb_frag // 2:
-        raise Failed(f"{len(coded)} coded fragments; half of {peer.nb_frag} were asked for")
+    coded = _coded_before_question(peer, 0.5)
+    if coded < peer.nb_frag // 2:
+        raise Failed(f"{coded} coded fragments; half of {peer.nb_frag} were asked for")
 
 
 @check(

@@ -455,6 +455,12 @@ def class_b(peer: ServerPeer) -> None:
     for frame in peer.observer.frames:
         if not any(start <= frame.time <= end for start, end in windows):
             raise Failed("a frame lies outside every window")
+    if not peer.observer.frames:
+        raise Failed("nothing was sent by multicast")
+    start, end = windows[-1]
+    last = peer.observer.frames[-1].time
+    if end - start > 8 * (last - start) + 4 * BEACON_PERIOD_SECONDS:
+        raise Failed(f"the window lasts {end - start:.0f} s; {last - start:.0f} s were needed")
 
 
 @check(

@@ -248,7 +248,7 @@ def noise(peer: ServerPeer) -> None:
     "ports",
     clause="TS007, 4.2: DevPackageAns tells each package's Port",
     severity=Severity.RECOMMENDED,
-    needs=["asks-versions"],
+    needs=["asks-versions", "unicast"],
 )
 def ports(peer: ServerPeer) -> None:
     """The ports a device tells of its packages are used."""
@@ -258,7 +258,7 @@ def ports(peer: ServerPeer) -> None:
         profile=peer.profile(sets=True),
         fports=moved,
         told=False,
-        multicast=False if "unicast" in peer.can else None,
+        multicast=False,
     )
     peer.begin()
     peer.finish()

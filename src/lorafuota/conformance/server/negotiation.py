@@ -168,12 +168,18 @@ def mixed(peer: ServerPeer) -> None:
     peer.expect_updated(fleet)
 
 
-@check("fragmentation", BOTH, "ports", clause="TS004, 1: a dedicated port", needs=["ports"])
+@check(
+    "fragmentation",
+    BOTH,
+    "ports",
+    clause="TS004, 1: a dedicated port",
+    needs=["ports", "unicast"],
+)
 def ports(peer: ServerPeer) -> None:
     """A device whose packages live on other ports is spoken to there, and only there."""
     peer.draw_image()
     moved = {"fragmentation": 61, "multicastsetup": 60, "clocksync": 62}
-    device = peer.make_device(fports=moved, multicast=False if "unicast" in peer.can else None)
+    device = peer.make_device(fports=moved, multicast=False)
     peer.begin()
     peer.finish()
     peer.expect_updated([device])

@@ -32,6 +32,9 @@ def _play(peer: ServerPeer, stack: str, loss: float) -> None:
     about = peer.subject.about
     if peer.by_groups and not about.speaks(profile.multicast.package):
         raise NotApplicable(f"the server does not speak {profile.multicast.package}")
+    unable = profile.multicast.class_b_as_c or not profile.multicast.knows_class_b
+    if peer.by_groups and unable and "class-c" not in peer.can:
+        raise NotApplicable("the stack has no class B")
     peer.draw_image()
     fleet = [peer.make_device(profile=profile, stack=stack) for _ in range(2)]
     for device in fleet:

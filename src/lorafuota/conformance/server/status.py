@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...fragmentation import v1, v2
-from ..check import Catalogue, Failed, Severity
+from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..fleetdevice import Air, FleetDevice
 from ..serverpeer import ServerPeer
 from ._common import (
@@ -35,6 +35,10 @@ def _asks(peer: ServerPeer) -> int:
     """Return how often the fleet was asked what it misses, by unicast and by multicast."""
     by_group = [one for one in peer.observer.frames if one.payload[:1] == b"\x01"]
     return len(peer.sent(v1.FragSessionStatusReq)) + len(by_group)
+
+
+def _old(peer: ServerPeer) -> bool:
+    return peer.version("fragmentation") == 1
 
 
 def _index(peer: ServerPeer) -> int:
@@ -343,12 +347,15 @@ def claims_early(peer: ServerPeer) -> None:
     swallow_reports(bad)
 
     def how(air: Air) -> list[Air]:
-        index = air[2][1] >> 6
-        claim = status_ans(peer, frag_index=index, received=24, missing=0).encode()
-        out = [air, (air[0] + 1.0, air[1], claim)]
+        at, fport, octets = air
+        index = octets[1] >> 6
+        claims = [status_ans(peer, frag_index=index, received=24, missing=0).encode()]
         if peer.version("fragmentation") == 2:
-            out.append((air[0] + 2.0, air[1], bytes((_REPORT, index))))
-        return out
+            claims.append(bytes((_REPORT, index)))
+        before: list[Air] = [(at, fport, one) for one in claims]
+        # behind the acceptance a server may have sent the first fragment by unicast
+        behind: list[Air] = [(at + 2.0, fport, one) for one in claims if bad.entry.multicast]
+        return [*before, (at + 1.0, fport, octets), *behind]
 
     rewrite(bad, "fragmentation", v1.FragSessionSetupAns.CID, how)
     peer.begin()
@@ -367,6 +374,8 @@ def poll_spread(peer: ServerPeer) -> None:
 
     By one frame, BlockAckDelay has to give them room; one by one, the requests have to.
     """
+    if not peer.by_groups:
+        raise NotApplicable("devices served one by one answer when they happen to speak")
     fleet = peer.play(60)
     peer.finish()
     times = sorted(peer.times(v1.FragSessionStatusReq))
@@ -392,6 +401,8 @@ def poll_spread(peer: ServerPeer) -> None:
 )
 def poll_spread_unicast(peer: ServerPeer) -> None:
     """Sixty devices that did not hear the question for all are not asked within a few seconds."""
+    if not peer.by_groups:
+        raise NotApplicable("devices served one by one answer when they happen to speak")
     peer.draw_image()
     fleet = peer.devices(60)
     for device in fleet:
@@ -420,8 +431,10 @@ def session_deleted(peer: ServerPeer) -> None:
     peer.finish()
     for device in fleet:
         deletes = peer.times(v1.FragSessionDeleteReq, device)
-        last = max((where.time for where, _ in peer.observer.fragments), default=0.0)
-        if not deletes or max(deletes) < last:
+        set_up = peer.times(
+            v1.FragSessionSetupReq if _old(peer) else v2.FragSessionSetupReq, device
+        )
+        if not set_up or not deletes or max(deletes) < max(set_up):
             raise Failed(f"{device.entry.dev_eui} keeps the session for ever")
 
 
