@@ -1,6 +1,7 @@
 import pytest
 
-from tests.mutants.server import MUTANTS, Mutant, _in_a_process
+from lorafuota.conformance.server import SERVER_CHECKS
+from tests.mutants.server import MUTANTS, Mutant, in_a_process
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)
@@ -13,14 +14,23 @@ def test_every_fault_has_a_name_of_its_own() -> None:
     assert len({one.name for one in MUTANTS}) == len(MUTANTS)
 
 
+def test_a_fault_has_a_check_that_is_there_for_it_or_a_reason_to_survive() -> None:
+    for one in MUTANTS:
+        assert bool(one.killer) is not bool(one.survives), one.name
+        assert not one.killer or one.killer in {check.id for check in SERVER_CHECKS}, one.name
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mic-padded", "the MIC is wrong: it covers the padding"),
-        ("descriptor-turned", "Descriptor 04030201, not 01020304"),
+        ("mic-padded", "ts004-v2/setup-mic: the MIC is wrong: it covers the padding"),
+        (
+            "descriptor-turned",
+            "ts004-v1/setup-descriptor: Descriptor 04030201, not 01020304",
+        ),
+        ("fcnt-not-stored", "ts005-v1/restart-window: frame counter 2 follows 2"),
     ],
 )
 def test_a_fault_is_found_and_named(name: str, words: str) -> None:
     [mutant] = [one for one in MUTANTS if one.name == name]
-    found, _ = _in_a_process(mutant, "ts004-v1/setup-descriptor", "ts004-v2/setup-mic")
-    assert [line.partition(": ")[2] for line in found] == [words]
+    assert in_a_process(mutant)[0] == [words]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from ..catalogue import package
@@ -74,8 +74,15 @@ class Check(Generic[P]):
 class Catalogue(Generic[P]):
     """Every check of one role, in the order of their declaration."""
 
-    def __init__(self) -> None:
+    def __init__(self, *parts: Iterable[Check[P]]) -> None:
+        """Start with the checks of other catalogues, in their order.
+
+        Raises:
+            FieldError: A name is taken twice.
+        """
         self._checks: dict[str, Check[P]] = {}
+        for one in (check for part in parts for check in part):
+            self._add(one)
 
     def check(
         self,
@@ -110,12 +117,15 @@ class Catalogue(Generic[P]):
                     quirk_of=frozenset(quirk_of),
                     script=script,
                 )
-                if one.id in self._checks:
-                    raise FieldError("check", "name", one.id, "a name of its own")
-                self._checks[one.id] = one
+                self._add(one)
             return script
 
         return declare
+
+    def _add(self, one: Check[P]) -> None:
+        if one.id in self._checks:
+            raise FieldError("check", "name", one.id, "a name of its own")
+        self._checks[one.id] = one
 
     def __iter__(self) -> Iterator[Check[P]]:
         return iter(self._checks.values())

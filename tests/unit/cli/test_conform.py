@@ -46,6 +46,7 @@ def bad(peer: DevicePeer) -> None:
 @pytest.fixture(autouse=True)
 def few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CATALOGUES, "device", FEW)
+    monkeypatch.delitem(CATALOGUES, "server")
 
 
 def test_status_0_when_every_check_passes_or_is_skipped() -> None:

@@ -35,3 +35,17 @@ def test_a_name_is_taken_once_and_a_script_says_what_it_is_for() -> None:
         catalogue.check("clocksync", (1,), "other", clause="3")(lambda peer: None)
     with pytest.raises(FieldError, match="the id of a check"):
         catalogue["ts003-v1/other"]
+
+
+def test_a_catalogue_is_put_together_from_others() -> None:
+    first: Catalogue[None] = Catalogue()
+    second: Catalogue[None] = Catalogue()
+
+    def script(peer: None) -> None:
+        """Something."""
+
+    second.check("clocksync", (2,), "second", clause="3")(script)
+    first.check("clocksync", (1,), "first", clause="3")(script)
+    assert [one.id for one in Catalogue(first, second)] == ["ts003-v1/first", "ts003-v2/second"]
+    with pytest.raises(FieldError, match="a name of its own"):
+        Catalogue(first, first)

@@ -3,7 +3,7 @@ import pytest
 from lorafuota.catalogue import package
 from lorafuota.conformance.ownserver import OWN_CAN, OwnServer, Store
 from lorafuota.conformance.run import Outcome, run_server_checks
-from lorafuota.conformance.server import CHECKS
+from lorafuota.conformance.server import SERVER_CHECKS
 from lorafuota.conformance.serverpeer import ServerPeer
 from lorafuota.conformance.serversubject import (
     Advance,
@@ -114,7 +114,7 @@ def test_servers_of_other_habits_are_served_by_the_kit_as_well(
 ) -> None:
     can = (OWN_CAN | set(plus)) - set(minus)
     server = OwnServer(can=can, builds_frames=builds_frames)
-    chosen = [one for one in CHECKS if one.id in ONE_OF_EACH]
+    chosen = [one for one in SERVER_CHECKS if one.id in ONE_OF_EACH]
     assert len(chosen) == len(ONE_OF_EACH)
     results = list(run_server_checks(chosen, server))
     assert [f"{one.check.id}: {one.reason}" for one in results if not one.good] == []

@@ -7,7 +7,7 @@ import pytest
 from lorafuota.conformance.lines import LineError, hello
 from lorafuota.conformance.ownserver import OwnServer
 from lorafuota.conformance.run import Outcome, run_server_checks
-from lorafuota.conformance.server import CHECKS
+from lorafuota.conformance.server import SERVER_CHECKS
 from lorafuota.conformance.serverlines import (
     SERVER_EVENTS,
     SERVER_REQUESTS,
@@ -146,7 +146,7 @@ def test_our_server_passes_behind_lines_as_well() -> None:
     server = LineServer(lambda: ProcessChannel([sys.executable, "-c", PROGRAM]), seconds=60.0)
     assert server.about == OwnServer().about
     wanted = ("ts004-v2/setup-mic", "ts005-v1/restart-window", "ts006-v1/installs")
-    chosen = [one for one in CHECKS if one.id in wanted]
+    chosen = [one for one in SERVER_CHECKS if one.id in wanted]
     results = list(run_server_checks(chosen, server))
     server.close()
     assert [(one.outcome, one.reason) for one in results] == [(Outcome.PASSED, "")] * 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..check import Check
+from ..check import Catalogue
 from ..serverpeer import ServerPeer
 from . import (
     abuse,
@@ -22,21 +22,21 @@ from . import (
     status,
 )
 
-__all__ = ["CHECKS"]
+__all__ = ["SERVER_CHECKS"]
 
-CHECKS: Final[tuple[Check[ServerPeer], ...]] = (
-    *setup.CHECKS,
-    *fragments.CHECKS,
-    *multicast.CHECKS,
-    *status.CHECKS,
-    *negotiation.CHECKS,
-    *repair.CHECKS,
-    *clock.CHECKS,
-    *firmware.CHECKS,
-    *multipackage.CHECKS,
-    *operator.CHECKS,
-    *restart.CHECKS,
-    *abuse.CHECKS,
-    *stacks.CHECKS,
+SERVER_CHECKS: Final[Catalogue[ServerPeer]] = Catalogue(
+    setup.CHECKS,
+    fragments.CHECKS,
+    multicast.CHECKS,
+    status.CHECKS,
+    negotiation.CHECKS,
+    repair.CHECKS,
+    clock.CHECKS,
+    firmware.CHECKS,
+    multipackage.CHECKS,
+    operator.CHECKS,
+    restart.CHECKS,
+    abuse.CHECKS,
+    stacks.CHECKS,
 )
-"""Every check, in the order in which it is played."""
+"""Every check, in the order in which it is played: what a server does first stands first."""

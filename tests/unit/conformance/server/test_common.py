@@ -7,7 +7,7 @@ from lorafuota.catalogue import package
 from lorafuota.conformance.check import Failed
 from lorafuota.conformance.ownserver import OwnServer
 from lorafuota.conformance.run import Outcome, run_server_checks
-from lorafuota.conformance.server import CHECKS, _common
+from lorafuota.conformance.server import SERVER_CHECKS, _common
 from lorafuota.conformance.serverpeer import ServerPeer
 from lorafuota.conformance.serversubject import (
     Begin,
@@ -29,7 +29,7 @@ NOTHING_TO_DO: set[str] = set()
 
 
 def test_every_check_of_a_server_has_an_id_of_its_own() -> None:
-    assert len({one.id for one in CHECKS}) == len(CHECKS)
+    assert len({one.id for one in SERVER_CHECKS}) == len(SERVER_CHECKS)
 
 
 def test_windows_count_seconds_in_class_c_and_beacons_in_class_b() -> None:
@@ -115,8 +115,8 @@ class Wild(Mute):
 @pytest.mark.parametrize("server", [Mute, Liar, Wild])
 def test_whatever_a_server_does_every_check_has_a_result(server: type[Mute]) -> None:
     """And none of the required ones that ask for a block passes."""
-    results = list(run_server_checks(CHECKS, server()))
-    assert len(results) == len(CHECKS)
+    results = list(run_server_checks(SERVER_CHECKS, server()))
+    assert len(results) == len(SERVER_CHECKS)
     passed = {one.check.id for one in results if one.outcome is Outcome.PASSED}
     assert passed <= NOTHING_TO_DO, sorted(passed - NOTHING_TO_DO)
 
@@ -142,7 +142,7 @@ class Impossible(Mute):
     ],
 )
 def test_what_cannot_be_sent_fails_the_check(event: Callable[[Begin], ServerEvent]) -> None:
-    [check] = [one for one in CHECKS if one.id == "ts004-v2/n-from-1"]
+    [check] = [one for one in SERVER_CHECKS if one.id == "ts004-v2/n-from-1"]
     [result] = run_server_checks([check], Impossible(event))
     assert result.outcome is Outcome.FAILED
     assert result.reason.startswith("a downlink that cannot be: ")
