@@ -28,9 +28,10 @@ def test_a_fault_has_a_check_that_is_there_for_it_or_a_reason_to_survive() -> No
             "descriptor-turned",
             "ts004-v1/setup-descriptor: Descriptor 04030201, not 01020304",
         ),
-        ("fcnt-not-stored", "ts005-v1/restart-window: frame counter 2 follows 2"),
+        ("fcnt-not-stored", "ts005-v1/restart-window: frame counter 0 of group "),
     ],
 )
 def test_a_fault_is_found_and_named(name: str, words: str) -> None:
     [mutant] = [one for one in MUTANTS if one.name == name]
-    assert in_a_process(mutant)[0] == [words]
+    [said] = in_a_process(mutant)[0]
+    assert said.startswith(words)

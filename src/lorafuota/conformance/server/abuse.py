@@ -19,6 +19,7 @@ __all__ = ["CHECKS"]
 CHECKS: Catalogue[ServerPeer] = Catalogue()
 check = CHECKS.check
 
+_DAY = 86_400.0
 _MOST = 150
 """Downlinks to one hostile device, answers it may always have included."""
 
@@ -228,6 +229,12 @@ def stranger(peer: ServerPeer) -> None:
         raise Failed("a downlink went to a device that is not in the update")
 
 
+def _in_time(peer: ServerPeer, good: Sequence[FleetDevice]) -> None:
+    """Fail unless these devices have the block before long."""
+    if not peer.happens(lambda: all(one.has_block for one in good), within=_DAY):
+        raise Failed("a day later the others do not have the block")
+
+
 def _lie(rng: random.Random, packages: Sequence[Package]) -> tuple[int, bytes]:
     """Return an uplink of a device that means no good: any answer with any content, or noise."""
     package = rng.choice(packages)
@@ -257,6 +264,7 @@ def flood(peer: ServerPeer) -> None:
 
     bad.sends = sends
     peer.begin()
+    _in_time(peer, good)
     peer.finish()
     peer.expect_updated(good)
     acks = (b"\x04", b"\x01")
@@ -287,5 +295,6 @@ def flood_only(peer: ServerPeer) -> None:
 
     peer.begin()
     lie(1_500)
+    _in_time(peer, good)
     peer.finish()
     peer.expect_updated(good)
