@@ -161,7 +161,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "mask-first",
-        "ts005-v1/group-other-id",
+        "ts004-v2/setup-mask-unicast",
         "McGroupBitMask has always bit 0 (ChirpStack), whatever the McGroupID.",
         _EXCHANGE,
         "1 << record.mc_group_id if record.group else 0",
@@ -266,7 +266,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "unicast-parity-v1",
-        "ts004-v2/restart-fragment",
+        "ts004-v2/session-gone",
         "Coded fragments by unicast are always those of version 1.",
         _ENGINE,
         "payload=self._roster.encoder_of(parity).fragment(n)",
@@ -505,7 +505,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "session-refusal-ignored",
-        "ts005-v1/nobody-listens",
+        "ts005-v1/all-refuse",
         "A refused window is taken for accepted.",
         _EXCHANGE,
         "    refusal = McGroupServer.refusal(command, session, received=now)\n",
@@ -543,7 +543,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "clock-not-set",
-        "ts005-v2/clock-wrong",
+        "ts005-v2/time-to-start",
         "A device whose clock is wrong is told of the window again, and its clock not set.",
         _EXCHANGE,
         "    if record.clock_version == 0:\n        record.told",
@@ -632,7 +632,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "mic-endless",
-        "ts004-v2/report-mic-error",
+        "ts004-v2/mic-error",
         "A session whose block has another MIC is repeated for ever.",
         _COMPLETION,
         "    if record.mic_errors < config.mic_retries:\n",
@@ -648,7 +648,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "lossless-one-missing",
-        "ts004-v2/stack-lora-basics-modem-48",
+        "ts004-v1/stack-lora-basics-modem-48-v1",
         "LoRa Basics Modem's MissingFrag 1 after a lossless transfer is believed (SWL2001 101).",
         _COMPLETION,
         "    return one and StatusQuirk.MISSING_ONE_WHEN_COMPLETE in member.quirks\n",
@@ -656,7 +656,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "silence-is-success",
-        "ts004-v1/status-never",
+        "ts004-v2/status-never",
         "A device that says nothing of the block is taken for complete.",
         _EXCHANGE,
         'return Step(Stage.FAILED, Outcome.NO_ANSWER, "no status answer")',
@@ -680,7 +680,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "no-ack-delay",
-        "ts004-v1/poll-spread",
+        "ts004-v2/poll-spread",
         "BlockAckDelay is always 0.",
         "campaign.config",
         "        return min(max(math.ceil(seconds / 16) - 1, 0).bit_length(), _MOST_DELAY)",

@@ -239,7 +239,7 @@ def n_ascends(peer: ServerPeer) -> None:
     anything that does not rise.  A coded fragment with a new number helps every device at once.
     """
     peer.draw_image(_ODD)
-    fleet = peer.devices(2)
+    fleet = peer.devices(8)
     for device in fleet:
         rng = random.Random(f"{device.entry.dev_eui}")
         device.loses = lambda n, rng=rng: rng.random() < 0.4  # type: ignore[misc]

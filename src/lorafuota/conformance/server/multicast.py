@@ -485,6 +485,31 @@ def nobody_listens(peer: ServerPeer) -> None:
         raise Failed("fragments were sent although no device had confirmed a window")
 
 
+@check(
+    "multicastsetup",
+    BOTH,
+    "all-refuse",
+    clause="TS005, 7, step 6: do not start until enough have confirmed",
+    severity=Severity.RECOMMENDED,
+)
+def all_refuse(peer: ServerPeer) -> None:
+    """As long as every device refuses the window, nothing is sent into it."""
+    _groups(peer)
+    peer.draw_image()
+    fleet = peer.devices(2)
+
+    def says(command: Command) -> Sequence[Command | bytes] | None:
+        assert isinstance(command, SESSIONS)
+        return [bytes((command.CID, 0x08 | command.mc_group_id))]
+
+    for device in fleet:
+        device.says = dict.fromkeys(SESSIONS, says)
+    peer.begin()
+    peer.finish()
+    if any(frame.fragment is not None for frame in peer.observer.frames):
+        raise Failed("fragments were sent although every device had refused the window")
+
+
 @check("multicastsetup", BOTH, "session-silent", clause="TR002, 4: bounded retries")
 def session_silent(peer: ServerPeer) -> None:
     """A device that never answers about windows is given up, and does not hold the others."""
