@@ -967,7 +967,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "set-piece-order",
-        "ts007-v1/pieces-disordered",
+        "ts007-v1/pieces-suffice",
         "Pieces are put together in the order in which they come.",
         "session.multipackageserver",
         "self._got.put(piece.base_byte, piece.ans)",

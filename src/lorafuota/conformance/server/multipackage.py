@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Iterable
 
 from ...multipackage.commandset import CommandSet, read_command_set
-from ...multipackage.v1 import DevPackageAns, MultiPackBufferReq, PackageInfo
+from ...multipackage.v1 import DevPackageAns, DevPackageReq, MultiPackBufferReq, PackageInfo
+from ...package import PackageVersionReq
 from ...session.stacks import device_profile
 from ..check import Catalogue, Failed, Severity
 from ..fleetdevice import Air, FleetDevice
@@ -137,6 +138,32 @@ def pieces_disordered(peer: ServerPeer) -> None:
 
         device.sends = sends
     _updated(peer, fleet)
+
+
+@check(
+    _PACKAGE,
+    (1,),
+    "pieces-suffice",
+    clause="TS007, 5: place at BaseByte",
+    severity=Severity.RECOMMENDED,
+    needs=["asks-versions"],
+)
+def pieces_suffice(peer: ServerPeer) -> None:
+    """What a device told in pieces, the second before the first, is not asked for once more."""
+    fleet = _fleet(peer, max_payload=11)
+    for device in fleet:
+        turn = [0]
+
+        def sends(air: Air, turn: list[int] = turn) -> Iterable[Air]:
+            if air[1] != _FPORT:
+                return [air]
+            turn[0] += 1
+            return [(air[0] + (15.0 if turn[0] == 1 else 0.0), air[1], air[2])]
+
+        device.sends = sends
+    _updated(peer, fleet)
+    if any(peer.sent(DevPackageReq, one) for one in fleet) and peer.sent(PackageVersionReq):
+        raise Failed("a version was asked for that DevPackageAns had told")
 
 
 @check(_PACKAGE, (1,), "stale-token", clause="TS007, 5: token differs, ignore")
