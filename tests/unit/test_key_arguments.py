@@ -24,7 +24,9 @@ from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.group import key_check
 from lorafuota.campaign.roster import Roster
 from lorafuota.conformance.devicepeer import DevicePeer
+from lorafuota.conformance.observer import Observer
 from lorafuota.conformance.run import run_device_checks
+from lorafuota.conformance.serversubject import DeviceEntry, GroupOrder
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
 from lorafuota.dissect.keyring import AddressKeys
@@ -139,7 +141,23 @@ def _address_keys(*, address: DevAddr, mic_key: Any, payload_key: Any) -> Addres
 
 
 Call = tuple[Callable[..., object], dict[str, Any]]
+_order: dict[str, Any] = {
+    "frag_version": 1,
+    "mc_addr": ADDRESS,
+    "max_mc_fcnt": 9,
+    "device_class": "C",
+    "dl_freq_hz": 869_525_000,
+    "dr": 0,
+    "frame_seconds": 1.0,
+    "spacing_seconds": 2.0,
+}
 CALLS: dict[str, Call] = {
+    "conformance.serversubject.DeviceEntry": (
+        DeviceEntry,
+        {"dev_eui": DevEUI(1), "dev_addr": ADDRESS},
+    ),
+    "conformance.serversubject.GroupOrder": (GroupOrder, _order),
+    "conformance.observer.Observer.add_key": (Observer({}).add_key, {"mc_addr": ADDRESS}),
     "conformance.subject.PowerOn": (PowerOn, _power_on),
     "conformance.devicepeer.DevicePeer": (DevicePeer, {"subject": _Deaf(), "seed": "s"}),
     "conformance.run.run_device_checks": (

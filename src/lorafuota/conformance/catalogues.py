@@ -6,8 +6,12 @@ from typing import Any, Final
 
 from .check import Catalogue
 from .device import DEVICE_CHECKS
+from .server import SERVER_CHECKS
 
 __all__ = ["CATALOGUES"]
 
-CATALOGUES: Final[dict[str, Catalogue[Any]]] = {"device": DEVICE_CHECKS}
+CATALOGUES: Final[dict[str, Catalogue[Any]]] = {
+    "device": DEVICE_CHECKS,
+    "server": SERVER_CHECKS,
+}
 """``device`` and the checks against one, and so on."""

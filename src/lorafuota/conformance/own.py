@@ -6,6 +6,7 @@ import dataclasses
 import heapq
 import itertools
 import random
+from collections.abc import Callable
 from typing import Final, final
 
 from ..datablock import MAX_FRAG_SIZE, MAX_NB_FRAG
@@ -50,6 +51,8 @@ from .subject import (
 
 __all__ = ["OwnDevice"]
 
+Make = Callable[[PowerOn, random.Random], FuotaDevice]
+
 _CAN: Final = frozenset({"power-cycle", "frames", "class-b", "class-c", "blocks"})
 _FACTORY_FIRMWARE: Final = 0x0100_0000
 
@@ -65,6 +68,7 @@ class OwnDevice:
         mc_limits: McLimits | None = None,
         frag_limits: FragLimits | None = None,
         max_payload: int = MAX_PAYLOAD,
+        make: Make | None = None,
         seed: str = "own",
     ) -> None:
         """Make a device like a stack, or one of the documents.
@@ -74,8 +78,10 @@ class OwnDevice:
             mc_limits: What its radio can do.
             frag_limits: What it takes on; None for what the stack is delivered with.
             max_payload: Octets an uplink of it carries.
+            make: Puts the device together, if it is to be another than these arguments give.
             seed: Of its randomness.
         """
+        self._make = make or self._of_profile
         self._profile = device_profile(profile)
         self._mc_limits = mc_limits or McLimits()
         self._frag_limits = frag_limits or self._profile.frag_limits
@@ -112,10 +118,16 @@ class OwnDevice:
         if request.factory:
             self.flash, self._fw_version = {}, _FACTORY_FIRMWARE
             self._image = UpImageStatus.NO_IMAGE, None
-        self._device = FuotaDevice.from_profile(
+        self._device = self._make(request, self._rng)
+        self._show_image()
+        if self.flash:
+            self._take(self._device.restore(self.flash, now=request.time), request.time, events)
+
+    def _of_profile(self, request: PowerOn, rng: random.Random) -> FuotaDevice:
+        return FuotaDevice.from_profile(
             self._profile,
             root_key=request.root_key,
-            rng=self._rng,
+            rng=rng,
             fw_version=self._fw_version,
             hw_version=1,
             mc_limits=self._mc_limits,
@@ -124,9 +136,6 @@ class OwnDevice:
             clock_known=request.clock_known,
             max_payload=self.about.max_payload,
         )
-        self._show_image()
-        if self.flash:
-            self._take(self._device.restore(self.flash, now=request.time), request.time, events)
 
     def _reply(self, events: list[DeviceEvent], now: float) -> Reply:
         """Let happen what is due, and say what is next."""

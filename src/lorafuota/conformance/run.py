@@ -12,11 +12,13 @@ from ..package import Package
 from ..types import AppKey, GenAppKey, require_key
 from .check import Check, Failed, NotApplicable
 from .devicepeer import DevicePeer
+from .serverpeer import ServerPeer
+from .serversubject import ServerEvent, ServerRequest, ServerSubject
 from .subject import DeviceEvent, DeviceRequest, DeviceSubject, SubjectError
 
-__all__ = ["Exchanged", "Outcome", "Result", "run_device_checks"]
+__all__ = ["Exchanged", "Outcome", "Result", "run_device_checks", "run_server_checks"]
 
-Exchanged: TypeAlias = DeviceRequest | DeviceEvent
+Exchanged: TypeAlias = DeviceRequest | DeviceEvent | ServerRequest | ServerEvent
 """What goes over the link to a subject, either way."""
 
 _GIVEN_UP: Final = 5
@@ -99,6 +101,26 @@ def run_device_checks(
         return DevicePeer(subject, seed=check.id, root_key=root_key, clock=clock, max_wait=max_wait)
 
     return _run(checks, peer, speaks=speaks, can=about.can, profile=profile)
+
+
+def run_server_checks(
+    checks: Iterable[Check[ServerPeer]], subject: ServerSubject, *, profile: str | None = None
+) -> Iterator[Result]:
+    """Play checks against a server, each an update of its own; yield each result when it is there.
+
+    A server that breaks in several checks in a row is given up: the rest is not played.
+
+    Args:
+        checks: Which, in order.
+        subject: The server.
+        profile: Name of a stack profile whose known quirks are expected to fail.
+    """
+    about = subject.about
+
+    def peer(check: Check[ServerPeer]) -> ServerPeer:
+        return ServerPeer(subject, package=check.package, seed=check.id)
+
+    return _run(checks, peer, speaks=about.speaks, can=about.can, profile=profile)
 
 
 class _Peer(Protocol):

@@ -1,0 +1,42 @@
+"""The checks of a server: what each has to do, from the documents, public reports and promises."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..check import Catalogue
+from ..serverpeer import ServerPeer
+from . import (
+    abuse,
+    clock,
+    firmware,
+    fragments,
+    multicast,
+    multipackage,
+    negotiation,
+    operator,
+    repair,
+    restart,
+    setup,
+    stacks,
+    status,
+)
+
+__all__ = ["SERVER_CHECKS"]
+
+SERVER_CHECKS: Final[Catalogue[ServerPeer]] = Catalogue(
+    setup.CHECKS,
+    fragments.CHECKS,
+    multicast.CHECKS,
+    status.CHECKS,
+    negotiation.CHECKS,
+    repair.CHECKS,
+    clock.CHECKS,
+    firmware.CHECKS,
+    multipackage.CHECKS,
+    operator.CHECKS,
+    restart.CHECKS,
+    abuse.CHECKS,
+    stacks.CHECKS,
+)
+"""Every check, in the order in which it is played: what a server does first stands first."""

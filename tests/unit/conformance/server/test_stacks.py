@@ -1,0 +1,21 @@
+from lorafuota.conformance.check import Check, Severity
+from lorafuota.conformance.server.stacks import CHECKS
+from lorafuota.conformance.serverpeer import ServerPeer
+from tests.unit.conformance.server.support import Meddler, every, expect_pass, outcomes, reason
+
+
+@every(CHECKS)
+def test_our_server_passes(check: Check[ServerPeer]) -> None:
+    expect_pass(check)
+
+
+def test_every_stack_is_played_with_and_without_losses() -> None:
+    assert len(CHECKS) == 12
+    assert {one.severity for one in CHECKS} == {Severity.QUIRK}
+
+
+def test_a_failure_reported_of_a_device_with_the_block_is_found() -> None:
+    words = reason(
+        CHECKS["ts004-v2/stack-lora-basics-modem-48"], Meddler(outcomes(status="MissingFrag"))
+    )
+    assert words == "the device has the block, and is reported MissingFrag"
