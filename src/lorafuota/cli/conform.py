@@ -9,7 +9,7 @@ from ..conformance.catalogues import CATALOGUES
 from ..conformance.report.document import check_document
 from ..conformance.transports.example import EXAMPLE
 from ..wire import JSON
-from . import conformdevice
+from . import conformdevice, conformserver
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
 from .conformselect import add_selection, selected_by_role
 from .output import table, write_json
@@ -33,6 +33,7 @@ def add(subparsers: Subparsers) -> None:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
     conformdevice.add(verbs)
+    conformserver.add(verbs)
     example = subcommand(
         verbs,
         "example",

@@ -16,7 +16,7 @@ from tests.unit.conformance.transports.support import ABOUT, DONE, HELLO, Script
 Link = LineLink[DeviceRequest, DeviceEvent, About]
 
 
-def link(*channels: Scripted) -> Link:
+def link(*channels: Scripted, seconds: float = 30.0) -> Link:
     waiting = list(channels)
     return LineLink(
         lambda: waiting.pop(0),
@@ -24,7 +24,7 @@ def link(*channels: Scripted) -> Link:
         about=About,
         requests=DEVICE_REQUESTS,
         events=DEVICE_EVENTS,
-        seconds=0.05,
+        seconds=seconds,
     )
 
 
@@ -83,7 +83,7 @@ def test_a_subject_that_is_gone_before_its_hello_is_none() -> None:
 def test_a_subject_that_does_not_say_hello_is_none(said: list[str], sentence: str) -> None:
     channel = Scripted(said)
     with pytest.raises(SubjectError, match=sentence):
-        link(channel)
+        link(channel, seconds=30.0 if said else 0.05)
     assert channel.closed == 1
 
 
@@ -106,7 +106,7 @@ def test_whatever_is_not_as_it_should_be_ends_the_link(
     said: list[str | bytes], sentence: str
 ) -> None:
     channel = Scripted([HELLO], said)
-    one = link(channel)
+    one = link(channel, seconds=0.05 if "within 0.05 s" in sentence else 30.0)
     with pytest.raises(SubjectError, match=sentence):
         one.exchange(Advance(3.0))
     assert channel.closed == 1
