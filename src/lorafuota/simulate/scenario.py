@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -163,14 +166,25 @@ class Scenario:
         names = {field.name for field in dataclasses.fields(cls)} - {"image"}
         if not isinstance(fields, dict) or set(fields) != names:
             raise FieldError("Scenario", "fields", type(fields).__name__, "what to_json returned")
-        values: dict[str, Any] = dict(fields)
-        try:
-            if values["lorawan"] is not None:
-                values["lorawan"] = LorawanVersion(values["lorawan"])
-            values["window_class"] = WindowClass(values["window_class"])
-        except ValueError as error:
-            raise FieldError("Scenario", "fields", str(error), "known names") from None
+        hints = typing.get_type_hints(cls)
+        values = {name: _value(name, hints[name], value) for name, value in fields.items()}
         return cls(image=image, **values)
+
+
+def _value(name: str, kind: Any, value: JSON) -> Any:
+    """Return a value of the document, if it is of the kind its field asks for."""
+    for one in typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,):
+        if isinstance(one, type) and issubclass(one, enum.Enum):
+            if value in [member.value for member in one]:
+                return one(value)
+        elif typing.get_origin(one) is Mapping:
+            if isinstance(value, dict) and all(
+                type(each) in (int, float) for each in value.values()
+            ):
+                return value
+        elif type(value) is one or (one is float and type(value) is int):
+            return value
+    raise FieldError("Scenario", name, value, "what to_json wrote")
 
 
 def parity_for(nb_frag: int, *, loss: float, devices: int) -> int:

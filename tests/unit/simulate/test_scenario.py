@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -62,10 +63,34 @@ def test_json_that_is_no_scenario_is_refused(wrong: object) -> None:
         Scenario.from_json(wrong, image=IMAGE)  # type: ignore[arg-type]
 
 
-def test_json_with_an_unknown_name_is_refused() -> None:
-    fields = scenario().to_json() | {"window_class": "Z"}
-    with pytest.raises(FieldError, match="known names"):
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("window_class", "Z"),
+        ("window_class", []),
+        ("lorawan", 1.0),
+        ("devices", None),
+        ("devices", 1.5),
+        ("devices", True),
+        ("loss", "0.1"),
+        ("redundancy", [0.1]),
+        ("frag_size", [50]),
+        ("dr", {}),
+        ("region", None),
+        ("profiles", 3),
+        ("profiles", {"v1": "1"}),
+        ("shared_radio", 1),
+    ],
+)
+def test_json_with_a_value_of_another_kind_is_refused(field: str, value: object) -> None:
+    fields: dict[str, Any] = {**scenario().to_json(), field: value}
+    with pytest.raises(FieldError, match=f"{field} = .* expected what to_json wrote"):
         Scenario.from_json(fields, image=IMAGE)
+
+
+def test_whole_numbers_do_for_shares_in_json() -> None:
+    fields = {**scenario().to_json(), "loss": 0, "profiles": {"v1": 2}}
+    assert Scenario.from_json(fields, image=IMAGE) == scenario(loss=0.0, profiles={"v1": 2.0})
 
 
 def test_versions_and_profiles_become_shares_of_kinds() -> None:

@@ -1,0 +1,56 @@
+"""Invariant: any octets given to any decoder give commands or the one decode error (promise R1).
+
+Lenient parsing raises nothing and loses no octet.  Strict parsing says where and why it stops, or
+gives commands that encode to the same octets.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import lorafuota
+from lorafuota.errors import DecodeError
+from lorafuota.multipackage.commandset import read_answers, read_command_set
+from lorafuota.package import Package
+from lorafuota.types import DOWNLINK, Direction
+from lorafuota.wire import Command
+from tests.fuzz import mutation
+from tests.fuzz.targets.target import Target
+
+SPOKEN = (
+    lorafuota.PackageMap().packages,
+    lorafuota.PackageMap({package.name: 1 for package in lorafuota.PACKAGES}).packages,
+)
+"""The newest version of everything, and the oldest, for command sets."""
+
+
+def one_input(package: Package, direction: Direction, data: bytes) -> str:
+    parsed = package.parse(data, direction)
+    for one in parsed[:-1]:
+        assert isinstance(one, Command)
+    if parsed and not isinstance(parsed[-1], Command):
+        assert data.endswith(bytes((parsed[-1].cid,)) + parsed[-1].payload)
+    if package.identifier == 0:
+        for packages in SPOKEN:
+            (read_command_set if direction is DOWNLINK else read_answers)(data, packages)
+    try:
+        strict = package.parse(data, direction, strict=True)
+    except DecodeError as error:
+        assert error.reason
+        assert 0 <= error.offset <= len(data)
+        return type(error).__name__
+    assert strict == parsed
+    assert b"".join([one.encode() for one in strict if isinstance(one, Command)]) == data
+    return "commands"
+
+
+TARGETS = tuple(
+    Target(
+        name=f"{package}/{direction.value}",
+        one_input=functools.partial(one_input, package, direction),
+        seeds=mutation.payloads,
+        memory=1 << 18,
+    )
+    for package in lorafuota.PACKAGES
+    for direction in Direction
+)
