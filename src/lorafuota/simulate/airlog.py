@@ -123,6 +123,6 @@ def _value(kind: type, value: Any) -> Any:
         return kind(value)
     if kind is float and type(value) in (int, float) and abs(value) < _LONGEST_TIME:
         return float(value)
-    if type(value) is kind:
+    if kind is not float and type(value) is kind:
         return value
     raise TypeError

@@ -86,7 +86,7 @@ def mutate(rng: random.Random, pool: Sequence[bytes]) -> bytes:
         for _ in range(rng.randrange(1, 3)):
             _alter(rng, database)
         if rng.random() < 0.7:
-            _sign(database)
+            sign(database)
         return database.serialize()
     except (sqlite3.Error, OverflowError, UnicodeEncodeError):
         return data
@@ -115,7 +115,7 @@ def _alter(rng: random.Random, database: sqlite3.Connection) -> None:
             database.execute(f"UPDATE {table} SET {column} = ? {where}", (value,))
 
 
-def _sign(database: sqlite3.Connection) -> None:
+def sign(database: sqlite3.Connection) -> None:
     """Make the chain of checksums right, as somebody who knows it could."""
     checksum, sequence = bytes(8), 0
     for sequence, *values, _ in database.execute(

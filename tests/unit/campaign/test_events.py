@@ -61,6 +61,8 @@ def test_every_milestone_has_a_kind_of_event() -> None:
         ("detail", None),
         ("changes", []),
         ("changes", {"confirmed": 5.0}),
+        ("changes", {"attempts": [1]}),
+        ("changes", {"attempts": {"x": 1}}),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(field: str, wrong: Any) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -9,6 +8,7 @@ from lorafuota.campaign.config import WindowClass
 from lorafuota.errors import FieldError
 from lorafuota.simulate import Scenario, parity_for
 from lorafuota.types import LorawanVersion
+from lorafuota.wire import JSON
 
 from .support import IMAGE, scenario
 
@@ -82,14 +82,14 @@ def test_json_that_is_no_scenario_is_refused(wrong: object) -> None:
         ("shared_radio", 1),
     ],
 )
-def test_json_with_a_value_of_another_kind_is_refused(field: str, value: object) -> None:
-    fields: dict[str, Any] = {**scenario().to_json(), field: value}
+def test_json_with_a_value_of_another_kind_is_refused(field: str, value: JSON) -> None:
+    fields: JSON = {**scenario().to_json(), field: value}
     with pytest.raises(FieldError, match=f"{field} = .* expected what to_json wrote"):
         Scenario.from_json(fields, image=IMAGE)
 
 
 def test_whole_numbers_do_for_shares_in_json() -> None:
-    fields = {**scenario().to_json(), "loss": 0, "profiles": {"v1": 2}}
+    fields: JSON = {**scenario().to_json(), "loss": 0, "profiles": {"v1": 2}}
     assert Scenario.from_json(fields, image=IMAGE) == scenario(loss=0.0, profiles={"v1": 2.0})
 
 
