@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Final
 
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import MODULES, TARGETS
 from tests.fuzz.targets.target import Target
 
 PATIENCE: Final = 20
@@ -204,22 +204,28 @@ def keep(found: Found, folder: pathlib.Path) -> None:
         print(f"  python -m tests.fuzz.inputs --replay {found.target.name} {path}", flush=True)
 
 
-def chosen(only: str) -> Sequence[Target]:
-    """Return the entry points of these names, or whose names begin so.
+def named(names: str) -> list[Target]:
+    """Return the entry points of a module, of a name, or whose names begin so.
 
     Raises:
-        SystemExit: One is no name.
+        SystemExit: There is none.
     """
-    wanted = [one for one in only.split(",") if one]
-    for one in wanted:
-        if not any(target.name.startswith(one) for target in TARGETS):
-            raise SystemExit(f"no such entry point: {one}; {', '.join(t.name for t in TARGETS)}")
-    return [target for target in TARGETS if not wanted or target.name.startswith(tuple(wanted))]
+    found: list[Target] = []
+    for name in [one for one in names.split(",") if one]:
+        module = next((one for one in MODULES if one.__name__.endswith(f".{name}")), None)
+        some = [one for one in TARGETS if one.name.startswith(name)]
+        if module is None and not some:
+            known = ", ".join(target.name for target in TARGETS)
+            raise SystemExit(f"no such entry point: {name}; {known}")
+        found += some if module is None else module.TARGETS
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="names, or how they begin, with commas between")
+    names = "modules, names, or how these begin, with commas between"
+    parser.add_argument("--only", default="", help=names)
+    parser.add_argument("--without", default="", help=names)
     parser.add_argument("--count", type=int, default=10_000, help="inputs for each")
     parser.add_argument("--seconds", type=float, default=math.inf, help="for each, at most")
     parser.add_argument("--seed", type=int, default=0)
@@ -233,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{target.one_input(data)}, peak {peak_of(target, data) / 1024:.0f} KiB")
         return 0
     every = []
-    for target in chosen(given.only):
+    wanted, unwanted = named(given.only) or TARGETS, named(given.without)
+    for target in [one for one in wanted if one not in unwanted]:
         found = run(target, count=given.count, seed=given.seed, seconds=given.seconds)
         every.append(found)
         print(found.line(), flush=True)

@@ -151,6 +151,11 @@ def test_only_what_is_asked_for_is_run(capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines[:-1]] == ["gps-time", "names"]
     assert inputs.main(["--only", "names", "--seconds", "0"]) == 0
+    decoders = len(inputs.named("decoders"))
+    assert decoders == 2 * len(lorafuota.PACKAGES)
+    assert inputs.main(["--without", "decoders,campaign", "--count", "1"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{len(TARGETS) - decoders - 1} inputs for")
     with pytest.raises(SystemExit, match="no such entry point: nothing"):
         inputs.main(["--only", "nothing"])
 
