@@ -244,7 +244,7 @@ class Package:
             case UnknownCommand(cid, payload, offset, package):
                 where: dict[str, JSON] = {"cid": cid, "payload": payload.hex(), "offset": offset}
                 envelope["unknown"] = {**where, "package": package}
-            case MalformedCommand(cid, payload, offset, error):
+            case MalformedCommand(cid, payload, offset, error):  # pragma: no branch  no other
                 where = {"cid": cid, "payload": payload.hex(), "offset": offset}
                 kind = type(error).__name__
                 blame: dict[str, JSON] = {"kind": kind, "command": error.command}

@@ -149,7 +149,7 @@ def test_failures_are_written_and_can_be_replayed(
 def test_only_what_is_asked_for_is_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert inputs.main(["--only", "names,gps", "--count", "5"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines[:-1]] == ["gps-time", "names"]
+    assert [line.partition(":")[0] for line in lines[:-1]] == ["names", "gps-time"]
     assert inputs.main(["--only", "names", "--seconds", "0"]) == 0
     decoders = len(inputs.named("decoders"))
     assert decoders == 2 * len(lorafuota.PACKAGES)

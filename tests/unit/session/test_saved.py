@@ -18,6 +18,8 @@ from lorafuota.multicastsetup.v1 import McGroupDeleteReq
 from lorafuota.session.actions import (
     Action,
     BlockReceived,
+    Dropped,
+    DropReason,
     ListenClassC,
     Send,
     Store,
@@ -152,6 +154,25 @@ def test_what_is_stored_step_by_step_is_what_is_exported(version: int) -> None:
     assert set(exported) == {"format", "period", "former/2"} | (
         {"session_cnt/1"} if version == 2 else set()
     )
+
+
+def test_counters_of_a_group_that_was_deleted_survive_a_reset() -> None:
+    """Promise S9: the same group set up again, and a frame it had heard before, played again."""
+    one, server, state = device(2), Server(2), SavedState()
+    for fport, payload in server.set_up():
+        take(state, one.receive(fport, payload, now=NOW))
+    phy = server.frame(1)
+    assert one.receive_frame(phy, now=NOW + 1) != [Dropped(DropReason.FRAME, "FCNT")]
+    for saved in (one.export(), None):
+        if saved is None:
+            take(state, one.receive(200, McGroupDeleteReq(mc_group_id=2).encode(), now=NOW + 2))
+            saved = one.export()
+            assert "group/2" not in saved
+        again = device(2)
+        again.restore(saved, now=NOW + 3)
+        for fport, payload in server.set_up():
+            again.receive(fport, payload, now=NOW + 3)
+        assert again.receive_frame(phy, now=NOW + 4) == [Dropped(DropReason.FRAME, "FCNT")]
 
 
 def test_there_is_no_key_in_what_is_stored() -> None:
