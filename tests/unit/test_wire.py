@@ -294,6 +294,11 @@ def test_a_number_behind_octets_of_any_number_has_no_place_of_its_own() -> None:
     assert rows == [("0..", "", "data"), ("..", "2:0", "tail"), ("..", "7:3", "")]
 
 
+def test_fields_are_given_by_name_only() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Tailed(b"ab", 5)  # type: ignore[misc]
+
+
 def test_octets_stand_between_numbers() -> None:
     message = Opaque(first=1, middle=b"ab", last=2)
     assert message.encode() == b"\x36\x01ab\x02"
