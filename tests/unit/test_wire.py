@@ -296,7 +296,7 @@ def test_a_number_behind_octets_of_any_number_has_no_place_of_its_own() -> None:
 
 def test_fields_are_given_by_name_only() -> None:
     with pytest.raises(TypeError, match="positional"):
-        Tailed(b"ab", 5)  # type: ignore[misc]
+        Tailed(b"ab", 5)  # type: ignore[call-arg]
 
 
 def test_octets_stand_between_numbers() -> None:
