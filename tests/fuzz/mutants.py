@@ -25,7 +25,6 @@ import json
 import os
 import pathlib
 import random
-import resource
 import shutil
 import signal
 import sys
@@ -264,6 +263,8 @@ class Copy:
         return "too slow"
 
     def _run(self, tests: Sequence[str]) -> int:
+        import resource  # not everywhere, and nor is fork
+
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nowhere, descriptor)
