@@ -327,6 +327,13 @@ def test_the_longest_payload_takes_every_block_number() -> None:
     assert stream == crypto.aes128_encrypt(key, b"".join(blocks))
 
 
+def test_the_longest_message_has_a_mic() -> None:
+    key = McNwkSKey(bytes(range(16)))
+    mic = crypto.mc_frame_mic(key, bytes(255), mc_addr=DevAddr(5), fcnt=7)
+    b0 = b"\x49\0\0\0\0\x01" + DevAddr(5).to_bytes(4, "little") + (7).to_bytes(4, "little")
+    assert mic == crypto.aes128_cmac(key, b0 + b"\0\xff", bytes(255))[:4]
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 DBI, APP, NWK = DataBlockIntKey(bytes(16)), McAppSKey(bytes(16)), McNwkSKey(bytes(16))
