@@ -83,12 +83,18 @@ def no_longer_than(seconds: int) -> Iterator[None]:
         yield
         return
     former = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    wind(seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
+        wind(0)
         signal.signal(signal.SIGALRM, former)
+
+
+def wind(seconds: int) -> None:
+    """Let the alarm ring so much later, or never for 0."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
 
 
 def peak_of(target: Target, data: bytes) -> int:
@@ -171,11 +177,9 @@ def run(
     with warnings.catch_warnings(), no_longer_than(PATIENCE):
         warnings.simplefilter("error")
         for number, data in enumerate(itertools.islice(inputs(target, seed), count)):
-            if number % 64 == 0:
-                if time.monotonic() > end:
-                    break
-                if hasattr(signal, "alarm"):
-                    signal.alarm(PATIENCE)
+            if number % 64 == 0 and time.monotonic() > end:
+                break
+            wind(PATIENCE)
             found.tried += 1
             try:
                 began = time.thread_time()
