@@ -55,7 +55,11 @@ AREAS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "package": (
         ("package.py",),
-        (f"{UNIT}/test_package.py", f"{UNIT}/test_catalogue.py", f"{LAWS}/test_message_laws.py"),
+        (
+            *(f"{UNIT}/{name}" for name in ("test_package.py", "test_catalogue.py")),
+            *(f"{UNIT}/{name}" for name in ("fragmentation", "multipackage")),
+            f"{LAWS}/test_message_laws.py",
+        ),
     ),
     "crypto": (
         ("crypto.py",),
@@ -243,26 +247,26 @@ class Copy:
         module.write_text(text)
         pathlib.Path(importlib.util.cache_from_source(str(module))).unlink(missing_ok=True)
 
-    def test(self, tests: Sequence[str], seconds: float) -> str:
-        """Run tests in a child of this process; return "noticed", "survived" or "too slow"."""
+    def test(self, tests: Sequence[str], seconds: int = 600) -> tuple[str, float]:
+        """Run tests in a child of this process, for so much of the processor's time.
+
+        Returns:
+            "noticed", "survived" or "too slow", and the seconds it took.
+        """
         child = os.fork()
         if child == 0:
             code = 70
             with contextlib.suppress(BaseException):
-                code = self._run(tests)
+                code = self._run(tests, seconds)
             os._exit(code)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                survived = os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK
-                return "survived" if survived else "noticed"
-            time.sleep(0.02)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return "too slow"
+        _, status, used = os.wait4(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        taken = used.ru_utime + used.ru_stime
+        if code == pytest.ExitCode.OK:
+            return "survived", taken
+        return "too slow" if code in (-signal.SIGXCPU, -signal.SIGALRM) else "noticed", taken
 
-    def _run(self, tests: Sequence[str]) -> int:
+    def _run(self, tests: Sequence[str], seconds: int) -> int:
         import resource  # not everywhere, and nor is fork
 
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -270,6 +274,8 @@ class Copy:
             os.dup2(nowhere, descriptor)
         os.chdir(ROOT)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        signal.alarm(30 * seconds)  # should it wait for something
         sys.dont_write_bytecode = True
         sys.path.insert(0, str(self.src))
         return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
@@ -282,33 +288,32 @@ def own_tests(path: str) -> str:
     return str(pathlib.PurePath(UNIT) / module.parent / f"test_{name}")
 
 
-def judge(copy: Copy, mutant: Mutant, seconds: Mapping[str, float]) -> str:
+def judge(copy: Copy, mutant: Mutant, limits: Mapping[str, int]) -> str:
     """Return what became of a mutant."""
     own, area = own_tests(mutant.path), AREAS[mutant.area][1]
     copy.write(mutant.path, mutant.source())
     try:
-        found = copy.test([own], seconds[own])
-        return found if found != "survived" else copy.test(area, seconds[mutant.area])
+        found, _ = copy.test([own], limits[own])
+        return found if found != "survived" else copy.test(area, limits[mutant.area])[0]
     finally:
         copy.write(mutant.path, (SOURCE / mutant.path).read_text())
 
 
-def times(copy: Copy, modules: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """Run all tests on what nobody changed; return how long to wait for each.
+def measure(copy: Copy, mutants: Sequence[Mutant]) -> dict[str, int]:
+    """Run all tests on what nobody changed; return how long they may take.
 
     Raises:
         SystemExit: One fails as it is.
     """
-    found = {}
-    for area, paths in modules.items():
-        for name, tests in [(own_tests(path), [own_tests(path)]) for path in paths] + [
-            (area, list(AREAS[area][1]))
-        ]:
-            began = time.monotonic()
-            if (result := copy.test(tests, 900)) != "survived":
-                raise SystemExit(f"{' '.join(tests)} fails without any change: {result}")
-            found[name] = 10 + 5 * (time.monotonic() - began)
-    return found
+    wanted = {own_tests(one.path): [own_tests(one.path)] for one in mutants}
+    wanted |= {one.area: list(AREAS[one.area][1]) for one in mutants}
+    limits = {}
+    for name, tests in wanted.items():
+        result, seconds = copy.test(tests)
+        if result != "survived":
+            raise SystemExit(f"{' '.join(tests)} fails without any change: {result}")
+        limits[name] = 5 + round(4 * seconds)
+    return limits
 
 
 def main() -> int:
@@ -341,12 +346,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{folder}/hypothesis"
         copy = Copy(pathlib.Path(folder))
-        seconds = times(copy, modules)
+        limits = measure(copy, chosen)
         for number, mutant in enumerate(chosen):
             if time.monotonic() - began > args.seconds:
                 print(f"time is up: {len(chosen) - number} mutants left out")
                 break
-            result = judge(copy, mutant, seconds)
+            result = judge(copy, mutant, limits)
             tally[mutant.area][result] += 1
             if result == "survived":
                 survivors.append(str(mutant))
