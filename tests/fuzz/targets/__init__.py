@@ -14,6 +14,7 @@ from tests.fuzz.targets import (
     documents,
     frames,
     images,
+    servers,
     store,
     values,
 )
@@ -24,6 +25,7 @@ MODULES: Final = (
     frames,
     device,
     campaign,
+    servers,
     store,
     documents,
     airlog,
