@@ -27,6 +27,7 @@ from lorafuota.session.serveractions import (
     SetFailed,
 )
 from lorafuota.types import DOWNLINK, DevEUI
+from lorafuota.wire import Command
 from tests.fuzz import mutation
 from tests.fuzz.targets.device import Program
 from tests.fuzz.targets.target import Target
@@ -150,9 +151,24 @@ def check(actions: list[ServerAction]) -> list[ServerAction]:
     return actions
 
 
+def installation() -> bytes:
+    """The answers of a device that installs what it was sent."""
+    new = 0x17011973
+    answers: tuple[Command, ...] = (
+        firmware.DevVersionAns(fw_version=1, hw_version=2),
+        firmware.DevUpgradeImageAns(
+            up_image_status=firmware.UpImageStatus.VALID, next_firmware_version=new
+        ),
+        firmware.DevRebootCountdownAns(countdown=55),
+    )
+    over = firmware.DevVersionAns(fw_version=new, hw_version=2).encode()
+    told = [bytes((UPLINK, len(one.encode()))) + one.encode() for one in answers]
+    return b"".join((*told, bytes((TICK, UPLINK, len(over))), over))
+
+
 def seeds(fport: int) -> list[bytes]:
     """Answers from the vectors, with pauses and wishes between them."""
-    found = []
+    found = [installation()] * (60 if fport == firmware.PACKAGE.fport else 0)
     payloads = [bytes((UPLINK, len(one))) + one for one in mutation.payloads()]
     for at in range(fport % 5, len(payloads), 5):
         some = payloads[at : at + 4]
