@@ -288,7 +288,7 @@ def _take(data: object, **shape: type) -> list[Any]:
     values = [data[name] for name in shape]
     for value, kind in zip(values, shape.values(), strict=True):
         if type(value) is not kind:
-            raise TypeError(f"{value!r} is not {kind.__name__}")
+            raise TypeError(f"{kind.__name__} is needed")
     return values
 
 

@@ -104,7 +104,7 @@ def document(rng: random.Random, pool: Sequence[bytes]) -> bytes:
 
 def _changed(rng: random.Random, whole: Any, other: Any) -> Any:
     """The document with one value changed, left out, put in or put elsewhere."""
-    places = list(_places(whole))
+    places = list(places(whole))
     if not places or rng.random() < 0.02:
         return copy.deepcopy(rng.choice((*EDGES, *ODD, _DEEP)))
     inside, key = rng.choice(places)
@@ -116,7 +116,7 @@ def _changed(rng: random.Random, whole: Any, other: Any) -> Any:
         case 1:
             inside.append(copy.deepcopy(inside[key]))
         case 2:
-            there, name = rng.choice(list(_places(other)) or [(["x"], 0)])
+            there, name = rng.choice(list(places(other)) or [(["x"], 0)])
             inside[key] = there[name]
         case 3 if isinstance(inside[key], str):
             text = octets(rng, [inside[key].encode("utf-8", "surrogatepass")])
@@ -132,7 +132,7 @@ def _changed(rng: random.Random, whole: Any, other: Any) -> Any:
     return whole
 
 
-def _places(node: Any) -> Iterable[tuple[Any, Any]]:
+def places(node: Any) -> Iterable[tuple[Any, Any]]:
     """Yield every container and key in a document."""
     waiting = [node] if isinstance(node, dict | list) else []
     while waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import json
@@ -15,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lorafuota
-from lorafuota.errors import DecodeError
+from lorafuota.errors import DecodeError, FieldError
 from tests.fuzz import inputs, mutation
-from tests.fuzz.targets import MODULES, TARGETS
+from tests.fuzz.targets import MODULES, TARGETS, documents
 from tests.fuzz.targets.target import Target
-from tests.support import LONG
+from tests.support import LONG, nested
 
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 
@@ -67,6 +68,30 @@ def test_inputs_depend_on_the_seed_alone() -> None:
         some = [next(first) for _ in range(len(target.seeds()) + 20)]
         assert some == [next(again) for _ in some]
         assert some != [next(other) for _ in some]
+
+
+@pytest.mark.parametrize(
+    ("name", "octets"),
+    [
+        ("fragmentation/2/uplink", "0105000000"),  # stale octets that strict reading can read
+        ("frames", "4260da1b01260071 11c9" + 507 * "00"),  # more than a MIC can be made for
+    ],
+)
+def test_what_was_found_is_taken(name: str, octets: str) -> None:
+    [target] = [one for one in TARGETS if one.name == name]
+    assert target.one_input(bytes.fromhex(octets))
+
+
+@pytest.mark.parametrize("name", documents.READERS)
+def test_every_value_of_a_document_may_be_nested_too_deep_to_be_shown(name: str) -> None:
+    read, seeds = documents.READERS[name]
+    for seed in list(seeds())[:40:8]:
+        for at in range(len(list(mutation.places(json.loads(seed))))):
+            whole = json.loads(seed)
+            inside, key = list(mutation.places(whole))[at]
+            inside[key] = nested()
+            with contextlib.suppress(FieldError):
+                read(whole)
 
 
 # The driver itself

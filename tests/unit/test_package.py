@@ -16,6 +16,7 @@ from lorafuota.package import (
     UnknownCommand,
 )
 from lorafuota.types import DOWNLINK, UPLINK
+from tests.support import nested
 
 
 def test_a_payload_with_a_newer_command_at_the_end_keeps_the_first_ones() -> None:
@@ -120,6 +121,8 @@ GOOD: dict[str, object] = {"package": "fragmentation", "version": 1}
         {**GOOD, "command": "Nothing", "direction": "downlink", "fields": {}},
         {**GOOD, "command": "FragSessionDeleteReq", "direction": "uplink", "fields": {}},
         {**GOOD, "unknown": 1},
+        {**GOOD, "unknown": nested()},
+        {**GOOD, "unknown": {"cid": nested(), "payload": "", "offset": 0, "package": ""}},
         {**GOOD, "unknown": {"cid": "1", "payload": "", "offset": 0, "package": ""}},
         {**GOOD, "unknown": {"cid": 1, "payload": "0", "offset": 0, "package": ""}},
         {**GOOD, "malformed": {"cid": 1, "payload": "", "offset": 0, "error": {}}},

@@ -153,6 +153,8 @@ class Event:
             raise FieldError("Event", "time", time, "a finite number of seconds")
         if not -_HIGHEST < time < _HIGHEST:
             raise FieldError("Event", "time", time, "a finite number of seconds")
+        if not isinstance(kind, str):
+            raise FieldError("Event", "kind", kind, "an EventKind")
         try:
             known = EventKind(kind)
         except ValueError:

@@ -11,8 +11,9 @@ import random
 
 import lorafuota
 from lorafuota.errors import DecodeError
+from lorafuota.fragmentation.v2 import FragSessionStatusAns
 from lorafuota.multipackage.commandset import read_answers, read_command_set
-from lorafuota.package import Package
+from lorafuota.package import Package, Parsed
 from lorafuota.types import DOWNLINK, Direction
 from lorafuota.wire import Command
 from tests.fuzz import mutation
@@ -41,9 +42,17 @@ def one_input(package: Package, direction: Direction, data: bytes) -> str:
         assert error.reason
         assert 0 <= error.offset <= len(data)
         return type(error).__name__
-    assert strict == parsed
+    assert strict == parsed or _has_stale_octets(parsed, data)
     assert b"".join([one.encode() for one in strict if isinstance(one, Command)]) == data
     return "commands"
+
+
+def _has_stale_octets(parsed: list[Parsed], data: bytes) -> bool:
+    """Whether three octets behind a session that does not exist were left out; strict does not."""
+    read = b"".join(one.encode() for one in parsed if isinstance(one, Command))
+    last = parsed[-1]
+    told = isinstance(last, FragSessionStatusAns) and last.session_does_not_exist
+    return told and data[:-3] == read
 
 
 def seeds(package: Package, direction: Direction) -> list[bytes]:

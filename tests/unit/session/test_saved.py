@@ -32,7 +32,7 @@ from lorafuota.session.profile import frag_profile
 from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import DevAddr, GenAppKey, McKey
-from tests.support import rebuilt
+from tests.support import nested, rebuilt
 
 NOW = 1_400_000_000.0
 ROOT = GenAppKey(bytes(range(16)))
@@ -345,6 +345,7 @@ def test_a_device_that_has_begun_takes_no_state() -> None:
         ("group/2", "020100" + "00" * 28),
         ("group/2", "0202" + "00" * 20 + "05000000" + "04000000"),
         ("group/2", ["0202"]),
+        ("group/2", nested()),
         ("fcnt/2", 5),
         ("fcnt/2", "0123456789abcdef 4294967296"),
         ("fcnt/2", "0123456789abcdef"),
