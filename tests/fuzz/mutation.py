@@ -104,10 +104,10 @@ def document(rng: random.Random, pool: Sequence[bytes]) -> bytes:
 
 def _changed(rng: random.Random, whole: Any, other: Any) -> Any:
     """The document with one value changed, left out, put in or put elsewhere."""
-    places = list(places(whole))
-    if not places or rng.random() < 0.02:
+    everywhere = list(places(whole))
+    if not everywhere or rng.random() < 0.02:
         return copy.deepcopy(rng.choice((*EDGES, *ODD, _DEEP)))
-    inside, key = rng.choice(places)
+    inside, key = rng.choice(everywhere)
     match rng.randrange(8):
         case 0:
             del inside[key]
