@@ -89,7 +89,7 @@ def test_every_value_of_a_document_may_be_nested_too_deep_to_be_shown(name: str)
         for at in range(len(list(mutation.places(json.loads(seed))))):
             whole = json.loads(seed)
             inside, key = list(mutation.places(whole))[at]
-            inside[key] = nested()
+            inside[key] = nested(2_000)
             with contextlib.suppress(FieldError):
                 read(whole)
 
