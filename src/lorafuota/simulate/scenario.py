@@ -23,6 +23,7 @@ START: Final = 1_400_000_000
 
 _SHARES: Final = ("loss", "uplink_loss", "repeat")
 _PARTS: Final = ("unicast", "late", "vanish", "reboot")
+_MOST_SHARE: Final = 1_000_000_000
 _SECONDS: Final = ("delay_seconds", "uplink_seconds", "clock_error")
 
 
@@ -123,15 +124,16 @@ class Scenario:
                 raise FieldError(where, field, getattr(self, field), "0 to 1000000 seconds")
         if self.redundancy is not None and not 0 <= self.redundancy <= MAX_NB_FRAG:
             raise FieldError(where, "redundancy", self.redundancy, "0 or more")
-        if self.duty_cycle is not None and not 0 < self.duty_cycle <= 1:
-            raise FieldError(where, "duty_cycle", self.duty_cycle, "more than 0, at most 1")
+        if self.duty_cycle is not None and not 1e-6 <= self.duty_cycle <= 1:
+            raise FieldError(where, "duty_cycle", self.duty_cycle, "0.000001 to 1")
         if self.version not in (1, 2, None):
             raise FieldError(where, "version", self.version, "1, 2 or None")
         require_int(where, "rounds", self.rounds, 0, 1000)
         require_int(where, "periodicity", self.periodicity, 0, 7)
         for name, share in self.profiles.items():
-            if not 0 < share < math.inf:
-                raise FieldError(where, f"profiles[{name!r}]", share, "a share above 0")
+            if not 0 < share <= _MOST_SHARE:
+                expected = f"a share above 0, at most {_MOST_SHARE}"
+                raise FieldError(where, f"profiles[{name!r}]", share, expected)
         if self.shared_radio and (self.profiles or self.repeat or self.reboot):
             expected = "False with profiles, repeat or reboot: counters matter there"
             raise FieldError(where, "shared_radio", True, expected)
