@@ -46,6 +46,14 @@ def only(package: Package, way: str, octets: str) -> Command:
     return command
 
 
+def nested(depth: int = 20_000) -> list[Any]:
+    """Lists in a list, deeper than Python shows or compares them."""
+    inside: list[Any] = []
+    for _ in range(depth):
+        inside = [inside]
+    return inside
+
+
 def is_rebuilding(one: FuotaDevice | FragDevice) -> bool:
     sessions = one if isinstance(one, FragDevice) else one.fragmentation
     return any(sessions.state(index) is FragState.REBUILDING for index in range(4))

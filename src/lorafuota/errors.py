@@ -67,7 +67,10 @@ class FieldError(FuotaError, ValueError):
         self.message, self.field, self.value, self.expected = message, field, value, expected
 
     def __str__(self) -> str:
-        shown = repr(self.value)
+        try:
+            shown = repr(self.value)
+        except (RecursionError, ValueError):  # nested too deep, a number too long
+            shown = f"({type(self.value).__name__})"
         if len(shown) > 80:
             shown = f"{shown[:60]}... ({type(self.value).__name__})"
         return f"{self.message}.{self.field} = {shown}: expected {self.expected}"

@@ -244,7 +244,7 @@ class Package:
             case UnknownCommand(cid, payload, offset, package):
                 where: dict[str, JSON] = {"cid": cid, "payload": payload.hex(), "offset": offset}
                 envelope["unknown"] = {**where, "package": package}
-            case MalformedCommand(cid, payload, offset, error):
+            case MalformedCommand(cid, payload, offset, error):  # pragma: no branch  no other
                 where = {"cid": cid, "payload": payload.hex(), "offset": offset}
                 kind = type(error).__name__
                 blame: dict[str, JSON] = {"kind": kind, "command": error.command}
@@ -288,7 +288,7 @@ def _take(data: object, **shape: type) -> list[Any]:
     values = [data[name] for name in shape]
     for value, kind in zip(values, shape.values(), strict=True):
         if type(value) is not kind:
-            raise TypeError(f"{value!r} is not {kind.__name__}")
+            raise TypeError(f"{kind.__name__} is needed")
     return values
 
 

@@ -117,13 +117,14 @@ class Tool:
     """Another module of this package."""
 
     module: str
-    option: str = ""
+    options: tuple[str, ...] = ()
+    """The last takes the count."""
     count: int = 0
     least_scale: float = 0.0
 
     def _arguments(self, scale: float) -> tuple[str, ...]:
         count = str(max(1, round(self.count * scale)))
-        return (self.module, *((self.option, count) if self.option else ()))
+        return (self.module, *((*self.options, count) if self.options else ()))
 
     def command(self, id: str, scale: float) -> str:
         return " ".join(("python", "-m", *self._arguments(scale)))
@@ -252,8 +253,10 @@ PROMISES: Final = (
         "R1",
         "Any octets given to any decoder give commands or the one decode error",
         (
-            Tool(f"{FUZZ}.decoders", "--inputs", 10_000_000),
+            Tool(f"{FUZZ}.inputs", ("--only", "decoders", "--count"), 10_000_000),
+            Tool(f"{FUZZ}.inputs", ("--without", "decoders", "--count"), 100_000),
             Selection((f"{LAWS}/test_message_laws.py",), "octets"),
+            Selection((f"{LAWS}/test_inputs.py",)),
         ),
     ),
     Promise(
@@ -263,7 +266,7 @@ PROMISES: Final = (
         "R3",
         "decode(encode(x)) = x; encode(decode(b)) = b",
         (
-            Tool(f"{FUZZ}.round_trip", "--messages", 1_000_000),
+            Tool(f"{FUZZ}.round_trip", ("--messages",), 1_000_000),
             Selection((f"{LAWS}/test_message_laws.py",), "not octets"),
         ),
     ),
@@ -337,6 +340,7 @@ PROMISES: Final = (
         "Memory per session is bounded before set-up; refusal instead of allocation",
         (
             Law(_memory, 5_000),
+            Tool(f"{FUZZ}.memory"),
             Selection((SESSION,), "s1_"),
             Selection((f"{UNIT}/fec/test_decoder.py",), "memory or larger"),
         ),

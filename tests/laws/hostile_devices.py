@@ -15,7 +15,7 @@ from lorafuota.campaign.state import CampaignPhase, Outcome
 from lorafuota.fragmentation.v2 import FragDataBlockReceivedAns
 from lorafuota.types import UPLINK, DevEUI
 from lorafuota.wire import Command
-from tests.fuzz.decoders import mutate, seeds
+from tests.fuzz import mutation
 from tests.fuzz.round_trip import draw
 from tests.unit.campaign.fleet import NEW, Channel, Fleet, Unit, config, member
 
@@ -31,7 +31,7 @@ GROWTH_OCTETS = 20_000
 """What ten times as many uplinks may add, caches of the interpreter included."""
 
 PACKAGES = [package for package in lorafuota.PACKAGES if package.identifier]
-POOL = seeds()
+POOL = mutation.payloads()
 
 
 def any_octets(rng: random.Random, cls: type[Command]) -> bytes:
@@ -51,7 +51,7 @@ def lie(rng: random.Random) -> tuple[int, bytes]:
                 rng.randrange(60)
             )
         case 1:
-            return package.fport, mutate(rng, POOL)
+            return package.fport, mutation.octets(rng, POOL)
         case 2:
             payload = b"".join(any_octets(rng, rng.choice(uplinks)) for _ in range(30))
             return package.fport, payload[: rng.choice((242, 243, 5000))]

@@ -319,6 +319,21 @@ def test_decryption_undoes_encryption(payload: bytes, fcnt: int) -> None:
     assert crypto.crypt_mc_frm_payload(key, once, mc_addr=mc_addr, fcnt=fcnt) == payload
 
 
+def test_the_longest_payload_takes_every_block_number() -> None:
+    key = McAppSKey(bytes(range(16)))
+    stream = crypto.crypt_mc_frm_payload(key, bytes(4080), mc_addr=DevAddr(5), fcnt=7)
+    head = b"\x01\0\0\0\0\x01" + DevAddr(5).to_bytes(4, "little") + (7).to_bytes(4, "little")
+    blocks = [head + b"\0" + bytes((number,)) for number in range(1, 256)]
+    assert stream == crypto.aes128_encrypt(key, b"".join(blocks))
+
+
+def test_the_longest_message_has_a_mic() -> None:
+    key = McNwkSKey(bytes(range(16)))
+    mic = crypto.mc_frame_mic(key, bytes(255), mc_addr=DevAddr(5), fcnt=7)
+    b0 = b"\x49\0\0\0\0\x01" + DevAddr(5).to_bytes(4, "little") + (7).to_bytes(4, "little")
+    assert mic == crypto.aes128_cmac(key, b0 + b"\0\xff", bytes(255))[:4]
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 DBI, APP, NWK = DataBlockIntKey(bytes(16)), McAppSKey(bytes(16)), McNwkSKey(bytes(16))

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from lorafuota import errors
+from tests.support import nested
 
 
 def test_every_error_of_ours_is_a_fuota_error_and_says_whose_fault_it_is() -> None:
@@ -44,6 +45,11 @@ def test_a_long_value_is_cut_short() -> None:
     text = str(errors.FieldError("A", "b", bytes(1000), "4 octets"))
     assert len(text) < 120
     assert text.endswith("... (bytes): expected 4 octets")
+
+
+def test_a_value_that_cannot_be_shown_is_named_by_its_kind() -> None:
+    assert str(errors.FieldError("X", "y", nested(), "less")) == "X.y = (list): expected less"
+    assert str(errors.FieldError("X", "y", 10**5000, "less")) == "X.y = (int): expected less"
 
 
 def test_decode_errors_compare_by_content() -> None:

@@ -17,6 +17,7 @@ def test_every_kind_says_what_it_accepts() -> None:
     condition = kinds.OnlyIf(number, "before", range(3, 4))
     assert condition.values() == "int in 2..9, or None"
     assert condition.condition() == "3"
+    assert kinds.OnlyIf(kinds.Int(4, spec="Word"), "before", range(3, 4)).spec == "Word"
     assert kinds.OnlyIf(number, "before", range(3, 6)).condition() == "3..5"
 
 

@@ -16,6 +16,7 @@ from lorafuota.package import (
     UnknownCommand,
 )
 from lorafuota.types import DOWNLINK, UPLINK
+from tests.support import nested
 
 
 def test_a_payload_with_a_newer_command_at_the_end_keeps_the_first_ones() -> None:
@@ -50,6 +51,35 @@ def test_join_refuses_strangers_and_what_does_not_fit() -> None:
         v1.PACKAGE.join([mc.McGroupDeleteReq(mc_group_id=0)])
     with pytest.raises(errors.FieldError, match="at most 242 octets"):
         v1.PACKAGE.join([PackageVersionReq()] * 243)
+    assert v1.PACKAGE.join([PackageVersionReq()] * 242) == bytes(242)
+
+
+def test_a_command_that_must_be_alone_has_not_even_one_beside_it() -> None:
+    fragment = v1.DataFragment(n=1, frag_index=0, payload=b"ab")
+    assert v1.PACKAGE.join([fragment]) == fragment.encode()
+    with pytest.raises(errors.FieldError, match="DataFragment: expected it to be alone"):
+        v1.PACKAGE.join([PackageVersionReq(), fragment])
+
+
+def test_nothing_at_all_is_truncated_at_its_start() -> None:
+    with pytest.raises(errors.TruncatedError) as caught:
+        v1.PACKAGE.parse(b"", UPLINK, strict=True)
+    assert caught.value == errors.TruncatedError("fragmentation/1", 0, "there is no command")
+
+
+def test_json_of_another_package_version_or_command_is_refused() -> None:
+    """Also where everything else would fit."""
+    good = v1.PACKAGE.to_json(v1.FragSessionStatusReq(participants=True, frag_index=1))
+    leftover = v1.PACKAGE.to_json(UnknownCommand(0x7F, b"", 0, "fragmentation/1"))
+    assert v1.PACKAGE.from_json(leftover) == UnknownCommand(0x7F, b"", 0, "fragmentation/1")
+    for wrong in (
+        good | {"version": 2},
+        good | {"package": "clocksync"},
+        good | {"command": "FragSessionStatusAns"},
+        good | leftover | {"command": "Nonsense"},
+    ):
+        with pytest.raises(errors.FieldError, match=r"expected JSON of fragmentation/1"):
+            v1.PACKAGE.from_json(wrong)
 
 
 def test_an_identifier_declared_twice_is_a_type_error() -> None:
@@ -91,6 +121,8 @@ GOOD: dict[str, object] = {"package": "fragmentation", "version": 1}
         {**GOOD, "command": "Nothing", "direction": "downlink", "fields": {}},
         {**GOOD, "command": "FragSessionDeleteReq", "direction": "uplink", "fields": {}},
         {**GOOD, "unknown": 1},
+        {**GOOD, "unknown": nested()},
+        {**GOOD, "unknown": {"cid": nested(), "payload": "", "offset": 0, "package": ""}},
         {**GOOD, "unknown": {"cid": "1", "payload": "", "offset": 0, "package": ""}},
         {**GOOD, "unknown": {"cid": 1, "payload": "0", "offset": 0, "package": ""}},
         {**GOOD, "malformed": {"cid": 1, "payload": "", "offset": 0, "error": {}}},

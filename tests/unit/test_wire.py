@@ -280,6 +280,25 @@ class Opaque(Command):
     last: int = uint(8)
 
 
+@command(0x37, UPLINK, size=1)
+class Tailed(Command):
+    """A number and reserved bits behind octets of any number."""
+
+    data: bytes = rest(keep=1)
+    tail: int = uint(3, rfu=5)
+
+
+def test_a_number_behind_octets_of_any_number_has_no_place_of_its_own() -> None:
+    assert Tailed.decode(b"\x37ab\x05") == Tailed(data=b"ab", tail=5)
+    rows = [(row.octets, row.bits, row.field) for row in Tailed.table()]
+    assert rows == [("0..", "", "data"), ("..", "2:0", "tail"), ("..", "7:3", "")]
+
+
+def test_fields_are_given_by_name_only() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Tailed(b"ab", 5)  # type: ignore[call-arg]
+
+
 def test_octets_stand_between_numbers() -> None:
     message = Opaque(first=1, middle=b"ab", last=2)
     assert message.encode() == b"\x36\x01ab\x02"

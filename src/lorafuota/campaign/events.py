@@ -153,6 +153,8 @@ class Event:
             raise FieldError("Event", "time", time, "a finite number of seconds")
         if not -_HIGHEST < time < _HIGHEST:
             raise FieldError("Event", "time", time, "a finite number of seconds")
+        if not isinstance(kind, str):
+            raise FieldError("Event", "kind", kind, "an EventKind")
         try:
             known = EventKind(kind)
         except ValueError:
@@ -161,6 +163,8 @@ class Event:
             raise FieldError("Event", "detail", detail, "a str")
         if not isinstance(changes, Mapping):
             raise FieldError("Event", "changes", changes, "an object")
+        if any(isinstance(value, Mapping | list) for value in changes.values()):
+            raise FieldError("Event", "changes", changes, "plain values, as records have them")
         alone = {known.milestone: time} if known.milestone else None
         if alone is not None and changes != alone:
             raise FieldError("Event", "changes", changes, str(alone))

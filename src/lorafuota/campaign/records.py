@@ -56,6 +56,8 @@ def _read_str(value: JSON) -> str:
 
 
 def _read_enum(kind: type[enum.Enum], value: JSON) -> enum.Enum:
+    if isinstance(value, Mapping | list):  # which may be nested deeper than an error can show
+        raise ValueError
     return kind(value)
 
 

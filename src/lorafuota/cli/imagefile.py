@@ -39,6 +39,7 @@ SCHEMES: Final = tuple(scheme.value for scheme in Scheme)
 
 _MAX_IMAGE: Final = 1 << 26
 _MAX_KEY: Final = 1 << 16
+_PIECE: Final = 1 << 16
 
 
 def add_key(parser: Parser, *, private: bool) -> None:
@@ -120,11 +121,13 @@ def read(path: pathlib.Path) -> bytes:
 
 
 def _read(path: pathlib.Path, most: int) -> bytes:
+    data = bytearray()
     with path.open("rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise InputError(f"{path} is longer than {most} octets")
-    return data
+        while piece := file.read(_PIECE):  # asked for all at once, room for the most is taken
+            data += piece
+            if len(data) > most:
+                raise InputError(f"{path} is longer than {most} octets")
+    return bytes(data)
 
 
 def write(path: pathlib.Path, data: bytes) -> None:

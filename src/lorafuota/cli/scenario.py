@@ -184,10 +184,13 @@ def read_image(path: pathlib.Path) -> bytes:
     """Read a firmware file.
 
     Raises:
-        InputError: It is empty, or larger than any block.
+        InputError: It is empty, larger than any block, or its name cannot be one.
         OSError: It cannot be read.
     """
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except ValueError:  # a NUL in it, say
+        raise InputError(f"{str(path)!r} cannot be the name of a file") from None
     if size > _TOO_LARGE:
         raise InputError(f"{path} has {size} octets; no block holds more than 4177665")
     image = path.read_bytes()

@@ -48,10 +48,11 @@ class Saved:
 
     def variant(self) -> ParityVariant:
         """Return the variant."""
-        try:
-            return ParityVariant(self.get("variant"))
-        except ValueError:
-            raise self.error("variant", "the value of a ParityVariant") from None
+        value = self.get("variant")
+        for variant in ParityVariant:
+            if variant.value == value:
+                return variant
+        raise self.error("variant", "the value of a ParityVariant")
 
     def octets(self, field: str, lowest: int, highest: int | None = None) -> bytes:
         """Return octets: exactly *lowest*, or from *lowest* to *highest*."""

@@ -11,7 +11,7 @@ import enum
 import hashlib
 from typing import Final, NoReturn, Self, final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -24,6 +24,8 @@ _PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 _PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _MAX_PEM: Final = 1 << 16
 _LONGEST_ECDSA: Final = 72
+_NOT_READ: Final = (ValueError, UnsupportedAlgorithm, InternalError)
+"""Of the ``cryptography`` package; the last for a key of another kind with a wrong length."""
 
 
 @final
@@ -80,7 +82,7 @@ class VerifyKey:
             return cls(_private(pem, None).public_key(), scheme)
         try:
             key = serialization.load_pem_public_key(pem)
-        except (ValueError, UnsupportedAlgorithm):
+        except _NOT_READ:
             raise _no_key() from None
         if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
             raise _no_key()
@@ -228,7 +230,7 @@ def _private(pem: bytes, password: bytes | None) -> _PrivateKey:
         expected = "a password for an encrypted key, and only for one"
         given = Described("no password" if password is None else "a password")
         raise FieldError("image key", "password", given, expected) from None
-    except (ValueError, UnsupportedAlgorithm):
+    except _NOT_READ:
         raise _no_key() from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
         raise _no_key()

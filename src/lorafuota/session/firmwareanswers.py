@@ -61,7 +61,7 @@ def image_outcome(
             return FirmwareOutcome.BAD_IMAGE, "corrupt, or the signature is wrong"
         case UpImageStatus.WRONG_HARDWARE:
             return FirmwareOutcome.WRONG_HARDWARE, "the device says so of the image"
-        case UpImageStatus.VALID:
+        case UpImageStatus.VALID:  # pragma: no branch  there is no other
             pass
     found = answer.next_firmware_version or 0
     if found == version or (accepts_zero and found == 0):

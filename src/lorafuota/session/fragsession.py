@@ -158,7 +158,7 @@ class FragSession:
                 return max(decoder.nb_frag_received - decoder.repeats - decoder.conflicts, 0)
             case Count.LAST_N:
                 return self.last_n
-            case Count.LAST_N_MINUS_LOST:
+            case Count.LAST_N_MINUS_LOST:  # pragma: no branch  there is no other
                 return max(self.last_n - self._lost(decoder), 0)
 
     def _missing(self, decoder: FragDecoder, profile: FragProfile, received: int, most: int) -> int:
@@ -169,7 +169,7 @@ class FragSession:
                 return decoder.missing_up_to(most)
             case Missing.LOST:
                 return max(self._lost(decoder), 0)
-            case Missing.NOT_RECEIVED:
+            case Missing.NOT_RECEIVED:  # pragma: no branch  there is no other
                 return max(self.setup.nb_frag - received, 0)
 
 

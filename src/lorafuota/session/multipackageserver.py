@@ -283,7 +283,8 @@ class MultiPackageServer:
 
     def _again(self, now: float) -> list[ServerAction]:
         """Send the set again, under the next token: two executions must not be mixed up."""
-        if self._set is None or self._repeats >= self.retries.tries:
+        assert self._set is not None  # one is under way
+        if self._repeats >= self.retries.tries:
             return self._fail(now)
         self._repeats += 1
         silent = self._silent
@@ -309,8 +310,7 @@ class MultiPackageServer:
         return SetAnswered(commands, answers, missing)
 
     def _fail(self, now: float) -> list[ServerAction]:
-        if self._set is None:
-            return []
+        assert self._set is not None  # one is under way
         reading = self._got.read(self._set.token, self._packages, self._expected)
         failure = SetFailure.INCOMPLETE if self._got else SetFailure.NO_ANSWER
         failed = SetFailed(self._set.commands, failure, reading.answers)
@@ -318,8 +318,7 @@ class MultiPackageServer:
         return [failed, *self._next(now)]
 
     def _done(self, answers: tuple[PackagedCommand, ...], now: float) -> list[ServerAction]:
-        if self._set is None:
-            return []
+        assert self._set is not None  # one is under way
         actions: list[ServerAction] = [self._end(self._set.commands, answers)]
         for one in answers:
             if isinstance(one.command, DevPackageAns):

@@ -183,4 +183,5 @@ def saved_decoder(state: Mapping[str, object], name: str) -> FragDecoder | None:
 
 
 def _described(value: object) -> object:
-    return Described(f"{type(value).__name__} of {len(str(value))} characters")
+    size = f" of {len(value)} characters" if isinstance(value, str) else ""
+    return Described(f"{type(value).__name__}{size}")

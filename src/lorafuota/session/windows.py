@@ -112,11 +112,6 @@ class Windows:
         self._day_left = limits.max_daily_seconds
         self._seen = -math.inf  # up to when receive time has been counted
 
-    @property
-    def offset(self) -> float | None:
-        """GPS seconds less the owner's, or None while the device does not know the time."""
-        return self._offset
-
     def gps(self, now: float) -> float | None:
         """Return the GPS time, or None while it is not known."""
         return None if self._offset is None else now + self._offset
@@ -264,8 +259,7 @@ class Windows:
 
     def _close(self, index: int, window: _Window, gps: float) -> list[Action]:
         listen = window.listen
-        if listen is None:
-            return []
+        assert listen is not None  # the time is known
         used_up = window.running and min(window.left, self._day_left) < _NOTHING_LEFT
         if gps >= listen.end or used_up:
             return self.cancel(index)

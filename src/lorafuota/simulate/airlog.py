@@ -14,11 +14,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import IO, Final, Self, TypeAlias, final
+import typing
+from typing import IO, Any, Final, Self, TypeAlias, final
 
 from ..campaign.actions import Multicast, Unicast, WindowAnnounced
 from ..errors import FuotaError
-from ..types import DevEUI
+from ..types import DevAddr, DevEUI
 from ..wire import JSON
 
 __all__ = ["AirLog", "AirLogError", "Entry", "Pause", "Sent"]
@@ -35,6 +36,7 @@ class Pause:
 
 Sent: TypeAlias = Unicast | Multicast | WindowAnnounced | Pause
 _KINDS: Final = {kind.__name__: kind for kind in (Unicast, Multicast, WindowAnnounced, Pause)}
+_LONGEST_TIME: Final = 1 << 53
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,12 +106,23 @@ def _line(entry: Entry) -> bytes:
 def _read(line: bytes, path: pathlib.Path, number: int) -> Entry:
     try:
         events, now, name, fields = json.loads(line)
-        for field in ("payload", "phy"):
-            if field in fields:
-                fields[field] = bytes.fromhex(fields[field])
-        if "dev_eui" in fields:
-            fields["dev_eui"] = DevEUI(fields["dev_eui"])
-        sent: Sent = _KINDS[name](**fields)
-        return Entry(int(events), float(now), sent)
-    except (ValueError, TypeError, KeyError) as error:
+        kind = _KINDS[name]
+        hints = typing.get_type_hints(kind)
+        values = {field: _value(hints[field], value) for field, value in fields.items()}
+        sent: Sent = kind(**values)
+        return Entry(_value(int, events), _value(float, now), sent)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise AirLogError(f"{path} is damaged in line {number}") from error
+
+
+def _value(kind: type, value: Any) -> Any:
+    """Return what stands for a value of that kind; TypeError or ValueError for others."""
+    if kind is bytes and isinstance(value, str):
+        return bytes.fromhex(value)
+    if kind in (DevAddr, DevEUI) and type(value) is int:
+        return kind(value)
+    if kind is float and type(value) in (int, float) and abs(value) < _LONGEST_TIME:
+        return float(value)
+    if kind is not float and type(value) is kind:
+        return value
+    raise TypeError

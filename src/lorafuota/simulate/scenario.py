@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -20,6 +23,7 @@ START: Final = 1_400_000_000
 
 _SHARES: Final = ("loss", "uplink_loss", "repeat")
 _PARTS: Final = ("unicast", "late", "vanish", "reboot")
+_MOST_SHARE: Final = 1_000_000_000
 _SECONDS: Final = ("delay_seconds", "uplink_seconds", "clock_error")
 
 
@@ -123,15 +127,16 @@ class Scenario:
                 raise FieldError(where, field, getattr(self, field), "0 to 1000000 seconds")
         if self.redundancy is not None and not 0 <= self.redundancy <= MAX_NB_FRAG:
             raise FieldError(where, "redundancy", self.redundancy, "0 or more")
-        if self.duty_cycle is not None and not 0 < self.duty_cycle <= 1:
-            raise FieldError(where, "duty_cycle", self.duty_cycle, "more than 0, at most 1")
+        if self.duty_cycle is not None and not 1e-6 <= self.duty_cycle <= 1:
+            raise FieldError(where, "duty_cycle", self.duty_cycle, "0.000001 to 1")
         if self.version not in (1, 2, None):
             raise FieldError(where, "version", self.version, "1, 2 or None")
         require_int(where, "rounds", self.rounds, 0, 1000)
         require_int(where, "periodicity", self.periodicity, 0, 7)
         for name, share in self.profiles.items():
-            if not 0 < share < math.inf:
-                raise FieldError(where, f"profiles[{name!r}]", share, "a share above 0")
+            if not 0 < share <= _MOST_SHARE:
+                expected = f"a share above 0, at most {_MOST_SHARE}"
+                raise FieldError(where, f"profiles[{name!r}]", share, expected)
         if self.base_version is not None and self.firmware_version is None:
             raise FieldError(where, "base_version", self.base_version, "a firmware_version as well")
         if self.shared_radio and (self.profiles or self.repeat or self.reboot):
@@ -168,14 +173,25 @@ class Scenario:
         names = {field.name for field in dataclasses.fields(cls)} - {"image"}
         if not isinstance(fields, dict) or set(fields) != names:
             raise FieldError("Scenario", "fields", type(fields).__name__, "what to_json returned")
-        values: dict[str, Any] = dict(fields)
-        try:
-            if values["lorawan"] is not None:
-                values["lorawan"] = LorawanVersion(values["lorawan"])
-            values["window_class"] = WindowClass(values["window_class"])
-        except ValueError as error:
-            raise FieldError("Scenario", "fields", str(error), "known names") from None
+        hints = typing.get_type_hints(cls)
+        values = {name: _value(name, hints[name], value) for name, value in fields.items()}
         return cls(image=image, **values)
+
+
+def _value(name: str, kind: Any, value: JSON) -> Any:
+    """Return a value of the document, if it is of the kind its field asks for."""
+    for one in typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,):
+        if isinstance(one, type) and issubclass(one, enum.Enum):
+            if value in [member.value for member in one]:
+                return one(value)
+        elif typing.get_origin(one) is Mapping:
+            if isinstance(value, dict) and all(
+                type(each) in (int, float) for each in value.values()
+            ):
+                return value
+        elif type(value) is one or (one is float and type(value) is int):
+            return value
+    raise FieldError("Scenario", name, value, "what to_json wrote")
 
 
 def parity_for(nb_frag: int, *, loss: float, devices: int) -> int:

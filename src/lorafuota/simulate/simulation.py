@@ -214,9 +214,9 @@ class Simulation:
         """Bring a fresh fleet to where the log stands; its uplinks have been dealt with."""
         for entry in self._air.entries:
             while self.fleet.events < entry.events:
-                if self.fleet.next_time is None:
-                    raise AirLogError("the log of the air does not fit the scenario")
                 when = self.fleet.next_time
+                if when is None or when > entry.now:
+                    raise AirLogError("the log of the air does not fit the scenario")
                 for arrival in self.fleet.step():
                     if isinstance(arrival, Uplink):
                         self.tally.take(arrival, when)

@@ -20,6 +20,7 @@ from lorafuota.campaign.events import (
 from lorafuota.campaign.state import MILESTONES
 from lorafuota.errors import FieldError
 from lorafuota.types import DevEUI
+from tests.support import nested
 from tests.unit.campaign.fleet import fleet
 
 DEVICE = "device/0000000000000001"
@@ -58,9 +59,12 @@ def test_every_milestone_has_a_kind_of_event() -> None:
         ("kind", "no such kind"),
         ("kind", None),
         ("kind", []),
+        ("kind", nested()),
         ("detail", None),
         ("changes", []),
         ("changes", {"confirmed": 5.0}),
+        ("changes", {"attempts": [1]}),
+        ("changes", {"attempts": {"x": 1}}),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(field: str, wrong: Any) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lorafuota.campaign.records import Record
 from lorafuota.campaign.state import CampaignRecord, DeviceRecord, GroupRecord, Outcome, Stage
 from lorafuota.errors import FieldError
+from tests.support import nested
 
 RECORDS = (DeviceRecord, GroupRecord, CampaignRecord)
 every_record = pytest.mark.parametrize("kind", RECORDS)
@@ -59,7 +60,7 @@ def test_the_difference_of_two_rows_is_what_leads_from_one_to_the_other() -> Non
 @pytest.mark.parametrize(
     ("name", "wrongs"),
     [
-        ("colour", ["green", None, 3, [], {}]),
+        ("colour", ["green", None, 3, [], {}, nested()]),
         ("flag", [0, 1, None, "true"]),
         ("count", [-1, 1.0, True, None, "1", 1 << 53, []]),
         ("seconds", [float("nan"), float("inf"), True, "1", None, 1 << 2000, {}]),

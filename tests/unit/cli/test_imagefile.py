@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,15 @@ def test_numbers_and_versions_are_read() -> None:
             imagefile.number(text)
     with pytest.raises(argparse.ArgumentTypeError, match=r"expected major\.minor"):
         imagefile.version("one")
+
+
+def test_reading_a_small_file_takes_no_room_for_a_large_one(tmp_path: Path) -> None:
+    path = tmp_path / "small"
+    path.write_bytes(b"small")
+    tracemalloc.start()
+    try:
+        assert imagefile.read(path) == b"small"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20

@@ -6,8 +6,8 @@ import pytest
 
 from lorafuota.campaign.config import WindowClass
 from lorafuota.cli import main
-from lorafuota.cli.arguments import Parser
-from lorafuota.cli.scenario import add_scenario, given, scenario_of
+from lorafuota.cli.arguments import InputError, Parser
+from lorafuota.cli.scenario import add_scenario, given, read_image, scenario_of
 from lorafuota.simulate import Scenario
 from lorafuota.types import LorawanVersion
 
@@ -118,3 +118,10 @@ def test_bad_input_is_one_sentence_and_status_2(
     assert shown.err.count("\n") == 1
     assert shown.err.startswith("lorafuota simulate: ")
     assert sentence in shown.err
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_what_cannot_be_the_name_of_a_file_is_refused(name: str) -> None:
+    """Such a name comes from the store of a campaign that was damaged or forged."""
+    with pytest.raises(InputError, match="cannot be the name of a file"):
+        read_image(pathlib.Path(name))

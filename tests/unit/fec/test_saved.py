@@ -8,6 +8,7 @@ from lorafuota.errors import FieldError
 from lorafuota.fec.decoder import FragDecoder, State
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
+from tests.support import nested
 
 
 def pair(nb_frag: int, max_lost: int | None = None) -> tuple[FragEncoder, FragDecoder]:
@@ -47,6 +48,7 @@ BAD = [
     ("partial", "frag_size", True, "int in 1..255"),
     ("partial", "variant", "v3", "the value of a ParityVariant"),
     ("partial", "variant", ["v1"], "the value of a ParityVariant"),
+    ("partial", "variant", nested(), "the value of a ParityVariant"),
     ("partial", "max_lost", "2", "int in 0..16383"),
     ("partial", "max_lost", 2, "list of at most 0 numbers"),
     ("partial", "max_checks", None, "int in 0..16383"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 
@@ -111,6 +112,18 @@ def test_other_kinds_of_keys_are_refused() -> None:
                 VerifyKey.from_pem(data)
         with pytest.raises(FieldError, match="a P-256 or Ed25519 key"):
             SigningKey.from_pem(pem)
+
+
+@pytest.mark.parametrize("kind", ["6f", "71"], ids=["X448", "Ed448"])
+def test_a_key_of_another_kind_with_the_length_of_ours_is_refused(kind: str) -> None:
+    """OpenSSL's error about it is one that the cryptography package does not know."""
+    der = bytes.fromhex(f"302e020100300506032b65{kind}04220420") + bytes(range(32))
+    pem = (
+        b"-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(der) + b"\n-----END PRIVATE KEY-----\n"
+    )
+    for read in (VerifyKey.from_pem, SigningKey.from_pem):
+        with pytest.raises(FieldError, match="a P-256 or Ed25519 key"):
+            read(pem)
 
 
 @given(pem=st.binary(max_size=200))

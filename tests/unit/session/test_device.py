@@ -706,6 +706,19 @@ def test_a_piece_is_cut_to_what_the_data_rate_allows_when_it_leaves(version: int
     assert one.tick(now=NOW + 20) == []
 
 
+def test_a_device_without_clock_and_firmware_is_restored_and_has_the_owners_time() -> None:
+    profile = dataclasses.replace(device_profile("documents v2"), clock=None, firmware=None)
+    one, again = (
+        FuotaDevice.from_profile(profile, root_key=ROOT, rng=random.Random(1)) for _ in "12"
+    )
+    assert (one.clock, one.firmware, one.gps(NOW)) == (None, None, NOW)
+    assert one.receive(203, b"\x00", now=NOW) == [Dropped(DropReason.FPORT, "FPort 203")]
+    with pytest.raises(StateError, match="no clock of its own"):
+        one.set_time(NOW, now=NOW)
+    assert again.restore(one.export(), now=NOW) == []
+    assert again.export() == one.export()
+
+
 def test_a_reboot_takes_along_what_is_left_of_the_answers() -> None:
     one = FuotaDevice.from_profile(
         device_profile("documents v2"),

@@ -186,6 +186,15 @@ def test_an_image_that_is_not_there_yet_is_asked_for_again() -> None:
     assert twin.tick(now=NOW + 200) == [ended(FirmwareOutcome.NO_IMAGE, "no image is stored")]
 
 
+def test_an_answer_is_waited_for_as_long_as_the_retries_say() -> None:
+    server = FirmwareServer(NEW, retries=TIGHT)
+    assert server.start(now=NOW) == [VERSION]
+    assert server.next_deadline == NOW + 100
+    assert server.tick(now=NOW + 99) == []
+    assert server.tick(now=NOW + 100) == [VERSION]
+    assert server.next_deadline == NOW + 200
+
+
 def test_silence_before_the_reboot_ends_by_name() -> None:
     server = FirmwareServer(NEW, retries=TIGHT)
     server.start(now=NOW)

@@ -923,6 +923,18 @@ def test_reports_that_are_pending_go_on_after_a_reset(sent: int, damage: int) ->
     assert again.next_deadline is None
 
 
+def test_a_stack_that_reports_with_fragments_waits_for_one_after_a_reset() -> None:
+    """Renesas: one report by itself, the others with every further fragment."""
+    profile = dataclasses.replace(frag_profile(2), reports_on_fragment=True)
+    receiver = finished()
+    for sent, waits in ((0, False), (1, True)):
+        fresh = FragDevice(profile, rng=random.Random(5), root_key=ROOT)
+        fresh.restore(receiver.export(), now=NOW + 500)
+        assert (fresh.next_deadline is None) == waits, sent
+        assert receiver.next_deadline is not None
+        receiver.tick(now=receiver.next_deadline)
+
+
 def test_an_answer_that_came_after_a_reset_ends_the_reports() -> None:
     receiver = finished()
     assert receiver.next_deadline is not None

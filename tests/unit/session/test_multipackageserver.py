@@ -320,6 +320,18 @@ def test_a_set_made_again_and_again_ends_by_name() -> None:
     assert ends == [SetFailed(packaged(VECTOR_SET), SetFailure.NO_ANSWER)]
 
 
+def test_a_device_that_contradicts_itself_for_ever_is_given_up() -> None:
+    one = asking()
+    found: list[ServerAction] = []
+    for token in (3, 0, 1, 2, 3):
+        assert receive(one, f"0208aa{token:02x}") == []
+        found += receive(one, f"0208bb{token:02x}")
+    assert one.next_deadline is None
+    *again, failed = found
+    assert again == [Downlink(225, CommandSet(packaged(VECTOR_SET), at)) for at in (0, 1, 2, 3)]
+    assert failed == SetFailed(packaged(VECTOR_SET), SetFailure.INCOMPLETE)
+
+
 def test_a_missing_end_is_asked_for_from_the_last_octet_known() -> None:
     one = asking()
     receive(one, "0200840144332211785603")

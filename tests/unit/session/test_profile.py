@@ -10,7 +10,13 @@ import lorafuota
 from lorafuota.errors import FieldError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.session import profile
-from lorafuota.session.profile import FragProfile, McProfile, frag_profile, mc_profile
+from lorafuota.session.profile import (
+    FragProfile,
+    McProfile,
+    clock_profile,
+    frag_profile,
+    mc_profile,
+)
 
 
 def test_version_1_of_ts004_has_no_mic_and_keeps_silent_without_a_session() -> None:
@@ -50,7 +56,11 @@ def test_another_matrix_is_one_field() -> None:
 
 @pytest.mark.parametrize("version", [0, 3, -1])
 def test_there_are_two_versions(version: int) -> None:
-    for name, find in [("frag_profile", frag_profile), ("mc_profile", mc_profile)]:
+    for name, find in [
+        ("frag_profile", frag_profile),
+        ("mc_profile", mc_profile),
+        ("clock_profile", clock_profile),
+    ]:
         with pytest.raises(FieldError) as caught:
             find(version)
         assert str(caught.value) == f"{name}.version = {version}: expected 1 or 2"

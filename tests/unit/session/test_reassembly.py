@@ -94,6 +94,12 @@ def test_what_nothing_can_cure_is_told(octets: str, kind: type[Exception]) -> No
     assert read(one).hopeless
 
 
+def test_a_buffer_that_reads_as_a_piece_of_a_buffer_holds_no_answers() -> None:
+    one = Reassembly()
+    one.put(0, bytes((multipackage.MultiPackBufferFrag.CID, 5, 0xAA)))
+    assert read(one) == Reading((), complete=False, error=None)
+
+
 def test_answers_are_told_by_package_kind_and_number() -> None:
     twice = (EXPECTED[2], EXPECTED[2], EXPECTED[0])
     answer = PackageVersionAns(package_identifier=1, package_version=2)

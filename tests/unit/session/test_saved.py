@@ -18,6 +18,8 @@ from lorafuota.multicastsetup.v1 import McGroupDeleteReq
 from lorafuota.session.actions import (
     Action,
     BlockReceived,
+    Dropped,
+    DropReason,
     ListenClassC,
     Send,
     Store,
@@ -30,7 +32,7 @@ from lorafuota.session.profile import frag_profile
 from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import DevAddr, GenAppKey, McKey
-from tests.support import rebuilt
+from tests.support import nested, rebuilt
 
 NOW = 1_400_000_000.0
 ROOT = GenAppKey(bytes(range(16)))
@@ -152,6 +154,25 @@ def test_what_is_stored_step_by_step_is_what_is_exported(version: int) -> None:
     assert set(exported) == {"format", "period", "former/2"} | (
         {"session_cnt/1"} if version == 2 else set()
     )
+
+
+def test_counters_of_a_group_that_was_deleted_survive_a_reset() -> None:
+    """Promise S9: the same group set up again, and a frame it had heard before, played again."""
+    one, server, state = device(2), Server(2), SavedState()
+    for fport, payload in server.set_up():
+        take(state, one.receive(fport, payload, now=NOW))
+    phy = server.frame(1)
+    assert one.receive_frame(phy, now=NOW + 1) != [Dropped(DropReason.FRAME, "FCNT")]
+    for saved in (one.export(), None):
+        if saved is None:
+            take(state, one.receive(200, McGroupDeleteReq(mc_group_id=2).encode(), now=NOW + 2))
+            saved = one.export()
+            assert "group/2" not in saved
+        again = device(2)
+        again.restore(saved, now=NOW + 3)
+        for fport, payload in server.set_up():
+            again.receive(fport, payload, now=NOW + 3)
+        assert again.receive_frame(phy, now=NOW + 4) == [Dropped(DropReason.FRAME, "FCNT")]
 
 
 def test_there_is_no_key_in_what_is_stored() -> None:
@@ -324,6 +345,7 @@ def test_a_device_that_has_begun_takes_no_state() -> None:
         ("group/2", "020100" + "00" * 28),
         ("group/2", "0202" + "00" * 20 + "05000000" + "04000000"),
         ("group/2", ["0202"]),
+        ("group/2", nested()),
         ("fcnt/2", 5),
         ("fcnt/2", "0123456789abcdef 4294967296"),
         ("fcnt/2", "0123456789abcdef"),

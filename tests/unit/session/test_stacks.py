@@ -26,6 +26,7 @@ from lorafuota.session.actions import (
     ListenClassC,
     Rejected,
     Send,
+    StopListening,
     Store,
     StoreSessionCnt,
 )
@@ -531,6 +532,8 @@ def test_basics_modem_forgets_the_counter_when_a_window_opens(name: str, again: 
     one.tick(now=NOW + 60)
     [action, *_] = one.receive_frame(phy, now=NOW + 61)
     assert (not isinstance(action, Dropped)) is again
+    assert StopListening(0) in one.tick(now=NOW + 100_000)
+    assert one.receive_frame(phy, now=NOW + 100_001) == [Dropped(DropReason.FRAME, "MIC")]
 
 
 def test_groups_are_set_up_by_multicast_where_nobody_looks() -> None:

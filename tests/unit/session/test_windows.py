@@ -143,6 +143,16 @@ def test_a_time_that_comes_too_late_ends_a_waiting_window_without_a_word() -> No
     assert (one.tick(now=0.0), one.groups) == ([], ())
 
 
+def test_a_clock_that_forgets_the_time_leaves_an_open_window_open() -> None:
+    one = windows(class_c())
+    assert one.tick(now=START) == [c_listen()]
+    one.set_offset(None, now=START + 1)
+    assert (one.running, one.waiting, one.next_deadline) == ((0,), False, None)
+    assert one.tick(now=START + 500) == []
+    one.set_offset(0.0, now=START + 500)
+    assert one.tick(now=START + 500) == [StopListening(0)]
+
+
 @pytest.mark.parametrize("step", [-100, -1, 1, 100])
 def test_a_correction_moves_a_scheduled_window(step: int) -> None:
     one = windows(class_c())
@@ -295,7 +305,7 @@ def test_whatever_time_does_a_receiver_is_open_only_inside_its_window(
                 open_now.add(action.mc_group_id)
         assert open_now == set(one.running)
         deadline = one.next_deadline
-        assert deadline is None or deadline > now or one.offset is None
+        assert deadline is None or deadline > now or one.gps(0.0) is None
 
 
 def test_windows_are_plain_data() -> None:

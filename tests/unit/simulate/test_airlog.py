@@ -57,7 +57,25 @@ def test_a_line_that_was_cut_is_dropped_and_writing_goes_on_behind_the_last_whol
 
 
 @pytest.mark.parametrize(
-    "line", [b"x", b"[1]", b'[1, 2, "Nothing", {}]', b'[1, 2, "Pause", {"a": 1}]', b"[0, 0, 0, 0]"]
+    "line",
+    [
+        b"x",
+        b"[1]",
+        b'[1, 2, "Nothing", {}]',
+        b'[1, 2, "Pause", {"a": 1}]',
+        b"[0, 0, 0, 0]",
+        b'[0, 0, "Pause", []]',
+        b'[0, 1e999, "Pause", {}]',
+        b'[0, 1%s, "Pause", {}]' % (b"0" * 400),
+        b'["0", 1, "Pause", {}]',
+        b'[true, 1, "Pause", {}]',
+        b'[0, 1, "Unicast", {"dev_eui": "7", "fport": 201, "payload": ""}]',
+        b'[0, 1, "Unicast", {"dev_eui": -7, "fport": 201, "payload": ""}]',
+        b'[0, 1, "Unicast", {"dev_eui": 7, "fport": null, "payload": ""}]',
+        b'[0, 1, "Unicast", {"dev_eui": 7, "fport": 201, "payload": "0"}]',
+        b'[0, 1, "Unicast", {"dev_eui": 7, "fport": 201, "payload": 3}]',
+        pytest.param(b"[" * 20_000, id="deep"),
+    ],
 )
 def test_any_other_damage_is_refused_with_its_line(path: pathlib.Path, line: bytes) -> None:
     lines = path.read_bytes().split(b"\n")

@@ -8,6 +8,7 @@ from lorafuota.campaign.config import WindowClass
 from lorafuota.errors import FieldError
 from lorafuota.simulate import Scenario, parity_for
 from lorafuota.types import LorawanVersion
+from lorafuota.wire import JSON
 
 from .support import IMAGE, scenario
 
@@ -25,6 +26,7 @@ from .support import IMAGE, scenario
         ({"devices": 0}, "devices = 0"),
         ({"redundancy": -1.0}, "redundancy = -1.0"),
         ({"duty_cycle": 0.0}, "duty_cycle = 0.0"),
+        ({"duty_cycle": 1e-320}, "duty_cycle = 1e-320: expected 0.000001 to 1"),
         ({"version": 3}, "version = 3: expected 1, 2 or None"),
         ({"rounds": -1}, "rounds = -1"),
         ({"periodicity": 8}, "periodicity = 8"),
@@ -32,6 +34,8 @@ from .support import IMAGE, scenario
         ({"vanish": -0.5}, "vanish = -0.5"),
         ({"unicast": 2.0}, "unicast = 2.0"),
         ({"profiles": {"v1": 0.0}}, "a share above 0"),
+        ({"profiles": {"v1": float("nan")}}, "a share above 0"),
+        ({"profiles": {"v1": 10**400}}, "at most 1000000000"),
         ({"shared_radio": True, "reboot": 0.5}, "counters matter"),
         ({"shared_radio": True, "repeat": 0.1}, "counters matter"),
         ({"shared_radio": True, "profiles": {"renesas": 1.0}}, "counters matter"),
@@ -62,10 +66,34 @@ def test_json_that_is_no_scenario_is_refused(wrong: object) -> None:
         Scenario.from_json(wrong, image=IMAGE)  # type: ignore[arg-type]
 
 
-def test_json_with_an_unknown_name_is_refused() -> None:
-    fields = scenario().to_json() | {"window_class": "Z"}
-    with pytest.raises(FieldError, match="known names"):
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("window_class", "Z"),
+        ("window_class", []),
+        ("lorawan", 1.0),
+        ("devices", None),
+        ("devices", 1.5),
+        ("devices", True),
+        ("loss", "0.1"),
+        ("redundancy", [0.1]),
+        ("frag_size", [50]),
+        ("dr", {}),
+        ("region", None),
+        ("profiles", 3),
+        ("profiles", {"v1": "1"}),
+        ("shared_radio", 1),
+    ],
+)
+def test_json_with_a_value_of_another_kind_is_refused(field: str, value: JSON) -> None:
+    fields: JSON = {**scenario().to_json(), field: value}
+    with pytest.raises(FieldError, match=f"{field} = .* expected what to_json wrote"):
         Scenario.from_json(fields, image=IMAGE)
+
+
+def test_whole_numbers_do_for_shares_in_json() -> None:
+    fields: JSON = {**scenario().to_json(), "loss": 0, "profiles": {"v1": 2}}
+    assert Scenario.from_json(fields, image=IMAGE) == scenario(loss=0.0, profiles={"v1": 2.0})
 
 
 def test_versions_and_profiles_become_shares_of_kinds() -> None:

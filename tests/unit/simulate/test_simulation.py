@@ -287,6 +287,19 @@ def test_a_log_of_another_scenario_is_refused(tmp_path: pathlib.Path) -> None:
         pass
 
 
+def test_a_log_that_asks_for_steps_behind_its_own_time_is_refused(tmp_path: pathlib.Path) -> None:
+    store, path = MemoryStore(), tmp_path / "air"
+    with kept(path, store, clock_error=5.0) as simulation:
+        steps(simulation, 5)
+    with path.open("ab") as log:
+        log.write(b'[1000000000000, 1400000001.0, "Pause", {}]\n')
+    with (
+        pytest.raises(AirLogError, match="does not fit the scenario"),
+        kept(path, store, clock_error=5.0),
+    ):
+        pass
+
+
 def test_every_key_and_loss_depends_on_the_seed() -> None:
     one, other = Simulation(scenario()), Simulation(scenario(seed=1))
     assert one.root_key(0).reveal() != other.root_key(0).reveal()
