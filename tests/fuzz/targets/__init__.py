@@ -7,6 +7,7 @@ from typing import Final
 from tests.fuzz.targets import (
     airlog,
     campaign,
+    captures,
     commandline,
     decoders,
     deltas,
@@ -32,6 +33,7 @@ MODULES: Final = (
     images,
     deltas,
     values,
+    captures,
     commandline,
 )
 

@@ -1,0 +1,70 @@
+"""Invariant: whatever was captured is explained or reported, line by line, and JSON can hold it.
+
+Payloads of every package, version and direction, frames with keys and without, whole logs of every
+format.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import lorafuota
+from lorafuota.dissect.explain import explain
+from lorafuota.dissect.frame import explain_phy
+from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.dissect.logreader import Captured, read_log
+from lorafuota.dissect.story import tell
+from lorafuota.dissect.versions import hints, readings
+from lorafuota.types import DOWNLINK, UPLINK, DevAddr, McKey
+from tests.fuzz import mutation
+from tests.fuzz.targets.target import MiB, Target
+
+CAPTURES = pathlib.Path(__file__).parents[2] / "data" / "captures"
+KEY = McKey.from_hex("5e4d3c2b1a09f8e7d6c5b4a392817061")
+KEYS = Keyring([AddressKeys.from_mc_key(KEY, DevAddr(0x01FE2A3B))])
+
+
+def a_payload(data: bytes) -> str:
+    """The first octet says for which package, and which way."""
+    mode, octets = (data[0], data[1:]) if data else (0, b"")
+    one = lorafuota.PACKAGES[(mode >> 1) % len(lorafuota.PACKAGES)]
+    way = DOWNLINK if mode & 1 else UPLINK
+    explanation = explain(one, way, octets, time=1.4e9 if mode & 0x40 else None)
+    json.dumps(explanation.to_json())
+    if mode & 0x80:
+        hints(explanation)
+        json.dumps([reading.to_json() for reading in readings(one, way, octets)])
+    return "explained"
+
+
+def a_frame(data: bytes) -> str:
+    json.dumps(explain_phy(data, KEYS, tries=1).to_json())
+    return "explained"
+
+
+def a_log(data: bytes) -> str:
+    json.dumps(tell(read_log(data.split(b"\n")), keys=KEYS).to_json())
+    return "told"
+
+
+def payload_seeds() -> list[bytes]:
+    payloads = mutation.payloads()
+    return [bytes((mode % 256,)) + payload for mode, payload in enumerate(payloads)]
+
+
+def frame_seeds() -> list[bytes]:
+    logs = [path.read_bytes().splitlines() for path in sorted(CAPTURES.glob("*.jsonl"))]
+    read = [one for log in logs for one in read_log(log)]
+    return [one.frame.phy for one in read if isinstance(one, Captured) and one.frame.phy]
+
+
+def log_seeds() -> list[bytes]:
+    return [path.read_bytes() for path in sorted(CAPTURES.glob("*.jsonl"))]
+
+
+TARGETS = (
+    Target(name="captured-payload", one_input=a_payload, seeds=payload_seeds, everyday=100),
+    Target(name="captured-frame", one_input=a_frame, seeds=frame_seeds, everyday=100),
+    Target(name="captured-log", one_input=a_log, seeds=log_seeds, memory=16 * MiB, everyday=10),
+)
