@@ -1,4 +1,4 @@
-"""Strategies for data blocks: one fragment and many, no padding and all but an octet of it.
+r"""Strategies for data blocks: one fragment and many, no padding and all but an octet of it.
 
 >>> from hypothesis import find
 >>> from lorafuota.testing.blocks import blocks
@@ -13,7 +13,7 @@ import random
 from typing import Final
 
 from ..datablock import MAX_FRAG_SIZE, MAX_NB_FRAG, DataBlock
-from ..errors import FieldError, require_int
+from ..errors import require_int
 from ._values import LONGEST_REST, numbers
 
 try:
@@ -31,56 +31,61 @@ even number of ones in every line of version 2 (4, 5, 8, 9, 12 ...); around powe
 which the standard's generator has a rule of its own."""
 
 
-@st.composite
 def blocks(
-    draw: st.DrawFn,
     *,
     nb_frag: int | st.SearchStrategy[int] | None = None,
     frag_size: int | st.SearchStrategy[int] | None = None,
     padding: int | st.SearchStrategy[int] | None = None,
     descriptor: bytes | st.SearchStrategy[bytes] | None = None,
     max_nb_frag: int = 64,
-) -> DataBlock:
+) -> st.SearchStrategy[DataBlock]:
     """Any block; the simplest images count up from zero, so that no two fragments are alike.
 
     Args:
-        draw: Hypothesis's; not an argument of yours.
-        nb_frag: Fragments before coding, 1 to 16383; any up to *max_nb_frag*, many of
-            :data:`CORNERS` among them, if not given.
-        frag_size: Octets in a fragment, 1 to 255; 1 to 239 if not given, which a frame can carry.
-        padding: Octets behind the image, less than *frag_size*; any, often none or all but one
-            octet, if not given.
-        descriptor: The 4 octets of Descriptor.
+        nb_frag: Fragments before coding, 1 to 16383, or a strategy; any up to *max_nb_frag*, many
+            of :data:`CORNERS` among them, if not given.
+        frag_size: Octets in a fragment, 1 to 255, or a strategy; 1 to 239, which a frame can
+            carry, if not given.
+        padding: Octets behind the image, less than *frag_size*, or a strategy; any, often none or
+            all but one octet, if not given.
+        descriptor: The 4 octets of Descriptor, or a strategy; any if not given.
         max_nb_frag: See *nb_frag*.
 
     Raises:
-        FieldError: A number is out of range.
+        FieldError: A number is out of range; of one that a strategy gives, when it is drawn.
     """
     require_int("blocks", "max_nb_frag", max_nb_frag, 1, MAX_NB_FRAG)
     corners = st.sampled_from([one for one in CORNERS if one <= max_nb_frag])
-    m = _number(draw, "nb_frag", nb_frag, corners | numbers(1, max_nb_frag), MAX_NB_FRAG)
-    size = _number(draw, "frag_size", frag_size, numbers(1, LONGEST_REST), MAX_FRAG_SIZE)
-    spare = _number(draw, "padding", padding, numbers(0, size - 1), size - 1)
-    tag = descriptor if descriptor is not None else st.binary(min_size=4, max_size=4)
-    octets = draw(tag) if isinstance(tag, st.SearchStrategy) else tag
-    seed = draw(st.integers(0, 255))
-    length = m * size - spare
-    image = random.Random(seed).randbytes(length) if seed else _counting(length)
-    return DataBlock(image, size, octets)
+    counts = _wanted("nb_frag", nb_frag, corners | numbers(1, max_nb_frag), 1, MAX_NB_FRAG)
+    sizes = _wanted("frag_size", frag_size, numbers(1, LONGEST_REST), 1, MAX_FRAG_SIZE)
+    tags = st.binary(min_size=4, max_size=4) if descriptor is None else descriptor
+
+    @st.composite
+    def draw_block(draw: st.DrawFn) -> DataBlock:
+        m = require_int("blocks", "nb_frag", draw(counts), 1, MAX_NB_FRAG)
+        size = require_int("blocks", "frag_size", draw(sizes), 1, MAX_FRAG_SIZE)
+        spares = _wanted("padding", padding, numbers(0, size - 1), 0, size - 1)
+        spare = require_int("blocks", "padding", draw(spares), 0, size - 1)
+        tag = draw(tags) if isinstance(tags, st.SearchStrategy) else tags
+        seed, length = draw(st.integers(0, 255)), m * size - spare
+        image = random.Random(seed).randbytes(length) if seed else _counting(length)
+        return DataBlock(image, size, tag)
+
+    return draw_block()
 
 
-def _number(
-    draw: st.DrawFn,
+def _wanted(
     field: str,
-    wanted: int | st.SearchStrategy[int] | None,
+    given: int | st.SearchStrategy[int] | None,
     usual: st.SearchStrategy[int],
+    lowest: int,
     highest: int,
-) -> int:
-    given = usual if wanted is None else wanted
-    found = draw(given) if isinstance(given, st.SearchStrategy) else given
-    if not isinstance(found, int) or found < (0 if field == "padding" else 1) or found > highest:
-        raise FieldError("blocks", field, found, f"at most {highest}")
-    return found
+) -> st.SearchStrategy[int]:
+    if given is None:
+        return usual
+    if isinstance(given, st.SearchStrategy):
+        return given
+    return st.just(require_int("blocks", field, given, lowest, highest))
 
 
 def _counting(length: int) -> bytes:

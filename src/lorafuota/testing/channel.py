@@ -103,8 +103,8 @@ class Loss:
 
     def start(self, chance: random.Random, /) -> Path:
         """See :class:`Effect`."""
-        plain = isinstance(self.model, int | float)
-        model: LossModel = Independent(self.model) if plain else self.model  # type: ignore[assignment, arg-type]
+        given = self.model
+        model: LossModel = Independent(given) if isinstance(given, int | float) else given
         lost = left = 0
 
         def path(arrival: Arrival) -> list[Arrival]:

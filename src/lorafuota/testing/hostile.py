@@ -96,9 +96,8 @@ def hostile(
     found = [_harmed(package, direction, harm) for harm in Harm if harm in harms]
     possible = [one for one in found if one is not None]
     if not possible:
-        raise FieldError(
-            "hostile", "harms", list(harms), f"harm that suits a {direction.value} of {package}"
-        )
+        expected = f"harm that suits a {direction.value} of {package}"
+        raise FieldError("hostile", "harms", list(harms), expected)
     return st.one_of(possible)
 
 
