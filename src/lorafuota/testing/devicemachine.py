@@ -1,6 +1,6 @@
-"""A rule-based machine that tests a device: our server plays sessions with it, and judges it.
+"""A rule-based machine that tests a device: our server plays sessions with it and judges it.
 
-Subclass it, say how to make the device, and let Hypothesis look for a sequence it does not survive::
+Subclass it, say how to make the device, and Hypothesis looks for what it does not survive::
 
     class MyDeviceMachine(DeviceMachine):
         def new_device(self, root_key):
@@ -34,7 +34,6 @@ from .sessions import channels
 from .strategies import keys, records
 
 try:
-    from hypothesis import assume
     from hypothesis import strategies as st
     from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 except ImportError as error:  # pragma: no cover  the tests have it
@@ -114,19 +113,21 @@ class DeviceMachine(RuleBasedStateMachine):
         block = data.draw(blocks(max_nb_frag=self.max_nb_frag, frag_size=sizes), label="block")
         self._send(self._new_setup(block, index, delay, report))
 
-    @rule(index=_indices, many=st.integers(1, 12))
-    def send_fragments(self, index: int, many: int) -> None:
+    @precondition(lambda self: bool(self._open()))
+    @rule(data=st.data(), many=st.integers(1, 12))
+    def send_fragments(self, data: st.DataObject, many: int) -> None:
         """Send the next fragments of a session, plain ones first, through the channel."""
-        setup = self._known(index)
-        first = self._sent.get(index, 0) + 1
+        setup = self._draw_open(data)
+        first = self._sent.get(setup.frag_index, 0) + 1
         for n in range(first, first + many):
             self._send(self._fragment(setup, n))
-        self._sent[index] = first + many - 1
+        self._sent[setup.frag_index] = first + many - 1
 
-    @rule(index=_indices, backwards=st.booleans())
-    def send_all(self, index: int, backwards: bool) -> None:
+    @precondition(lambda self: bool(self._open()))
+    @rule(data=st.data(), backwards=st.booleans())
+    def send_all(self, data: st.DataObject, backwards: bool) -> None:
         """Send all plain fragments, none of which gets lost."""
-        setup = self._known(index)
+        setup = self._draw_open(data)
         numbers = range(1, setup.nb_frag + 1)
         for n in reversed(numbers) if backwards else numbers:
             self._deliver(self._fragment(setup, n).encode())
@@ -141,6 +142,13 @@ class DeviceMachine(RuleBasedStateMachine):
     def ask_status(self, index: int, participants: bool) -> None:
         """Ask how far a session has come."""
         self._send(v1.FragSessionStatusReq(participants=participants, frag_index=index))
+
+    @rule(index=_indices)
+    def ask_several_things(self, index: int) -> None:
+        """Ask twice for the version and for the status, in one payload."""
+        status = v1.FragSessionStatusReq(participants=True, frag_index=index)
+        questions = [PackageVersionReq(), status, PackageVersionReq()]
+        self._deliver(self._profile.package.join(questions))
 
     @rule(index=_indices)
     def delete(self, index: int) -> None:
@@ -166,7 +174,7 @@ class DeviceMachine(RuleBasedStateMachine):
         sane: dict[str, Any] = {"nb_frag": 2, "frag_size": 4, "padding": 0, "frag_algo": 0}
         self._deliver(data.draw(records(kind, **{**sane, **wrong, "frag_index": index})).encode())
 
-    @precondition(lambda self: self._used_up)
+    @precondition(lambda self: bool(self._used_up))
     @rule(data=st.data())
     def replay(self, data: st.DataObject) -> None:
         """Repeat a set-up whose SessionCnt was used."""
@@ -177,8 +185,8 @@ class DeviceMachine(RuleBasedStateMachine):
         """Send something near a valid payload."""
         one: Hostile = data.draw(hostile(self._profile.package, DOWNLINK), label="octets")
         parsed = self._profile.package.parse(one.payload, DOWNLINK)
-        assume(not any(isinstance(each, _CHANGES) for each in parsed))
-        self._deliver(one.payload)
+        if not any(isinstance(each, _CHANGES) for each in parsed):
+            self._deliver(one.payload)
 
     @rule(fport=st.sampled_from([1, 199, 223]), payload=st.binary(max_size=16))
     def send_on_another_port(self, fport: int, payload: bytes) -> None:
@@ -189,17 +197,18 @@ class DeviceMachine(RuleBasedStateMachine):
     def send_stray_fragment(self, index: int, n: int, octets: int) -> None:
         """Send a fragment of another length than any session has."""
         setup = self._model.setup(index)
-        assume(setup is None or setup.frag_size != octets)
+        if setup is not None and setup.frag_size == octets:
+            octets += 1
         one = v1.DataFragment(n=n, frag_index=index, payload=bytes(octets))
         self._deliver(one.encode())
 
-    @precondition(lambda self: self._profile.has_mic)
-    @rule(index=_indices, n=st.integers(1, 12), flip=st.integers(1, 255))
-    def forge(self, index: int, n: int, flip: int) -> None:
+    @precondition(lambda self: self._profile.has_mic and bool(self._open()))
+    @rule(data=st.data(), n=st.integers(1, 12), flip=st.integers(1, 255))
+    def forge(self, data: st.DataObject, n: int, flip: int) -> None:
         """Send a fragment with other content, as a hostile member of a group could."""
-        right = self._fragment(self._known(index), n)
+        right = self._fragment(self._draw_open(data), n)
         payload = bytes((right.payload[0] ^ flip,)) + right.payload[1:]
-        forged = v1.DataFragment(n=n, frag_index=index, payload=payload)
+        forged = v1.DataFragment(n=n, frag_index=right.frag_index, payload=payload)
         self._deliver(forged.encode(), forged=True)
 
     @rule()
@@ -239,11 +248,13 @@ class DeviceMachine(RuleBasedStateMachine):
         self._model.blocks[server.setup_req] = block
         return server.setup_req
 
-    def _known(self, index: int) -> SetupReq:
-        setup = self._model.setup(index)
-        assume(setup in self._model.blocks)
-        assert setup is not None
-        return setup
+    def _open(self) -> list[SetupReq]:
+        """The sessions of ours the device has, or may have."""
+        held = [self._model.setup(index) for index in range(4)]
+        return [one for one in held if one is not None and one in self._model.blocks]
+
+    def _draw_open(self, data: st.DataObject) -> SetupReq:
+        return data.draw(st.sampled_from(self._open()), label="session")
 
     def _fragment(self, setup: SetupReq, n: int) -> v1.DataFragment:
         encoder = self._model.blocks[setup].encoder(self._profile.parity)

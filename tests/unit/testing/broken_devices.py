@@ -1,4 +1,4 @@
-"""Devices that are wrong in one way each, around one that is right; each must make a machine fail."""
+"""Devices that are wrong in one way each, around one that is right."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class Broken:
             if fport != 201:
                 found.append(Uplink(fport, payload))
                 continue
-            answers = [one for one in self.package.parse(payload, UPLINK) if isinstance(one, Command)]
+            answers = [
+                one for one in self.package.parse(payload, UPLINK) if isinstance(one, Command)
+            ]
             kept = [one for one in map(change, answers) if one is not None]
             if kept:
                 found.append(Uplink(fport, self.package.join(kept)))

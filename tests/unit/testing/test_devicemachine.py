@@ -16,9 +16,7 @@ RUN = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-HUNT = settings(
-    RUN, max_examples=1_000, phases=[Phase.generate], database=None, report_multiple_bugs=False
-)
+HUNT = settings(RUN, max_examples=1_000, phases=[Phase.generate], derandomize=True, database=None)
 
 
 @pytest.mark.parametrize("number", [1, 2])
