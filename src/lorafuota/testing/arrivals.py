@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..datablock import MAX_NB_FRAG
 from ..errors import FieldError, require_int
@@ -69,6 +69,10 @@ class Arrivals:
     def missing(self) -> int:
         """Independent fragments that are missing at the end."""
         return self.nb_frag - self.rank
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Have Hypothesis print it as ``repr`` does."""
+        printer.text(repr(self))
 
     def __repr__(self) -> str:
         end = "enough" if self.enough else f"{self.missing} missing"

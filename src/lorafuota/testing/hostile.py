@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Collection
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .._kinds import Int, Rest
 from ..errors import FieldError
@@ -69,6 +69,10 @@ class Hostile:
     detail: str
     commands: tuple[Command, ...]
     direction: Direction
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Have Hypothesis print it as ``repr`` does."""
+        printer.text(repr(self))
 
     def __repr__(self) -> str:
         made_from = " + ".join(repr(one) for one in self.commands)

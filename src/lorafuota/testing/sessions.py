@@ -69,6 +69,10 @@ class Session:
         )
         return (self.setup_req.encode(), *(one.encode() for one in fragments))
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Have Hypothesis print it as ``repr`` does."""
+        printer.text(repr(self))
+
     def __repr__(self) -> str:
         block = f"M = {self.block.nb_frag} of {self.block.frag_size} octets"
         came = repr(self.arrivals).removeprefix("Arrivals(").removesuffix(")")
