@@ -32,8 +32,9 @@ class _Expected:
 
     kind: type[Command]
     frag_index: int | None
-    due: float | None
-    """When it is late; None if there need not be one."""
+    due: float
+    """After this it is late, or not asked for any more."""
+    needed: bool
     wrong: Callable[[Command], str | None]
     """What is wrong with an answer, or None."""
     of: str
@@ -68,6 +69,7 @@ class DeviceModel:
         self._seconds = answer_seconds
         self._expected: list[_Expected] = []
         self._held: dict[int, _Held] = {}
+        self._due, self._needed = 0.0, True
         self._used: dict[int, int] = {}
         self._perhaps_used: dict[int, int] = {}
         self.blocks: dict[SetupReq, DataBlock] = {}
@@ -89,20 +91,21 @@ class DeviceModel:
         if fport != self.fport:
             return
         parsed = self.package.parse(payload, DOWNLINK)
-        clean = all(isinstance(one, Command) for one in parsed)
+        self._due = now + self._seconds
+        self._needed = all(isinstance(one, Command) for one in parsed)
         for one in parsed:
-            self._note(one, now, now + self._seconds if clean else None, forged)
+            self._note(one, now, forged)
 
-    def _note(self, one: Parsed, now: float, due: float | None, forged: bool) -> None:
+    def _note(self, one: Parsed, now: float, forged: bool) -> None:
         match one:
             case PackageVersionReq():
-                self._expect(PackageVersionAns, None, due, self._wrong_version, one)
+                self._expect(PackageVersionAns, None, self._wrong_version, one)
             case v1.FragSessionStatusReq():
-                self._status(one, due)
+                self._status(one)
             case v1.FragSessionSetupReq() | v2.FragSessionSetupReq():
-                self._set_up(one, due)
+                self._set_up(one)
             case v1.FragSessionDeleteReq():
-                self._delete(one, due)
+                self._delete(one)
             case v1.DataFragment():
                 self._fragment(one, now, forged)
             case _:
@@ -119,24 +122,27 @@ class DeviceModel:
         self,
         kind: type[Command],
         frag_index: int | None,
-        due: float | None,
         wrong: Callable[[Command], str | None],
         of: Command,
+        *,
+        later: float = 0.0,
+        silent: bool = False,
     ) -> None:
-        self._expected.append(_Expected(kind, frag_index, due, wrong, type(of).__name__))
+        """Expect an answer, perhaps some seconds later than others, perhaps none."""
+        needed, name = self._needed and not silent, type(of).__name__
+        self._expected.append(_Expected(kind, frag_index, self._due + later, needed, wrong, name))
 
     def _wrong_version(self, answer: Command) -> str | None:
         right = self.package.version_ans()
         return None if answer == right else f"the device has {right}"
 
-    def _status(self, req: v1.FragSessionStatusReq, due: float | None) -> None:
+    def _status(self, req: v1.FragSessionStatusReq) -> None:
         held = self._held.get(req.frag_index)
         at_request = None if held is None else held.least.missing
         kind = v2.FragSessionStatusAns if self.profile.has_mic else v1.FragSessionStatusAns
         sure = held is not None and held.sure and not held.tainted
         silent = not sure or (held is not None and held.full and not req.participants)
-        if due is not None and held is not None:
-            due += 2.0 ** (held.setup.block_ack_delay + 4)
+        later = 0.0 if held is None else 2.0 ** (held.setup.block_ack_delay + 4)
 
         def wrong(answer: Command) -> str | None:
             assert isinstance(answer, v1.FragSessionStatusAns | v2.FragSessionStatusAns)
@@ -157,9 +163,9 @@ class DeviceModel:
                 return None
             return f"{least}..{at_request} fragments are missing"
 
-        self._expect(kind, req.frag_index, None if silent else due, wrong, req)
+        self._expect(kind, req.frag_index, wrong, req, later=later, silent=silent)
 
-    def _set_up(self, req: SetupReq, due: float | None) -> None:
+    def _set_up(self, req: SetupReq) -> None:
         kind = v2.FragSessionSetupAns if self.profile.has_mic else v1.FragSessionSetupAns
         must, may = v2.SetupError(0), v2.SetupError(0)
         absurd = not 1 <= req.nb_frag <= MAX_NB_FRAG or req.padding >= req.frag_size
@@ -182,7 +188,7 @@ class DeviceModel:
                 return "nothing is wrong with the set-up"
             return None
 
-        self._expect(kind, req.frag_index, due, wrong, req)
+        self._expect(kind, req.frag_index, wrong, req)
         if must or absurd:
             return
         old = self._held.get(req.frag_index)
@@ -199,7 +205,7 @@ class DeviceModel:
     def _decoder(self, req: SetupReq) -> FragDecoder:
         return FragDecoder(nb_frag=req.nb_frag, frag_size=1, variant=self.profile.parity)
 
-    def _delete(self, req: v1.FragSessionDeleteReq, due: float | None) -> None:
+    def _delete(self, req: v1.FragSessionDeleteReq) -> None:
         held = self._held.pop(req.frag_index, None)
 
         def wrong(answer: Command) -> str | None:
@@ -210,7 +216,7 @@ class DeviceModel:
                 return "there is such a session"
             return None
 
-        self._expect(v1.FragSessionDeleteAns, req.frag_index, due, wrong, req)
+        self._expect(v1.FragSessionDeleteAns, req.frag_index, wrong, req)
 
     def _fragment(self, one: v1.DataFragment, now: float, forged: bool) -> None:
         held = self._held.get(one.frag_index)
@@ -257,6 +263,7 @@ class DeviceModel:
             for one in self._expected
             if type(answer) is one.kind and (index is None or index == one.frag_index)
         ]
+        same.sort(key=lambda one: not one.needed)  # what need not be answered comes last
         if not same:
             raise Violation(f"nobody asked for {answer}")
         reasons = [one.wrong(answer) for one in same]
@@ -290,8 +297,9 @@ class DeviceModel:
     def late(self, now: float) -> None:
         """See that nothing is overdue."""
         for one in self._expected:
-            if one.due is not None and one.due < now:
+            if one.needed and one.due < now:
                 raise Violation(f"no answer to {one.of} within {self._seconds:g} s")
+        self._expected = [one for one in self._expected if one.due >= now]
         for index, held in self._held.items():
             if held.due is not None and held.due < now:
                 raise Violation(f"FragIndex {index} is complete, and there is no block")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import enum
+import functools
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -36,6 +38,7 @@ def edges(low: int, high: int) -> list[int]:
     return sorted(one for one in found if low <= one <= high)
 
 
+@functools.cache
 def numbers(low: int, high: int) -> st.SearchStrategy[int]:
     """Integers in *low* to *high*, many of them at an edge (:func:`edges`).
 
@@ -51,8 +54,8 @@ def numbers(low: int, high: int) -> st.SearchStrategy[int]:
 
     def towards_target(number: int) -> int:
         if number >= target:
-            return max(one for one in above if one <= number)
-        return min(one for one in below if one >= number)
+            return above[bisect.bisect_right(above, number) - 1]
+        return below[bisect.bisect_left(below, number)]
 
     # narrower ranges, for small edges would hardly be found among large ones
     spans = (1 << bits for bits in range(4, (high - low).bit_length(), 4))
@@ -68,13 +71,20 @@ def numbers(low: int, high: int) -> st.SearchStrategy[int]:
     return draw_number()
 
 
-@st.composite
-def octets(draw: st.DrawFn, low: int, high: int) -> bytes:
+@functools.cache
+def octets(low: int, high: int) -> st.SearchStrategy[bytes]:
     """Strings of *low* to *high* octets, often as short or as long as they may be."""
-    size = draw(numbers(low, high))
-    return draw(st.binary(min_size=size, max_size=size))
+    sizes = numbers(low, high)
+
+    @st.composite
+    def draw_octets(draw: st.DrawFn) -> bytes:
+        size = draw(sizes)
+        return draw(st.binary(min_size=size, max_size=size))
+
+    return draw_octets()
 
 
+@functools.cache
 def possible(kind: Int) -> list[int]:
     """Return every value of a narrow field, in the order of the numbers that travel."""
     found = []
@@ -135,6 +145,7 @@ def filled(
     return cls(**found)
 
 
+@functools.cache
 def _ints(kind: Int) -> st.SearchStrategy[int]:
     if kind.type is bool:
         return st.booleans()

@@ -60,7 +60,8 @@ class Hostile:
         harm: What was done.
         detail: Where, in words.
         commands: The valid commands it was made from, in order.  After ``RESERVED`` a lenient
-            reader still finds exactly these.
+            reader still finds exactly these; only the error masks of McClassCSessionAns and
+            McClassBSessionAns show it their reserved bits.
         direction: The way it travels.  After ``DIRECTION`` the commands are of the other.
     """
 
