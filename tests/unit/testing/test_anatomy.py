@@ -52,9 +52,7 @@ def test_what_lies_where_is_true_of_every_message(cls: type[Command], data: st.D
             assert one.kind.raw(getattr(message, one.field)) == raw
     for bit in reserved_bits(message):
         changed = with_bits(octets, bit, 1, 1)
-        decoded = cls.decode(changed)
-        for field, kind in cls.KINDS.items():
-            if not (isinstance(kind, Int) and kind.reserved):  # a reader has to see those
-                assert getattr(decoded, field) == getattr(message, field)
+        if not any(isinstance(kind, Int) and kind.reserved for kind in cls.KINDS.values()):
+            assert cls.decode(changed) == message  # elsewhere a reader has to see them
         with pytest.raises(ReservedBitsError):
             cls.decode(changed, strict=True)
