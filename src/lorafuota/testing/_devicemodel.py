@@ -18,12 +18,9 @@ from ..session.fragmentation import SetupReq
 from ..session.profile import FragProfile
 from ..types import DOWNLINK, UPLINK
 from ..wire import Command
+from ._violation import Violation
 
-__all__ = ["DeviceModel", "Violation"]
-
-
-class Violation(AssertionError):
-    """What the subject did wrong, in a sentence."""
+__all__ = ["DeviceModel"]
 
 
 @dataclasses.dataclass(slots=True, eq=False)

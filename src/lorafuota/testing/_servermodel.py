@@ -14,7 +14,7 @@ from ..package import MAX_PAYLOAD
 from ..session.fragmentation import SetupReq
 from ..types import DOWNLINK, DevEUI
 from ..wire import Command
-from ._devicemodel import Violation
+from ._violation import Violation
 from .peers import Downlink, Frame, Target
 
 __all__ = ["ServerModel"]

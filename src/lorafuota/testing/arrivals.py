@@ -4,7 +4,7 @@
 >>> from lorafuota.fec.variant import ParityVariant
 >>> from lorafuota.testing.arrivals import Pattern, arrivals
 >>> find(arrivals(5, ParityVariant.V1, patterns=[Pattern.FIRST]), lambda one: one.enough)
-Arrivals(FIRST: 2-6 of M = 5, enough)
+Arrivals(FIRST: 2-15 of M = 5, enough)
 """
 
 from __future__ import annotations

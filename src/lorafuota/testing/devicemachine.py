@@ -26,6 +26,7 @@ from ..session.profile import FragProfile, frag_profile
 from ..types import DOWNLINK, AppKey, GenAppKey
 from ..wire import Command
 from ._devicemodel import DeviceModel
+from ._violation import Watch
 from .blocks import blocks
 from .channel import Channel, Delay, Loss, Reorder, Repeat
 from .hostile import Hostile, hostile
@@ -84,6 +85,7 @@ class DeviceMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._watch = Watch()
         self._profile: FragProfile = frag_profile(self.version)
         self._model = DeviceModel(self._profile, answer_seconds=self.answer_seconds)
         self._fport = self._profile.package.fport
@@ -214,7 +216,8 @@ class DeviceMachine(RuleBasedStateMachine):
     @rule()
     def power_cycle(self) -> None:
         """Switch the device off and on."""
-        self._device.power_cycle()
+        with self._watch:
+            self._device.power_cycle()
         self._model.power_cycled()
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 30.0]))
@@ -224,7 +227,7 @@ class DeviceMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Wait for everything that is still to come."""
-        if hasattr(self, "_device"):
+        if hasattr(self, "_device") and not self._watch.failed:
             self._pass(self.answer_seconds + 70.0)
 
     # How
@@ -273,8 +276,9 @@ class DeviceMachine(RuleBasedStateMachine):
                 _, _, payload = heapq.heappop(self._air)
                 if not self._overtaken(payload):
                     self._deliver(payload)
-            self._answered(self._device.tick(self._now))
-            self._model.late(self._now)
+            with self._watch:
+                self._answered(self._device.tick(self._now))
+                self._model.late(self._now)
 
     def _overtaken(self, payload: bytes) -> bool:
         """Whether it is a fragment of a session that another has replaced meanwhile."""
@@ -287,7 +291,8 @@ class DeviceMachine(RuleBasedStateMachine):
     def _deliver(self, payload: bytes, fport: int | None = None, *, forged: bool = False) -> None:
         fport = self._fport if fport is None else fport
         self._model.deliver(fport, payload, self._now, forged=forged)
-        self._answered(self._device.receive(fport, payload, self._now))
+        with self._watch:
+            self._answered(self._device.receive(fport, payload, self._now))
         for index in range(4):
             setup, used = self._model.setup(index), self._model.used(index)
             counted = isinstance(setup, v2.FragSessionSetupReq) and setup.session_cnt == used

@@ -3,8 +3,8 @@
 >>> from hypothesis import find
 >>> from lorafuota import DOWNLINK, package
 >>> from lorafuota.testing.hostile import Harm, hostile
->>> find(hostile(package("fragmentation", 2), DOWNLINK, harms=[Harm.RESERVED]), lambda one: True)
-Hostile(0108: RESERVED bit 3 of octet 1 in FragSessionStatusReq(participants=False, frag_index=0))
+>>> find(hostile(package("fragmentation", 2), DOWNLINK, harms=[Harm.VALUE]), lambda one: True)
+Hostile(080000: VALUE n is 0 in DataFragment(n=1, frag_index=0, payload=b''))
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from typing import ClassVar, Final
 from ..catalogue import PACKAGES, PackageMap
 from ..types import UPLINK, DevEUI, GenAppKey
 from ..wire import Command
-from ._devicemodel import Violation
 from ._servermodel import ServerModel
+from ._violation import Violation, Watch
 from .blocks import blocks
 from .channel import Channel, Delay, Loss, Reorder, Repeat
 from .hostile import Hostile, hostile
@@ -82,6 +82,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._watch = Watch()
         self._now = _START
         self._order = itertools.count()
         self._air: list[tuple[float, int, Callable[[], None]]] = []
@@ -114,7 +115,8 @@ class ServerMachine(RuleBasedStateMachine):
             if self._down[one.dev_eui].effects or self._up[one.dev_eui].effects:
                 self._calm = False
         self._server = self.new_server(self._image, targets)
-        self._carry(self._server.start(self._now))
+        with self._watch:
+            self._carry(self._server.start(self._now))
 
     # Rules
 
@@ -148,11 +150,12 @@ class ServerMachine(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         """Cycle the power of the server."""
-        self._server.power_cycle()
+        with self._watch:
+            self._server.power_cycle()
 
     def teardown(self) -> None:
         """Make every channel perfect, wait, and see how it ended."""
-        if not hasattr(self, "_server"):
+        if not hasattr(self, "_server") or self._watch.failed:
             return
         for eui in self._fleet:
             self._down[eui] = self._up[eui] = Channel()
@@ -183,8 +186,9 @@ class ServerMachine(RuleBasedStateMachine):
                 heapq.heappop(self._air)[2]()
             for eui, device in self._fleet.items():
                 self._send_up(eui, device.tick(self._now))
-            self._carry(self._server.tick(self._now))
-            self._outcomes()
+            with self._watch:
+                self._carry(self._server.tick(self._now))
+                self._outcomes()
 
     def _carry(self, sent: Iterable[Sent]) -> int:
         many = 0
@@ -221,6 +225,7 @@ class ServerMachine(RuleBasedStateMachine):
         return lambda: self._receive(eui, fport, payload)
 
     def _receive(self, eui: DevEUI, fport: int, payload: bytes) -> None:
-        many = self._carry(self._server.receive(eui, fport, payload, self._now))
-        if many > self.max_reaction:
-            raise Violation(f"one uplink caused {many} downlinks")
+        with self._watch:
+            many = self._carry(self._server.receive(eui, fport, payload, self._now))
+            if many > self.max_reaction:
+                raise Violation(f"one uplink caused {many} downlinks")

@@ -7,7 +7,8 @@ from lorafuota.fragmentation import v2
 from lorafuota.fragmentation.v1 import DataFragment, FragSessionDeleteReq, FragSessionStatusReq
 from lorafuota.session.fragmentation import FragServer
 from lorafuota.session.profile import frag_profile
-from lorafuota.testing._devicemodel import DeviceModel, Violation
+from lorafuota.testing._devicemodel import DeviceModel
+from lorafuota.testing._violation import Violation
 from lorafuota.types import GenAppKey
 
 BLOCK = DataBlock(b"abcde", 2)

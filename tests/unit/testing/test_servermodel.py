@@ -9,8 +9,8 @@ from lorafuota.fragmentation.v1 import DataFragment, FragSessionDeleteReq
 from lorafuota.fragmentation.v2 import FragSessionSetupReq
 from lorafuota.session.fragmentation import FragServer
 from lorafuota.session.profile import frag_profile
-from lorafuota.testing._devicemodel import Violation
 from lorafuota.testing._servermodel import ServerModel
+from lorafuota.testing._violation import Violation
 from lorafuota.testing.peers import Downlink, Frame, Target
 from lorafuota.types import DevEUI, GenAppKey
 
