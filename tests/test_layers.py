@@ -89,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "_kinds",
         "campaign",
         "catalogue",
+        "crypto",
         "datablock",
         "errors",
         "fec",

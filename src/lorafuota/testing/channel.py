@@ -16,8 +16,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple, Protocol, TypeAlias, final
+from collections.abc import Iterable
+from typing import Final, NamedTuple, Protocol, final
 
 from ..errors import FieldError
 from ..simulate.loss import Bursts, Independent, LossModel
@@ -49,8 +49,12 @@ class Arrival(NamedTuple):
     payload: bytes
 
 
-Path: TypeAlias = Callable[[Arrival], list[Arrival]]
-"""What becomes of one message: nothing, itself, something else, several."""
+class Path(Protocol):
+    """What one channel does to message after message; any function of that shape will do."""
+
+    def __call__(self, arrival: Arrival, /) -> list[Arrival]:
+        """Return what becomes of one message: nothing, itself, something else, several."""
+        raise NotImplementedError
 
 
 class Effect(Protocol):
