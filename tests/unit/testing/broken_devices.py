@@ -165,13 +165,14 @@ class DeliversWhatIsNotComplete(Broken):
 
     def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
         answers = super().receive(fport, payload, now)
-        if fport == 201 and payload[:1] == b"\x08" and len(payload) > 3:
-            fragment = v1.DataFragment.decode(payload) if payload[1:3] != b"\0\0" else None
-            sessions = self.inner.device.fragmentation
-            if fragment and sessions.state(fragment.frag_index) is FragState.RECEIVING:
-                decoder = sessions.decoder(fragment.frag_index)
-                if fragment.n == decoder.nb_frag and decoder.missing:
-                    self.early.append(Block(fragment.frag_index, b"half of it"))
+        sessions = self.inner.device.fragmentation
+        for one in self.package.parse(payload, DOWNLINK) if fport == 201 else []:
+            if not isinstance(one, v1.DataFragment):
+                continue
+            if sessions.state(one.frag_index) is FragState.RECEIVING:
+                decoder = sessions.decoder(one.frag_index)
+                if one.n == decoder.nb_frag and decoder.missing:
+                    self.early.append(Block(one.frag_index, b"half of it"))
         return answers
 
     def take_blocks(self) -> Iterable[tuple[int, bytes]]:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
+from lorafuota.testing._violation import Violation
 from lorafuota.testing.devicemachine import DeviceMachine
-from lorafuota.testing.peers import DeviceUnderTest, ReferenceDevice
+from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice
 from lorafuota.types import AppKey, GenAppKey
 from tests.support import LONG
 from tests.unit.testing.broken_devices import BROKEN, Broken
@@ -37,6 +41,43 @@ def test_a_device_that_is_wrong_in_one_way_fails(wrong: type[Broken]) -> None:
             return wrong(root_key)
 
     with pytest.raises((AssertionError, IndexError)):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+@pytest.mark.parametrize("name", [one for one in DEVICE_PROFILES if "documents" not in one])
+def test_every_stack_that_differs_from_the_documents_is_found_out(name: str) -> None:
+    package = device_profile(name).fragmentation.package
+
+    class Machine(DeviceMachine):
+        version = package.version
+
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return ReferenceDevice(root_key, profile=name)
+
+    with pytest.raises(Violation):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+def test_a_violation_is_not_hidden_by_what_follows_it() -> None:
+    class Wrong(Broken):
+        """Delivers another block, and then falls over."""
+
+        failed = False
+
+        def take_blocks(self) -> list[Block]:
+            found = [Block(index, data[::-1] + b"!") for index, data in super().take_blocks()]
+            self.failed |= bool(found)
+            return found
+
+        def tick(self, now: float) -> Iterable[tuple[int, bytes]]:
+            assert not self.failed, "it was called after it had failed"
+            return super().tick(now)
+
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return Wrong(root_key)
+
+    with pytest.raises(Violation, match="that is not the one that was sent"):
         run_state_machine_as_test(Machine, settings=HUNT)
 
 
