@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, final
 
-from ..session.actions import Action, BlockReceived, Reboot, Send
+from ..session.actions import Action, BlockFailed, BlockReceived, Reboot, Send
 from ..session.device import FuotaDevice
 from ..session.saved import SavedState, keep
 from ..session.stacks import device_profile
@@ -121,6 +121,7 @@ class ReferenceDevice:
     Attributes:
         device: The device itself; another one after a power cycle.
         saved: What survives a power cycle; fragments do not.
+        failures: Blocks that were complete and had another MIC (version 2), so far.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class ReferenceDevice:
         self._rng = random.Random(seed)
         self.device = self._new()
         self.saved: SavedState = {}
+        self.failures: list[BlockFailed] = []
         self._held: list[tuple[float, Uplink]] = []
         self._blocks: list[Block] = []
         self._now = 0.0
@@ -196,6 +198,8 @@ class ReferenceDevice:
                     self._held.append((action.not_before, Uplink(action.fport, action.payload)))
                 case BlockReceived():
                     self._blocks.append(Block(action.frag_index, action.data))
+                case BlockFailed():
+                    self.failures.append(action)
                 case Reboot():
                     self.power_cycle()
                 case _:

@@ -50,12 +50,12 @@ _BOTH_VERSIONS: Final = tuple(
 class ServerMachine(RuleBasedStateMachine):
     """Updates a fleet of our devices with a server, through hostile channels.
 
-    It fails when the server raises, sends what cannot be read, a session that does not fit the
+    It fails when the server raises; sends what cannot be read, a session that does not fit the
     image, a MIC that is wrong, a SessionCnt or a frame counter a second time, a fragment with other
-    content or without a session; when it answers one uplink with a flood; when it says of a device
-    that it has the image and it has not; and when it has not come to an end for every target
-    :attr:`patience_seconds` after the channels have become perfect.  Where nothing hostile happened
-    at all, every target must have the image.
+    content or without a session, or multicast fragments that make another image; when it answers
+    one uplink with a flood; when it says of a device that it has the image and it has not; and when
+    it has not come to an end for every target :attr:`patience_seconds` after the channels have
+    become perfect.  Where nothing hostile happened at all, every target must have the image.
 
     Attributes:
         versions: Of the packages, from which each target has one.
@@ -214,9 +214,14 @@ class ServerMachine(RuleBasedStateMachine):
         return deliver
 
     def _send_up(self, eui: DevEUI, uplinks: Iterable[tuple[int, bytes]]) -> None:
-        for _, data in self._fleet[eui].take_blocks():
-            if data == self._image:
+        with self._watch:
+            device = self._fleet[eui]
+            for _, data in device.take_blocks():
+                if data != self._image:
+                    raise Violation(f"{eui!r} rebuilt another image from what it was sent")
                 self._model.has_block.add(eui)
+            if device.failures:
+                raise Violation(f"{eui!r} could not rebuild the image: {device.failures[0].reason}")
         for fport, payload in uplinks:
             for arrival in self._up[eui].send(payload, now=self._now):
                 self._at(arrival.time, self._uplink(eui, fport, arrival.payload))

@@ -199,19 +199,20 @@ class TellsAnotherVersion(Broken):
         return super().receive(fport, payload, now)
 
 
-BROKEN = [
-    KeepsPadding,
-    Mute,
-    AnswersFragments,
-    AnswersTheUnknown,
-    FallsOverNoise,
-    SendsReservedBits,
-    SaysNothingIsMissing,
-    AcceptsAnything,
-    ForgetsTheCounter,
-    TakesTheWrongIndex,
-    DeliversWhatIsNotComplete,
-    NeverDelivers,
-    AnswersTwice,
-    TellsAnotherVersion,
-]
+BROKEN: dict[type[Broken], str] = {
+    KeepsPadding: "a block of [0-9]+ octets that is not the one that was sent",
+    Mute: "no answer to FragSessionSetupReq within 10 s",
+    AnswersFragments: "nobody asked for FragSessionDeleteAns",
+    AnswersTheUnknown: "nobody asked for PackageVersionAns",
+    FallsOverNoise: "read past the end",
+    SendsReservedBits: "a reserved bit is set",
+    SaysNothingIsMissing: "missing_frag=0.* fragments are missing",
+    AcceptsAnything: "must be set|such a session must be refused",
+    ForgetsTheCounter: "SESSION_CNT_REPLAY must be set",
+    TakesTheWrongIndex: "nobody asked for FragSessionSetupAns",
+    DeliversWhatIsNotComplete: "a block, but [0-9]+ fragments are missing",
+    NeverDelivers: "is complete, and there is no block",
+    AnswersTwice: "nobody asked for",
+    TellsAnotherVersion: "the device has PackageVersionAns",
+}
+"""What a machine says of each."""

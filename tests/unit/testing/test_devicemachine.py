@@ -40,7 +40,7 @@ def test_a_device_that_is_wrong_in_one_way_fails(wrong: type[Broken]) -> None:
         def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
             return wrong(root_key)
 
-    with pytest.raises((AssertionError, IndexError)):
+    with pytest.raises((AssertionError, IndexError), match=BROKEN[wrong]):
         run_state_machine_as_test(Machine, settings=HUNT)
 
 
