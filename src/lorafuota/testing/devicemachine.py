@@ -68,6 +68,8 @@ class DeviceMachine(RuleBasedStateMachine):
         max_nb_frag: Fragments of the blocks it is sent, at most.
         max_frag_size: Octets of their fragments, at most.
         answer_seconds: How long an answer, or a block that is complete, may take.
+        device: The device under test.
+        now: GPS seconds.
     """
 
     version: ClassVar[int] = 2
@@ -89,7 +91,7 @@ class DeviceMachine(RuleBasedStateMachine):
         self._profile: FragProfile = frag_profile(self.version)
         self._model = DeviceModel(self._profile, answer_seconds=self.answer_seconds)
         self._fport = self._profile.package.fport
-        self._now = _START
+        self.now = _START
         self._order = itertools.count()
         self._air: list[tuple[float, int, bytes]] = []
         self._count: dict[int, int] = {}
@@ -104,7 +106,7 @@ class DeviceMachine(RuleBasedStateMachine):
         """Begin with a fresh device and a channel; damaged frames never get as far as a device."""
         self._root_key: GenAppKey | AppKey = root_key
         self._channel = channel
-        self._device = self.new_device(root_key)
+        self.device = self.new_device(root_key)
 
     # Rules
 
@@ -132,7 +134,7 @@ class DeviceMachine(RuleBasedStateMachine):
         setup = self._draw_open(data)
         numbers = range(1, setup.nb_frag + 1)
         for n in reversed(numbers) if backwards else numbers:
-            self._deliver(self._fragment(setup, n).encode())
+            self.deliver(self._fragment(setup, n).encode())
         self._pass(self.answer_seconds / 2)
 
     @rule()
@@ -150,7 +152,7 @@ class DeviceMachine(RuleBasedStateMachine):
         """Ask twice for the version and for the status, in one payload."""
         status = v1.FragSessionStatusReq(participants=True, frag_index=index)
         questions = [PackageVersionReq(), status, PackageVersionReq()]
-        self._deliver(self._profile.package.join(questions))
+        self.deliver(self._profile.package.join(questions))
 
     @rule(index=_indices)
     def delete(self, index: int) -> None:
@@ -174,13 +176,13 @@ class DeviceMachine(RuleBasedStateMachine):
             label="what is wrong",
         )
         sane: dict[str, Any] = {"nb_frag": 2, "frag_size": 4, "padding": 0, "frag_algo": 0}
-        self._deliver(data.draw(records(kind, **{**sane, **wrong, "frag_index": index})).encode())
+        self.deliver(data.draw(records(kind, **{**sane, **wrong, "frag_index": index})).encode())
 
     @precondition(lambda self: bool(self._used_up))
     @rule(data=st.data())
     def replay(self, data: st.DataObject) -> None:
         """Repeat a set-up whose SessionCnt was used."""
-        self._deliver(data.draw(st.sampled_from(self._used_up), label="set-up").encode())
+        self.deliver(data.draw(st.sampled_from(self._used_up), label="set-up").encode())
 
     @rule(data=st.data())
     def send_hostile_octets(self, data: st.DataObject) -> None:
@@ -188,12 +190,12 @@ class DeviceMachine(RuleBasedStateMachine):
         one: Hostile = data.draw(hostile(self._profile.package, DOWNLINK), label="octets")
         parsed = self._profile.package.parse(one.payload, DOWNLINK)
         if not any(isinstance(each, _CHANGES) for each in parsed):
-            self._deliver(one.payload)
+            self.deliver(one.payload)
 
     @rule(fport=st.sampled_from([1, 199, 223]), payload=st.binary(max_size=16))
     def send_on_another_port(self, fport: int, payload: bytes) -> None:
         """Send something of the application's."""
-        self._deliver(payload, fport)
+        self.deliver(payload, fport)
 
     @rule(index=_indices, n=st.sampled_from([1, 2, 16383]), octets=st.integers(0, 60))
     def send_stray_fragment(self, index: int, n: int, octets: int) -> None:
@@ -202,7 +204,7 @@ class DeviceMachine(RuleBasedStateMachine):
         if setup is not None and setup.frag_size == octets:
             octets += 1
         one = v1.DataFragment(n=n, frag_index=index, payload=bytes(octets))
-        self._deliver(one.encode())
+        self.deliver(one.encode())
 
     @precondition(lambda self: self._profile.has_mic and bool(self._open()))
     @rule(data=st.data(), n=st.integers(1, 12), flip=st.integers(1, 255))
@@ -211,13 +213,13 @@ class DeviceMachine(RuleBasedStateMachine):
         right = self._fragment(self._draw_open(data), n)
         payload = bytes((right.payload[0] ^ flip,)) + right.payload[1:]
         forged = v1.DataFragment(n=n, frag_index=right.frag_index, payload=payload)
-        self._deliver(forged.encode(), forged=True)
+        self.deliver(forged.encode(), forged=True)
 
     @rule()
     def power_cycle(self) -> None:
         """Switch the device off and on."""
         with self._watch:
-            self._device.power_cycle()
+            self.device.power_cycle()
         self._model.power_cycled()
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 30.0]))
@@ -227,8 +229,28 @@ class DeviceMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Wait for everything that is still to come."""
-        if hasattr(self, "_device") and not self._watch.failed:
+        if hasattr(self, "device") and not self._watch.failed:
             self._pass(self.answer_seconds + 70.0)
+
+    # For rules of your own
+
+    def deliver(self, payload: bytes, fport: int | None = None, *, forged: bool = False) -> None:
+        """Give the device a payload at once, and judge its answers; for rules of your own.
+
+        Args:
+            payload: What arrives, by unicast.
+            fport: The port; that of TS004 if not given.
+            forged: The payload is a fragment with another content than the block has.
+        """
+        fport = self._fport if fport is None else fport
+        self._model.deliver(fport, payload, self.now, forged=forged)
+        with self._watch:
+            self._answered(self.device.receive(fport, payload, self.now))
+        for index in range(4):
+            setup, used = self._model.setup(index), self._model.used(index)
+            counted = isinstance(setup, v2.FragSessionSetupReq) and setup.session_cnt == used
+            if counted and setup in self._model.blocks and setup not in self._used_up:
+                self._used_up.append(setup)
 
     # How
 
@@ -264,21 +286,21 @@ class DeviceMachine(RuleBasedStateMachine):
         return v1.DataFragment(n=n, frag_index=setup.frag_index, payload=encoder.fragment(n))
 
     def _send(self, command: Command) -> None:
-        for arrival in self._channel.send(command.encode(), now=self._now):
+        for arrival in self._channel.send(command.encode(), now=self.now):
             heapq.heappush(self._air, (arrival.time, next(self._order), arrival.payload))
         self._pass(0.5)
 
     def _pass(self, seconds: float) -> None:
-        end = self._now + seconds
-        while self._now < end:
-            self._now = min(self._now + 0.5, end)
-            while self._air and self._air[0][0] <= self._now:
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + 0.5, end)
+            while self._air and self._air[0][0] <= self.now:
                 _, _, payload = heapq.heappop(self._air)
                 if not self._overtaken(payload):
-                    self._deliver(payload)
+                    self.deliver(payload)
             with self._watch:
-                self._answered(self._device.tick(self._now))
-                self._model.late(self._now)
+                self._answered(self.device.tick(self.now))
+                self._model.late(self.now)
 
     def _overtaken(self, payload: bytes) -> bool:
         """Whether it is a fragment of a session that another has replaced meanwhile."""
@@ -288,19 +310,8 @@ class DeviceMachine(RuleBasedStateMachine):
         setup = self._model.setup(command.frag_index)
         return setup not in self._model.blocks or command != self._fragment(setup, command.n)
 
-    def _deliver(self, payload: bytes, fport: int | None = None, *, forged: bool = False) -> None:
-        fport = self._fport if fport is None else fport
-        self._model.deliver(fport, payload, self._now, forged=forged)
-        with self._watch:
-            self._answered(self._device.receive(fport, payload, self._now))
-        for index in range(4):
-            setup, used = self._model.setup(index), self._model.used(index)
-            counted = isinstance(setup, v2.FragSessionSetupReq) and setup.session_cnt == used
-            if counted and setup in self._model.blocks and setup not in self._used_up:
-                self._used_up.append(setup)
-
     def _answered(self, uplinks: Any) -> None:
         for fport, payload in uplinks:
-            self._model.uplink(fport, payload, self._now)
-        for frag_index, data in self._device.take_blocks():
+            self._model.uplink(fport, payload, self.now)
+        for frag_index, data in self.device.take_blocks():
             self._model.block(frag_index, data)

@@ -63,6 +63,9 @@ class ServerMachine(RuleBasedStateMachine):
         tick_seconds: How often ``tick`` is called.
         patience_seconds: How long the server may take when nothing is in its way.
         max_reaction: Downlinks that one uplink may cause.
+        server: The server under test.
+        fleet: The devices by DevEUI.
+        now: GPS seconds.
     """
 
     versions: ClassVar[tuple[int, ...]] = (1, 2)
@@ -83,11 +86,11 @@ class ServerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._watch = Watch()
-        self._now = _START
+        self.now = _START
         self._order = itertools.count()
         self._air: list[tuple[float, int, Callable[[], None]]] = []
         self._calm = True
-        self._fleet: dict[DevEUI, ReferenceDevice] = {}
+        self.fleet: dict[DevEUI, ReferenceDevice] = {}
         self._down: dict[DevEUI, Channel] = {}
         self._up: dict[DevEUI, Channel] = {}
 
@@ -109,28 +112,28 @@ class ServerMachine(RuleBasedStateMachine):
         for one in targets:
             name = f"documents v{one.version}"
             device = ReferenceDevice(one.root_key, profile=name, seed=int(one.dev_eui))
-            self._fleet[one.dev_eui] = device
+            self.fleet[one.dev_eui] = device
             self._down[one.dev_eui] = data.draw(ways, label="down")
             self._up[one.dev_eui] = data.draw(ways, label="up")
             if self._down[one.dev_eui].effects or self._up[one.dev_eui].effects:
                 self._calm = False
-        self._server = self.new_server(self._image, targets)
+        self.server = self.new_server(self._image, targets)
         with self._watch:
-            self._carry(self._server.start(self._now))
+            self._carry(self.server.start(self.now))
 
     # Rules
 
     @rule(seconds=st.sampled_from([10.0, 100.0, 1000.0]))
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self._pass(self._now + seconds)
+        self._pass(self.now + seconds)
 
     @rule(data=st.data(), package=st.sampled_from([str(one) for one in PACKAGES]))
     def send_hostile_octets(self, data: st.DataObject, package: str) -> None:
         """Have a device send something near a valid payload that says nothing, and so no lie."""
         [of] = [one for one in PACKAGES if str(one) == package]
         one: Hostile = data.draw(hostile(of, UPLINK), label="octets")
-        eui = data.draw(st.sampled_from(sorted(self._fleet)), label="device")
+        eui = data.draw(st.sampled_from(sorted(self.fleet)), label="device")
         readings = (ports.parse(of.fport, UPLINK, one.payload) for ports in _BOTH_VERSIONS)
         if not any(isinstance(each, Command) for parsed in readings for each in parsed):
             self._calm = False
@@ -145,23 +148,23 @@ class ServerMachine(RuleBasedStateMachine):
     def switch_a_device_off_and_on(self, number: int) -> None:
         """Cycle the power of one device."""
         self._calm = False
-        sorted(self._fleet.items())[number % len(self._fleet)][1].power_cycle()
+        sorted(self.fleet.items())[number % len(self.fleet)][1].power_cycle()
 
     @rule()
     def crash(self) -> None:
         """Cycle the power of the server."""
         with self._watch:
-            self._server.power_cycle()
+            self.server.power_cycle()
 
     def teardown(self) -> None:
         """Make every channel perfect, wait, and see how it ended."""
-        if not hasattr(self, "_server") or self._watch.failed:
+        if not hasattr(self, "server") or self._watch.failed:
             return
-        for eui in self._fleet:
+        for eui in self.fleet:
             self._down[eui] = self._up[eui] = Channel()
-        end = self._now + self.patience_seconds
-        while self._now < end and None in self._outcomes().values():
-            self._pass(self._now + self.tick_seconds)
+        end = self.now + self.patience_seconds
+        while self.now < end and None in self._outcomes().values():
+            self._pass(self.now + self.tick_seconds)
         for eui, outcome in self._outcomes().items():
             if outcome is None:
                 raise Violation(f"{eui!r} is still under way after {self.patience_seconds:g} s")
@@ -171,7 +174,7 @@ class ServerMachine(RuleBasedStateMachine):
     # How
 
     def _outcomes(self) -> dict[DevEUI, bool | None]:
-        found = {eui: self._server.outcome(eui) for eui in self._fleet}
+        found = {eui: self.server.outcome(eui) for eui in self.fleet}
         for eui, outcome in found.items():
             self._model.claimed(eui, outcome)
         return found
@@ -180,14 +183,14 @@ class ServerMachine(RuleBasedStateMachine):
         heapq.heappush(self._air, (time, next(self._order), what))
 
     def _pass(self, end: float) -> None:
-        while self._now < end:
-            self._now = min(self._now + self.tick_seconds, end)
-            while self._air and self._air[0][0] <= self._now:
+        while self.now < end:
+            self.now = min(self.now + self.tick_seconds, end)
+            while self._air and self._air[0][0] <= self.now:
                 heapq.heappop(self._air)[2]()
-            for eui, device in self._fleet.items():
-                self._send_up(eui, device.tick(self._now))
+            for eui, device in self.fleet.items():
+                self._send_up(eui, device.tick(self.now))
             with self._watch:
-                self._carry(self._server.tick(self._now))
+                self._carry(self.server.tick(self.now))
                 self._outcomes()
 
     def _carry(self, sent: Iterable[Sent]) -> int:
@@ -195,27 +198,27 @@ class ServerMachine(RuleBasedStateMachine):
         for many, one in enumerate(sent, 1):  # noqa: B007  how many is asked for
             self._model.sent(one)
             if isinstance(one, Downlink):
-                for arrival in self._down[one.dev_eui].send(one.payload, now=self._now):
+                for arrival in self._down[one.dev_eui].send(one.payload, now=self.now):
                     self._at(arrival.time, self._delivery(one.dev_eui, one.fport, arrival.payload))
             else:
                 for eui, channel in self._down.items():
-                    for arrival in channel.send(one.phy, now=self._now):
+                    for arrival in channel.send(one.phy, now=self.now):
                         self._at(arrival.time, self._delivery(eui, None, arrival.payload))
         return many
 
     def _delivery(self, eui: DevEUI, fport: int | None, payload: bytes) -> Callable[[], None]:
         def deliver() -> None:
-            device = self._fleet[eui]
+            device = self.fleet[eui]
             if fport is None:
-                self._send_up(eui, device.receive_frame(payload, self._now))
+                self._send_up(eui, device.receive_frame(payload, self.now))
             else:
-                self._send_up(eui, device.receive(fport, payload, self._now))
+                self._send_up(eui, device.receive(fport, payload, self.now))
 
         return deliver
 
     def _send_up(self, eui: DevEUI, uplinks: Iterable[tuple[int, bytes]]) -> None:
         with self._watch:
-            device = self._fleet[eui]
+            device = self.fleet[eui]
             for _, data in device.take_blocks():
                 if data != self._image:
                     raise Violation(f"{eui!r} rebuilt another image from what it was sent")
@@ -223,7 +226,7 @@ class ServerMachine(RuleBasedStateMachine):
             if device.failures:
                 raise Violation(f"{eui!r} could not rebuild the image: {device.failures[0].reason}")
         for fport, payload in uplinks:
-            for arrival in self._up[eui].send(payload, now=self._now):
+            for arrival in self._up[eui].send(payload, now=self.now):
                 self._at(arrival.time, self._uplink(eui, fport, arrival.payload))
 
     def _uplink(self, eui: DevEUI, fport: int, payload: bytes) -> Callable[[], None]:
@@ -231,6 +234,6 @@ class ServerMachine(RuleBasedStateMachine):
 
     def _receive(self, eui: DevEUI, fport: int, payload: bytes) -> None:
         with self._watch:
-            many = self._carry(self._server.receive(eui, fport, payload, self._now))
+            many = self._carry(self.server.receive(eui, fport, payload, self.now))
             if many > self.max_reaction:
                 raise Violation(f"one uplink caused {many} downlinks")

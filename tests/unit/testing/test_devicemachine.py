@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import rule, run_state_machine_as_test
 
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
 from lorafuota.testing._violation import Violation
 from lorafuota.testing.devicemachine import DeviceMachine
-from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice
+from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice, Uplink
 from lorafuota.types import AppKey, GenAppKey
 from tests.support import LONG
 from tests.unit.testing.broken_devices import BROKEN, Broken
@@ -78,6 +78,24 @@ def test_a_violation_is_not_hidden_by_what_follows_it() -> None:
             return Wrong(root_key)
 
     with pytest.raises(Violation, match="that is not the one that was sent"):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+def test_a_subclass_can_have_rules_of_its_own() -> None:
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return ReferenceDevice(root_key)
+
+        @rule()
+        def ask_in_a_way_of_its_own(self) -> None:
+            """Ask for the version and a session that the device cannot have."""
+            self.deliver(b"\x00")
+            assert isinstance(self.device, ReferenceDevice)
+            assert self.device.receive(201, b"\x03\x03", self.now) == [Uplink(201, b"\x03\x07")], (
+                "there is a session 3"
+            )
+
+    with pytest.raises(AssertionError, match="there is a session 3"):
         run_state_machine_as_test(Machine, settings=HUNT)
 
 
