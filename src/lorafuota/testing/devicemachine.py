@@ -207,13 +207,19 @@ class DeviceMachine(RuleBasedStateMachine):
         self.deliver(one.encode())
 
     @precondition(lambda self: self._profile.has_mic and bool(self._open()))
-    @rule(data=st.data(), n=st.integers(1, 12), flip=st.integers(1, 255))
-    def forge(self, data: st.DataObject, n: int, flip: int) -> None:
+    @rule(data=st.data(), n=st.integers(1, 12), flip=st.integers(1, 255), others=st.booleans())
+    def forge(self, data: st.DataObject, n: int, flip: int, others: bool) -> None:
         """Send a fragment with other content, as a hostile member of a group could."""
-        right = self._fragment(self._draw_open(data), n)
+        setup = self._draw_open(data)
+        if others:
+            n = min(n, setup.nb_frag)
+        right = self._fragment(setup, n)
         payload = bytes((right.payload[0] ^ flip,)) + right.payload[1:]
-        forged = v1.DataFragment(n=n, frag_index=right.frag_index, payload=payload)
+        forged = v1.DataFragment(n=n, frag_index=setup.frag_index, payload=payload)
         self.deliver(forged.encode(), forged=True)
+        for other in range(1, setup.nb_frag + 1) if others else ():
+            if other != n:
+                self.deliver(self._fragment(setup, other).encode())
 
     @rule()
     def power_cycle(self) -> None:

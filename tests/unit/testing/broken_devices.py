@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 
 from lorafuota.fragmentation import v1, v2
@@ -199,6 +200,72 @@ class TellsAnotherVersion(Broken):
         return super().receive(fport, payload, now)
 
 
+class SkipsTheMic(Broken):
+    """Delivers a block whose MIC does not fit."""
+
+    def take_blocks(self) -> Iterable[tuple[int, bytes]]:
+        failed, self.inner.failures = self.inner.failures, []
+        return [*super().take_blocks(), *(Block(one.frag_index, b"anything") for one in failed)]
+
+
+class TakesAnyLength(Broken):
+    """Fills up, or cuts, a fragment that has another length than the session's."""
+
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        sessions = self.inner.device.fragmentation
+        for one in self.package.parse(payload, DOWNLINK) if fport == 201 else []:
+            takes = (FragState.READY, FragState.RECEIVING)
+            if isinstance(one, v1.DataFragment) and sessions.state(one.frag_index) in takes:
+                size = sessions.decoder(one.frag_index).frag_size
+                fitted = (one.payload + bytes(size))[:size]
+                payload = dataclasses.replace(one, payload=fitted).encode()
+        return super().receive(fport, payload, now)
+
+
+class ReadsOneCommand(Broken):
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        parsed = self.package.parse(payload, DOWNLINK) if fport == 201 else []
+        if parsed and isinstance(parsed[0], Command):
+            payload = parsed[0].encode()
+        return super().receive(fport, payload, now)
+
+
+class AnswersEveryPort(Broken):
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        answers = super().receive(fport, payload, now)
+        return answers if fport == 201 else [(201, self.package.version_ans().encode())]
+
+
+class KeepsWhatIsDeleted(Broken):
+    """Says that a session is deleted, and keeps it."""
+
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        parsed = self.package.parse(payload, DOWNLINK) if fport == 201 else []
+        match parsed:
+            case [v1.FragSessionDeleteReq(frag_index=index)]:
+                gone = self.inner.device.fragmentation.state(index) is None
+                return [(201, bytes((0x03, index | gone << 2)))]
+            case _:
+                return super().receive(fport, payload, now)
+
+
+class ReportsUnasked(Broken):
+    """Reports each block, whether AckReception asked for that or not."""
+
+    def __init__(self, root_key: RootKey) -> None:
+        super().__init__(root_key)
+        self.reports: list[tuple[int, bytes]] = []
+
+    def take_blocks(self) -> Iterable[tuple[int, bytes]]:
+        blocks = list(super().take_blocks())
+        self.reports += [(201, bytes((0x04, index))) for index, _ in blocks]
+        return blocks
+
+    def tick(self, now: float) -> Iterable[tuple[int, bytes]]:
+        reports, self.reports = self.reports, []
+        return [*super().tick(now), *reports]
+
+
 BROKEN: dict[type[Broken], str] = {
     KeepsPadding: "a block of [0-9]+ octets that is not the one that was sent",
     Mute: "no answer to FragSessionSetupReq within 10 s",
@@ -214,5 +281,11 @@ BROKEN: dict[type[Broken], str] = {
     NeverDelivers: "is complete, and there is no block",
     AnswersTwice: "nobody asked for",
     TellsAnotherVersion: "the device has PackageVersionAns",
+    SkipsTheMic: "a block of 8 octets that is not the one that was sent",
+    TakesAnyLength: "there is no block|the MIC of what arrived is right|fragments are missing",
+    ReadsOneCommand: "no answer to (PackageVersionReq|FragSessionStatusReq) within 10 s",
+    AnswersEveryPort: "nobody asked for PackageVersionAns",
+    KeepsWhatIsDeleted: "there is no such session",
+    ReportsUnasked: "nobody asked for FragDataBlockReceivedReq",
 }
 """What a machine says of each."""

@@ -143,6 +143,18 @@ class FallsOverStrangers(CampaignServer):
         return super().receive(dev_eui, fport, payload, now)
 
 
+class GivesUp(CampaignServer):
+    def outcome(self, dev_eui: DevEUI) -> bool | None:
+        return False
+
+
+class AnswersStrangers(CampaignServer):
+    def receive(self, dev_eui: DevEUI, fport: int, payload: bytes, now: float) -> Iterable[Sent]:
+        sent = list(super().receive(dev_eui, fport, payload, now))
+        known = any(one.dev_eui == dev_eui for one in self.config.members)
+        return sent if known else [Downlink(dev_eui, 201, b"\x00")]
+
+
 class GivesNoUpdate(CampaignServer):
     """Starts, and waits for ever."""
 
@@ -210,6 +222,8 @@ BROKEN: dict[type[CampaignServer], str] = {
     ForgetsItsStore: "SessionCnt of FragIndex 0 went back to 0|used frame counter 0 for two frames",
     FallsOverNoise: "read past the end",
     FallsOverStrangers: "expected a member",
+    GivesUp: "has failed, and nothing was in its way",
+    AnswersStrangers: "which is no target",
     GivesNoUpdate: "is still under way after 20000 s",
     AnnouncesNoPadding: "an image of [0-9]+ octets has NbFrag [0-9]+ and Padding",
     SignsAnotherCounter: "the MIC does not fit",

@@ -15,7 +15,7 @@ from tests.support import LONG
 from tests.unit.testing.broken_devices import BROKEN, Broken
 
 RUN = settings(
-    max_examples=2_000 if LONG else 15,
+    max_examples=1_000 if LONG else 15,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

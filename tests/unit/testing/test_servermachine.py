@@ -10,7 +10,7 @@ from tests.support import LONG
 from tests.unit.testing.servers import BROKEN, CampaignServer
 
 RUN = settings(
-    max_examples=1_000 if LONG else 15,
+    max_examples=500 if LONG else 15,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),
