@@ -13,11 +13,13 @@ from hypothesis import HealthCheck, settings
 
 from lorafuota.fec import kernels as fec_kernels
 from lorafuota.fec import matrix
+from lorafuota.testing import _entry
 
 QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 settings.register_profile("everyday", deadline=None, max_examples=30, suppress_health_check=QUIET)
 settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=QUIET)
 settings.load_profile("long" if os.environ.get("LORAFUOTA_LONG") else "everyday")
+_entry.register()  # an installation from before the entry point does not do it by itself
 
 
 def pytest_report_header() -> str:

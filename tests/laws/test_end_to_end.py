@@ -36,6 +36,8 @@ from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragDevice, FragLimits, FragServer, FragState, StatusAns
 from lorafuota.session.multicast import McDevice, McGroupServer
 from lorafuota.session.profile import frag_profile, mc_profile
+from lorafuota.testing import channel as toolbox
+from lorafuota.testing.channel import Corrupt, Loss, Reorder, Repeat
 from lorafuota.types import UPLINK, AppKey, DevAddr, GenAppKey, McKey
 from lorafuota.wire import Command
 from tests.support import LONG, rebuilt
@@ -58,6 +60,12 @@ class Channel:
     """A fragment with right frame keys and wrong octets: a hostile member of the group."""
     reorder: int = 0
     """Frames that wait on their way, at most."""
+
+    def carried(self, frames: list[bytes], rng: random.Random) -> list[bytes]:
+        """What arrives, in the order it does."""
+        effects = Loss(self.loss), Repeat(self.repeat), Corrupt(self.damage)
+        air = toolbox.Channel(*effects, Reorder(1.0, self.reorder), chance=rng)
+        return air.through(frames)
 
 
 class Outcome(NamedTuple):
@@ -111,23 +119,15 @@ class Pair:
     def frames(self, numbers: list[int], channel: Channel) -> list[bytes]:
         """The frames that arrive, in the order they arrive."""
         rng = self.rng
-        air: list[tuple[float, bytes]] = []
+        sealed: list[bytes] = []
         fragments = self.block.encoder(self.profile.parity).fragments(numbers)
         for n, payload in zip(numbers, fragments, strict=True):
             if rng.random() < channel.forge:
                 at = rng.randrange(len(payload))
                 payload = payload[:at] + bytes((payload[at] ^ 0x55,)) + payload[at + 1 :]
             fragment = DataFragment(n=n, frag_index=INDEX, payload=payload)
-            phy = self.group.sender.seal(fragment.encode(), fport=self.package.fport)
-            if rng.random() < channel.loss:
-                continue
-            copies = 1 + (rng.random() < channel.repeat)
-            for _ in range(copies):
-                if rng.random() < channel.damage:
-                    at = rng.randrange(len(phy))
-                    phy = phy[:at] + bytes((phy[at] ^ 1 << rng.randrange(8),)) + phy[at + 1 :]
-                air.append((len(air) + rng.uniform(0, channel.reorder), phy))
-        return [phy for _, phy in sorted(air)]
+            sealed.append(self.group.sender.seal(fragment.encode(), fport=self.package.fport))
+        return channel.carried(sealed, rng)
 
     def send(self, numbers: list[int], channel: Channel) -> Outcome:
         """Send fragments by multicast; check what must hold whatever the channel does."""

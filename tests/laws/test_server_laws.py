@@ -7,7 +7,6 @@ with the truth or with a name for what went wrong; nothing lost means that it en
 
 from __future__ import annotations
 
-import dataclasses
 import heapq
 import random
 from collections.abc import Callable
@@ -40,6 +39,8 @@ from lorafuota.session.serveractions import (
     Unanswered,
 )
 from lorafuota.session.stacks import device_profile
+from lorafuota.testing.channel import Channel, Loss, Reorder, Repeat
+from lorafuota.testing.sessions import channels
 from lorafuota.types import DevEUI, GenAppKey
 from lorafuota.wire import Command
 from tests.support import LONG
@@ -52,29 +53,18 @@ MOST_EVENTS = 5_000
 runs = settings(max_examples=2_000 if LONG else 60, deadline=None)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """What happens to payloads, both ways."""
-
-    loss: float = 0.0
-    repeat: float = 0.0
-    late: float = 0.0
-    """Seconds a payload can take; what was sent later may overtake it."""
+kinds = channels((Loss, Reorder, Repeat), longest=90.0)
 
 
-channels = st.builds(
-    Channel,
-    loss=st.sampled_from([0.0, 0.0, 0.2, 0.5, 0.9]),
-    repeat=st.sampled_from([0.0, 0.3]),
-    late=st.sampled_from([0.0, 20.0, 90.0]),
-)
+def loses(channel: Channel) -> bool:
+    return any(isinstance(one, Loss) for one in channel.effects)
 
 
 class Air:
     """Time, and what is under way."""
 
-    def __init__(self, channel: Channel, seed: int) -> None:
-        self.channel, self.rng = channel, random.Random(seed)
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
         self.now, self._count = NOW, 0
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -83,9 +73,8 @@ class Air:
         heapq.heappush(self._queue, (time, self._count, what))
 
     def carry(self, deliver: Callable[[], None]) -> None:
-        for _ in range(1 + (self.rng.random() < self.channel.repeat)):
-            if self.rng.random() >= self.channel.loss:
-                self.at(self.now + self.rng.uniform(0, self.channel.late), deliver)
+        for arrival in self.channel.send(b"", now=self.now):
+            self.at(arrival.time, deliver)
 
     def run(self, deadline: Callable[[], float | None], tick: Callable[[], None]) -> None:
         """Go on until nothing is under way and nobody waits for anything."""
@@ -120,7 +109,7 @@ def device(name: str = "documents v2", *, clock_known: bool = True, seed: int = 
 
 @runs
 @given(
-    channel=channels,
+    channel=kinds,
     seed=st.integers(0, 1 << 32),
     skew=st.floats(-1.3e9, 1.3e9).filter(lambda one: abs(one) > 10),
     name=st.sampled_from(["documents v1", "documents v2", "LoRa Basics Modem 4.8", "Renesas"]),
@@ -128,7 +117,7 @@ def device(name: str = "documents v2", *, clock_known: bool = True, seed: int = 
 def test_a_correction_makes_a_clock_right_whenever_it_arrives(
     channel: Channel, seed: int, skew: float, name: str
 ) -> None:
-    air, server = Air(channel, seed), ClockSyncServer(retries=RETRIES)
+    air, server = Air(channel), ClockSyncServer(retries=RETRIES)
     one = device(name, clock_known=False, seed=seed)
     found: list[ServerAction] = []
 
@@ -172,7 +161,7 @@ def test_a_correction_makes_a_clock_right_whenever_it_arrives(
     readings = [each for each in found if isinstance(each, ClockChecked)]
     answered = [each for each in found if isinstance(each, PeriodAnswered | Unanswered)]
     assert len(answered) == 1
-    if channel.loss == 0.0:
+    if not loses(channel):
         assert isinstance(answered[0], PeriodAnswered)
         assert any(each.corrected for each in readings)
         assert (readings[-1].in_sync, abs(error()) <= 1.0) == (True, True)
@@ -186,7 +175,7 @@ def test_a_correction_makes_a_clock_right_whenever_it_arrives(
 
 @runs
 @given(
-    channel=channels,
+    channel=kinds,
     seed=st.integers(0, 1 << 32),
     stored=st.sampled_from([None, NEW, NEW, NEW, NEW + 1]),
     installs=st.sampled_from([True, True, True, False]),
@@ -201,7 +190,7 @@ def test_an_update_ends_with_what_the_device_runs_or_with_a_name(
     reboot: str,
     cancelled_after: float | None,
 ) -> None:
-    air = Air(channel, seed)
+    air = Air(channel)
     timed = reboot.startswith("at a time")
     server = FirmwareServer(
         NEW,
@@ -278,7 +267,7 @@ def test_an_update_ends_with_what_the_device_runs_or_with_a_name(
             None,
             False,
         )
-    if channel.loss == 0.0 and cancelled_after is None:
+    if not loses(channel) and cancelled_after is None:
         expected = {None: FirmwareOutcome.NO_IMAGE, NEW + 1: FirmwareOutcome.OTHER_IMAGE}
         right = FirmwareOutcome.CONFIRMED if installs else FirmwareOutcome.NOT_UPDATED
         assert end.outcome is expected.get(stored, right)
@@ -315,7 +304,7 @@ def told(one: FuotaDevice, package: Package, command: Command) -> Command:
 
 @runs
 @given(
-    channel=channels,
+    channel=kinds,
     seed=st.integers(0, 1 << 32),
     name=st.sampled_from(["documents v2", "LoRa Basics Modem 4.8", "Renesas"]),
     wanted=st.lists(st.sampled_from(sorted(COMMANDS)), min_size=1, max_size=25),
@@ -325,7 +314,7 @@ def told(one: FuotaDevice, package: Package, command: Command) -> Command:
 def test_every_command_of_a_set_gets_its_own_answer_or_the_set_fails_by_name(
     channel: Channel, seed: int, name: str, wanted: list[str], max_down: int, max_up: int
 ) -> None:
-    air, one = Air(channel, seed), device(name, seed=seed)
+    air, one = Air(channel), device(name, seed=seed)
     assert one.firmware is not None
     one.firmware.store_image(UpImageStatus.VALID, version=NEW)
     server = MultiPackageServer(max_payload=max_down, retries=RETRIES)
@@ -354,7 +343,7 @@ def test_every_command_of_a_set_gets_its_own_answer_or_the_set_fails_by_name(
     air.run(lambda: server.next_deadline, lambda: down(server.tick(now=air.now)))
     known = server.packages
     if len(known) == 1:
-        assert channel.loss > 0
+        assert loses(channel)
         return
     commands = [(known[number], command) for number, command in (COMMANDS[each] for each in wanted)]
     found.clear()
@@ -368,11 +357,11 @@ def test_every_command_of_a_set_gets_its_own_answer_or_the_set_fails_by_name(
     ]
     for end in ends:
         if isinstance(end, SetFailed):
-            assert channel.loss > 0
+            assert loses(channel)
             continue
         answers = [each.command for each in end.answers]
         expected = [told(one, known[each.package], each.command) for each in end.commands]
         if end.unanswered:  # the buffer of a set long ago, under the same token
-            assert channel.loss > 0
+            assert loses(channel)
             expected = expected[: -len(end.unanswered)]
         assert answers == expected

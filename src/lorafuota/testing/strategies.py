@@ -1,78 +1,176 @@
-"""Hypothesis strategies derived from the wire declarations: any valid message, nothing else."""
+"""Strategies for valid messages: commands, payloads of several, addresses and keys.
+
+They come from the declarations, so each command of each version has one, and each is heavy at the
+edges of every field: lowest, highest, one off, around powers of two.
+
+>>> from hypothesis import find
+>>> from lorafuota.fragmentation.v2 import DataFragment
+>>> from lorafuota.testing.strategies import records
+>>> find(records(DataFragment, frag_index=3), lambda one: one.n > 1000)
+DataFragment(n=1001, frag_index=3, payload=b'')
+"""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from .._kinds import Int, Kind, Octets, OnlyIf, Rest
-from ..package import Package, PackageVersionAns
-from ..types import Direction
+from .._kinds import Int, Octets, OnlyIf, Rest
+from ..errors import Described, FieldError
+from ..package import MAX_PAYLOAD, Package, PackageVersionAns
+from ..types import DevAddr, DevEUI, Direction, Key
 from ..wire import Command, Record, Repeat
+from ._values import LONGEST_REST, filled, numbers, possible
 
 try:
+    from hypothesis import assume
     from hypothesis import strategies as st
 except ImportError as error:  # pragma: no cover  the tests have it
     raise ImportError(
         "lorafuota.testing needs Hypothesis: pip install lorafuota[testing]"
     ) from error
 
-__all__ = ["payloads", "records"]
+__all__ = ["dev_addrs", "dev_euis", "keys", "payloads", "records"]
 
+K = TypeVar("K", bound=Key)
 R = TypeVar("R", bound=Record)
 
 
-@st.composite
-def records(draw: st.DrawFn, /, cls: type[R], **pinned: Any) -> R:
-    """Any valid *cls*; keyword arguments pin fields."""
-    values: dict[str, Any] = {}
-    for field, kind in cls.KINDS.items():
-        values[field] = pinned[field] if field in pinned else draw(_values(kind, values))
-    return cls(**values)
+def records(cls: type[R], /, **pinned: Any) -> st.SearchStrategy[R]:
+    """Any valid *cls*.
+
+    Args:
+        cls: A command, or a record that commands are made of.
+        **pinned: Values of fields, or strategies for them.  Where a field is pinned that is there
+            only for some values of an earlier one, or counted by it, the earlier one is drawn so
+            that it fits; with a strategy for such a field, pin the earlier one as well.
+
+    Raises:
+        FieldError: There is no such field, or it cannot have that value.
+    """
+    for field, value in pinned.items():
+        if field not in cls.KINDS:
+            raise FieldError(cls.__name__, "pinned", field, f"one of {', '.join(cls.KINDS)}")
+        if not isinstance(value, st.SearchStrategy):
+            _check_pinned(cls, field, value)
+    return filled(cls, {**_controlled(cls, pinned), **pinned})
 
 
-@st.composite
 def payloads(
-    draw: st.DrawFn, package: Package, direction: Direction, *, max_size: int = 5
-) -> Sequence[Command]:
-    """Any commands that can travel together in one payload."""
-    classes = [cls for cls in package.commands if cls.DIRECTION is direction]
-    alone = [cls for cls in classes if cls.ALONE]
-    others = [cls for cls in classes if not cls.ALONE]
-    if alone and draw(st.integers(0, 9)) == 0:
-        return [draw(records(draw(st.sampled_from(alone))))]
-    chosen = draw(st.lists(st.sampled_from(others), min_size=1, max_size=max_size))
+    package: Package,
+    direction: Direction,
+    *,
+    max_size: int = 5,
+    max_octets: int = MAX_PAYLOAD,
+) -> st.SearchStrategy[list[Command]]:
+    """Commands that can travel together in one payload: ``package.join`` makes its octets.
+
+    A command that must be alone is alone.  PackageVersionAns tells the truth about *package*.
+
+    Args:
+        package: Whose commands.
+        direction: Who sends them.
+        max_size: Commands in a payload, at most; there is at least one.
+        max_octets: Octets of the payload, at most; 11 to 242.
+
+    Raises:
+        FieldError: A number is out of range.
+    """
+    if max_size < 1:
+        raise FieldError("payloads", "max_size", max_size, "1 or more")
+    if not 11 <= max_octets <= MAX_PAYLOAD:
+        raise FieldError("payloads", "max_octets", max_octets, f"11..{MAX_PAYLOAD}")
     own = {"package_identifier": package.identifier, "package_version": package.version}
-    return [draw(records(cls, **(own if cls is PackageVersionAns else {}))) for cls in chosen]
+    alone: list[st.SearchStrategy[Command]] = []
+    others: list[st.SearchStrategy[Command]] = []
+    for cls in package.commands:
+        if cls.DIRECTION is direction:
+            pinned = own if cls is PackageVersionAns else {}
+            longest = min(LONGEST_REST, max_octets - 3)
+            (alone if cls.ALONE else others).append(filled(cls, pinned, longest=longest))
+
+    @st.composite
+    def several(draw: st.DrawFn) -> list[Command]:
+        drawn = draw(st.lists(st.one_of(others), min_size=1, max_size=max_size))
+        room, kept = max_octets, []
+        for command in drawn:
+            room -= len(command.encode())
+            if room >= 0:
+                kept.append(command)
+        assume(kept)
+        return kept
+
+    lists = [several()] * 3 if alone else [several()]
+    return st.one_of(*lists, *(one.map(lambda command: [command]) for one in alone))
 
 
-def _values(kind: Kind, seen: dict[str, Any]) -> st.SearchStrategy[Any]:
-    match kind:
-        case Int():
-            return _ints(kind)
-        case Octets(count=count):
-            return st.binary(min_size=count, max_size=count)
-        case Rest(low=low, high=high):
-            return st.binary(min_size=low, max_size=min(high, 239))
-        case OnlyIf(inner=inner):
-            return _values(inner, seen) if kind.applies(seen) else st.none()
-        case Repeat(item=item, field=field, key=key):
-            keys = kind.keys(seen[field])
-            return st.tuples(*(records(item, **({key: at} if key else {})) for at in keys))
-        case _:
-            raise TypeError(f"no strategy for {kind!r}")
+def dev_addrs() -> st.SearchStrategy[DevAddr]:
+    """Any address of a device or group."""
+    return numbers(0, (1 << 32) - 1).map(DevAddr)
 
 
-def _ints(kind: Int) -> st.SearchStrategy[int]:
-    if kind.type is bool:
-        return st.booleans()
-    if issubclass(kind.type, enum.IntEnum):
-        return st.sampled_from(list(kind.type))
-    if kind.reserved:
-        return st.integers(0, kind.highest).map(lambda bits: kind.type(bits & ~kind.reserved))
-    numbers = st.integers(kind.lowest // kind.step, kind.highest // kind.step)
-    numbers = numbers.map(lambda number: number * kind.step)
-    if kind.also is not None:
-        numbers = st.one_of(numbers, st.just(kind.also))
-    return numbers.map(kind.type)
+def dev_euis() -> st.SearchStrategy[DevEUI]:
+    """Any identity of a device."""
+    return numbers(0, (1 << 64) - 1).map(DevEUI)
+
+
+def keys(cls: type[K], /) -> st.SearchStrategy[K]:
+    """Any key of a class, for instance ``keys(GenAppKey)``.
+
+    They are made up, so a failing example may show the octets it was made from.
+    """
+    return st.binary(min_size=16, max_size=16).map(cls)
+
+
+Fits = Callable[[Any], bool]
+
+
+def _controlled(cls: type[Record], pinned: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fields must be that say whether, or how often, a pinned one is there.
+
+    Raises:
+        FieldError: Nothing fits.
+    """
+    counts: dict[str, int] = {}
+    fits: dict[str, list[Fits]] = {}
+    for field, value in pinned.items():
+        kind = cls.KINDS[field]
+        if isinstance(value, st.SearchStrategy):
+            continue
+        if isinstance(kind, OnlyIf):
+            fits.setdefault(kind.field, []).append(_presence(kind.among, value is not None))
+        elif isinstance(kind, Repeat):
+            ones = [1 << getattr(one, kind.key) for one in value] if kind.key else [1] * len(value)
+            counts[kind.field] = sum(ones)
+    found: dict[str, Any] = {field: n for field, n in counts.items() if field not in pinned}
+    for field, all_of in fits.items():
+        kind = cls.KINDS[field]
+        assert isinstance(kind, Int)
+        fitting = [one for one in possible(kind) if all(fit(one) for fit in all_of)]
+        if field in pinned and not isinstance(pinned[field], st.SearchStrategy):
+            fitting = [one for one in fitting if one == pinned[field]]
+        if not fitting:
+            raise FieldError(cls.__name__, "pinned", Described(", ".join(pinned)), "what fits")
+        if field not in pinned:
+            found[field] = st.sampled_from(fitting)
+    return found
+
+
+def _presence(among: range, present: bool) -> Fits:
+    return lambda control: (int(control) in among) is present
+
+
+def _check_pinned(cls: type[Record], field: str, value: Any) -> None:
+    kind = cls.KINDS[field]
+    if isinstance(kind, OnlyIf):
+        if value is None:
+            return
+        kind = kind.inner
+    if isinstance(kind, Int | Octets | Rest):
+        expected = kind.expects(value, None)
+    else:
+        assert isinstance(kind, Repeat)
+        fine = isinstance(value, tuple) and all(isinstance(one, kind.item) for one in value)
+        expected = None if fine else f"a tuple of {kind.item.__name__}"
+    if expected is not None:
+        raise FieldError(cls.__name__, field, value, expected)

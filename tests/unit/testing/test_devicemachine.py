@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
+from lorafuota.testing._violation import Violation
+from lorafuota.testing.devicemachine import DeviceMachine
+from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice, Uplink
+from lorafuota.types import AppKey, GenAppKey
+from tests.support import LONG
+from tests.unit.testing.broken_devices import BROKEN, Broken
+
+RUN = settings(
+    max_examples=1_000 if LONG else 15,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+HUNT = settings(RUN, max_examples=1_000, phases=[Phase.generate], derandomize=True, database=None)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_our_device_of_either_version_passes(number: int) -> None:
+    class Machine(DeviceMachine):
+        version = number
+
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return ReferenceDevice(root_key, profile=f"documents v{number}")
+
+    run_state_machine_as_test(Machine, settings=RUN)
+
+
+@pytest.mark.parametrize("wrong", BROKEN, ids=lambda one: one.__name__)
+def test_a_device_that_is_wrong_in_one_way_fails(wrong: type[Broken]) -> None:
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return wrong(root_key)
+
+    with pytest.raises((AssertionError, IndexError), match=BROKEN[wrong]):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+@pytest.mark.parametrize("name", [one for one in DEVICE_PROFILES if "documents" not in one])
+def test_every_stack_that_differs_from_the_documents_is_found_out(name: str) -> None:
+    package = device_profile(name).fragmentation.package
+
+    class Machine(DeviceMachine):
+        version = package.version
+
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return ReferenceDevice(root_key, profile=name)
+
+    with pytest.raises(Violation):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+def test_a_violation_is_not_hidden_by_what_follows_it() -> None:
+    class Wrong(Broken):
+        """Delivers another block, and then falls over."""
+
+        failed = False
+
+        def take_blocks(self) -> list[Block]:
+            found = [Block(index, data[::-1] + b"!") for index, data in super().take_blocks()]
+            self.failed |= bool(found)
+            return found
+
+        def tick(self, now: float) -> Iterable[tuple[int, bytes]]:
+            assert not self.failed, "it was called after it had failed"
+            return super().tick(now)
+
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return Wrong(root_key)
+
+    with pytest.raises(Violation, match="that is not the one that was sent"):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+def test_a_subclass_can_have_rules_of_its_own() -> None:
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return ReferenceDevice(root_key)
+
+        @rule()
+        def ask_in_a_way_of_its_own(self) -> None:
+            """Ask for the version and a session that the device cannot have."""
+            self.deliver(b"\x00")
+            assert isinstance(self.device, ReferenceDevice)
+            assert self.device.receive(201, b"\x03\x03", self.now) == [Uplink(201, b"\x03\x07")], (
+                "there is a session 3"
+            )
+
+    with pytest.raises(AssertionError, match="there is a session 3"):
+        run_state_machine_as_test(Machine, settings=HUNT)
+
+
+def test_what_wraps_the_broken_devices_is_not_broken() -> None:
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return Broken(root_key)
+
+    run_state_machine_as_test(Machine, settings=RUN)
