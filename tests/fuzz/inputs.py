@@ -191,7 +191,8 @@ def run(
             except Exception as error:  # the very thing that is looked for
                 found.escapes += 1
                 measure = isinstance(error, MemoryUse)
-                kind = failure(target, data, measure=measure) or f"{error!r}, but not again"
+                once = f"{type(error).__name__}, but not again"
+                kind = failure(target, data, measure=measure) or once
                 if kind not in found.failures:
                     found.failures[kind] = smallest(target, data, kind, measure=measure)
     return found

@@ -127,6 +127,19 @@ def test_an_undocumented_error_is_reported_once_with_its_smallest_input() -> Non
     assert f"bad: 2,000 inputs, {found.escapes} escapes" in found.line()
 
 
+def test_a_failure_that_does_not_come_again_is_reported_all_the_same() -> None:
+    calls: list[bytes] = []
+
+    def once(data: bytes) -> str:
+        calls.append(data)
+        if len(calls) == 1:
+            raise FieldError("X", "y", nested(), "less")
+        return "fine"
+
+    found = inputs.run(Target(name="once", one_input=once, seeds=lambda: [b"abc"]), count=1)
+    assert (found.escapes, found.failures) == (1, {"FieldError, but not again": b"abc"})
+
+
 def test_an_input_that_takes_too_much_memory_is_a_failure() -> None:
     target = dataclasses.replace(BAD, seeds=lambda: [b"m", b"mmm"])
     found = inputs.run(target, count=1)

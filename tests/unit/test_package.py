@@ -37,6 +37,22 @@ def test_the_offset_of_an_error_counts_from_the_start_of_the_payload() -> None:
     assert malformed == MalformedCommand(0x02, b"\1", 2, error)
 
 
+def test_one_command_is_read_leniently_unless_asked_otherwise() -> None:
+    payload = bytes.fromhex("00 03ff")  # six reserved bits behind FragIndex
+    delete = v1.FragSessionDeleteReq(frag_index=3)
+    assert v1.PACKAGE.read(payload, 1, DOWNLINK) == (delete, 3)
+    with pytest.raises(errors.ReservedBitsError):
+        v1.PACKAGE.read(payload, 1, DOWNLINK, strict=True)
+
+
+def test_packages_are_told_apart_and_can_be_keys() -> None:
+    assert {v1.PACKAGE: "fragmentation", mc.PACKAGE: "multicastsetup"}[
+        mc.PACKAGE
+    ] == mc.PACKAGE.name
+    assert dataclasses.replace(v1.PACKAGE, version=9) != v1.PACKAGE
+    assert dataclasses.replace(v1.PACKAGE) == v1.PACKAGE
+
+
 def test_a_payload_longer_than_any_frame_is_not_read() -> None:
     [malformed] = v1.PACKAGE.parse(bytes(MAX_PAYLOAD + 1), DOWNLINK)
     assert isinstance(malformed, MalformedCommand)
