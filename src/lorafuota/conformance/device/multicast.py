@@ -185,7 +185,9 @@ def setup_replaces(peer: DevicePeer) -> None:
     expect_hears(peer, new, "a frame of the new group")
 
 
-@CHECKS.check("multicastsetup", _BOTH, "setup-same-address", clause="TS005, McKey")
+@CHECKS.check(
+    "multicastsetup", _BOTH, "setup-same-address", clause="TS005, McKey", needs=["frames"]
+)
 def setup_same_address(peer: DevicePeer) -> None:
     """A set-up with the same address and another McKey brings the new key into use.
 
@@ -289,6 +291,7 @@ def setup_while_running(peer: DevicePeer) -> None:
     "same-address-twice",
     clause="TS005 leaves it open: the MIC decides",
     severity=Severity.RECOMMENDED,
+    needs=["frames"],
 )
 def same_address_twice(peer: DevicePeer) -> None:
     """Two groups may have one address: the MIC tells which one a frame belongs to.
