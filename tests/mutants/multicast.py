@@ -685,4 +685,10 @@ MUTANTS = [
             lambda real, self, **options: real(self, **{**options, "leaves_when_complete": False}),
         ),
     ),
+    Mutant(
+        "two-receivers",
+        "Sessions on two frequencies run at one time.",
+        "ts005-v2/class-c-overlap-other",
+        lambda: around(Windows, "_in_the_way", lambda *args: []),
+    ),
 ]
