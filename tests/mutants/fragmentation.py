@@ -18,7 +18,7 @@ from lorafuota.session.fraglimits import FragLimits
 from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.session.profile import Count, Missing, Order
 
-from .mutant import SMALL, V1, Mutant, around, attribute, changed, flags
+from .mutant import SMALL, TINY, V1, Mutant, around, attribute, changed, flags
 
 
 def _setup_with(field: str, wrong: int, right: int) -> Any:
@@ -231,6 +231,21 @@ def _last_first(real: Any, self: FragDevice, index: int, n: int, *rest: Any) -> 
     if one is not None and n == one.setup.nb_frag:
         return []
     return real(self, index, n, *rest)
+
+
+def _report_early(real: Any, self: FragDevice, one: Any) -> Any:
+    report = v2.FragDataBlockReceivedReq(frag_index=one.setup.frag_index, mic_error=False)
+    return [*real(self, one), Answer(report)]
+
+
+def _report_inherited(real: Any, self: FragDevice, req: Any) -> Any:
+    old = self._sessions.get(req.frag_index)
+    left, due = (old.reports_left, old.next_report) if old is not None else (0, None)
+    actions = real(self, req)
+    new = self._sessions.get(req.frag_index)
+    if new is not None and new is not old:
+        new.reports_left, new.next_report = left, due
+    return actions
 
 
 def _group_feeds_index_0(
@@ -827,5 +842,24 @@ MUTANTS = [
         "ts004-v1/setup-same-after-delete-middle",
         lambda: around(FragDevice, "_new_decoder", _old_decoder),
         V1,
+    ),
+    Mutant(
+        "index-unchecked",
+        "A FragIndex without a session is taken.",
+        "ts004-v1/index-1-not-supported",
+        _refusal_without(v2.SetupError.FRAG_INDEX_UNSUPPORTED),
+        TINY,
+    ),
+    Mutant(
+        "report-early",
+        "The first fragment is reported.",
+        "ts004-v2/report-not-early",
+        lambda: around(FragDevice, "_first", _report_early),
+    ),
+    Mutant(
+        "report-of-the-old",
+        "A new session inherits the report of the old one.",
+        "ts004-v2/report-replaced",
+        lambda: around(FragDevice, "_setup", _report_inherited),
     ),
 ]
