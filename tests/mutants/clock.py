@@ -6,7 +6,7 @@ import dataclasses
 import random
 from typing import Any
 
-from lorafuota.clocksync import v1
+from lorafuota.clocksync import v1, v2
 from lorafuota.session import clock as session
 from lorafuota.session.actions import Answer
 from lorafuota.session.clock import ClockDevice
@@ -73,10 +73,6 @@ def _insisting(self: ClockDevice, request: v1.AppTimeReq, now: float) -> v1.AppT
     return dataclasses.replace(request, ans_required=True)
 
 
-def _never_insisting(self: ClockDevice, request: v1.AppTimeReq, now: float) -> v1.AppTimeReq:
-    return dataclasses.replace(request, ans_required=False)
-
-
 def _by_multicast(real: Any, self: ClockDevice, command: Any, *, now: float, **rest: Any) -> Any:
     return real(self, command, now=now)
 
@@ -93,7 +89,7 @@ def _force_added(real: Any, self: ClockDevice, count: int, command: Any) -> Any:
 
 
 def _force_answered(real: Any, self: ClockDevice, count: int, command: Any) -> Any:
-    return [*real(self, count, command), Answer(command)]
+    return [*real(self, count, command), Answer(v2.PACKAGE.version_ans())]
 
 
 def _forced_goes_on(real: Any, self: ClockDevice, now: float) -> None:
@@ -358,5 +354,11 @@ MUTANTS = [
         "A device that nobody answers does not ask again.",
         "ts003-v2/asks-by-itself",
         lambda: around(ClockDevice, "_after_request", _no_retry),
+    ),
+    Mutant(
+        "forced-answered",
+        "A forced resynchronisation is answered.",
+        "ts003-v2/forced-no-answer",
+        lambda: around(ClockDevice, "_force", _force_answered),
     ),
 ]

@@ -12,13 +12,13 @@ from lorafuota.fec.variant import ParityVariant
 from lorafuota.fragmentation import v1, v2
 from lorafuota.session import fragmentation as session
 from lorafuota.session import fragsession
-from lorafuota.session.actions import Answer, BlockReceived
+from lorafuota.session.actions import Answer, BlockReceived, DropReason
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fraglimits import FragLimits
 from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.session.profile import Count, Missing, Order
 
-from .mutant import SMALL, V1, Mutant, around, attribute, changed, flags
+from .mutant import SMALL, TINY, V1, Mutant, around, attribute, changed, flags
 
 
 def _setup_with(field: str, wrong: int, right: int) -> Any:
@@ -231,6 +231,36 @@ def _last_first(real: Any, self: FragDevice, index: int, n: int, *rest: Any) -> 
     if one is not None and n == one.setup.nb_frag:
         return []
     return real(self, index, n, *rest)
+
+
+def _report_early(real: Any, self: FragDevice, one: Any) -> Any:
+    report = v2.FragDataBlockReceivedReq(frag_index=one.setup.frag_index, mic_error=False)
+    return [*real(self, one), Answer(report)]
+
+
+def _report_inherited(real: Any, self: FragDevice, req: Any) -> Any:
+    old = self._sessions.get(req.frag_index)
+    left, due = (old.reports_left, old.next_report) if old is not None else (0, None)
+    actions = real(self, req)
+    new = self._sessions.get(req.frag_index)
+    if new is not None and new is not old:
+        new.reports_left, new.next_report = left, due
+    return actions
+
+
+def _group_feeds_index_0(
+    real: Any, self: FragDevice, one: Any, n: int, payload: bytes, mc_group_id: int | None
+) -> Any:
+    if mc_group_id is not None and one is not None and one.setup.frag_index:
+        return DropReason.NOT_IN_MASK
+    return real(self, one, n, payload, mc_group_id)
+
+
+def _delete_uses_cnt(real: Any, self: FragDevice, index: int) -> Any:
+    one = self._sessions.get(index)
+    if one is not None and isinstance(one.setup, v2.FragSessionSetupReq):
+        self.session_cnt_prev[index] = one.setup.session_cnt
+    return real(self, index)
 
 
 _CNT = "ts004-v2/cnt-"
@@ -793,5 +823,43 @@ MUTANTS = [
         "Sessions are lost in a reset.",
         "ts004-v2/session-survives-reset",
         lambda: around(FragDevice, "restore", _sessions_forgotten),
+    ),
+    Mutant(
+        "group-feeds-index-0",
+        "A group feeds the session of FragIndex 0 only.",
+        "ts004-v2/group-feeds-index-1",
+        lambda: around(FragDevice, "_drop_reason", _group_feeds_index_0),
+    ),
+    Mutant(
+        "delete-uses-cnt",
+        "A delete uses the SessionCnt of a session up that had no fragment.",
+        "ts004-v2/setup-same-after-delete",
+        lambda: around(FragDevice, "_delete", _delete_uses_cnt),
+    ),
+    Mutant(
+        "same-decoder",
+        "The same set-up after a delete goes on with the old fragments.",
+        "ts004-v1/setup-same-after-delete-middle",
+        lambda: around(FragDevice, "_new_decoder", _old_decoder),
+        V1,
+    ),
+    Mutant(
+        "index-unchecked",
+        "A FragIndex without a session is taken.",
+        "ts004-v1/index-1-not-supported",
+        _refusal_without(v2.SetupError.FRAG_INDEX_UNSUPPORTED),
+        TINY,
+    ),
+    Mutant(
+        "report-early",
+        "The first fragment is reported.",
+        "ts004-v2/report-not-early",
+        lambda: around(FragDevice, "_first", _report_early),
+    ),
+    Mutant(
+        "report-of-the-old",
+        "A new session inherits the report of the old one.",
+        "ts004-v2/report-replaced",
+        lambda: around(FragDevice, "_setup", _report_inherited),
     ),
 ]

@@ -18,7 +18,7 @@ from lorafuota.session.multicast import McDevice
 from lorafuota.session.windows import Windows
 from lorafuota.types import McKey
 
-from .mutant import SMALL, V1, Mutant, around, attribute, flags, together
+from .mutant import SMALL, TINY, V1, Mutant, around, attribute, flags, together
 
 
 def _same_again(wire: int, *, last: int | None, min_mc_fcnt: int) -> int:
@@ -684,5 +684,18 @@ MUTANTS = [
             "__init__",
             lambda real, self, **options: real(self, **{**options, "leaves_when_complete": False}),
         ),
+    ),
+    Mutant(
+        "two-receivers",
+        "Sessions on two frequencies run at one time.",
+        "ts005-v2/class-c-overlap-other",
+        lambda: around(Windows, "_in_the_way", lambda *args: []),
+    ),
+    Mutant(
+        "any-group-id",
+        "A McGroupID without a place is confirmed.",
+        "ts005-v1/group-1-not-supported",
+        lambda: around(McDevice, "_setup", _any_id),
+        TINY,
     ),
 ]

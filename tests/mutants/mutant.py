@@ -19,6 +19,9 @@ V2 = "documents v2"
 SMALL = "small"
 """A device with little room: two groups, two sessions, short uplinks, few Descriptors."""
 
+TINY = "tiny"
+"""A device of version 1 with one group and one session."""
+
 _SMALL_LIMITS = FragLimits(
     max_memory=1 << 20, nb_indices=2, max_lost=6, descriptors=frozenset({b"\x01\x02\x03\x04"})
 )
@@ -26,6 +29,14 @@ _SMALL_LIMITS = FragLimits(
 
 def own_device(name: str, *, seed: str = "mutants") -> OwnDevice:
     """Our own device: of a profile, or the small one."""
+    if name == TINY:
+        return OwnDevice(
+            V1,
+            mc_limits=McLimits(max_groups=1),
+            frag_limits=FragLimits(nb_indices=1),
+            max_payload=11,
+            seed=seed,
+        )
     if name != SMALL:
         return OwnDevice(name, seed=seed)
     return OwnDevice(

@@ -173,6 +173,13 @@ def _silent_token(real: Any, self: AnswerBuffer, octets: int) -> Any:
     return real(self, octets)
 
 
+def _empty_piece(real: Any, self: AnswerBuffer, octets: int) -> Any:
+    if self._error and not self._ans:
+        self._error, self._range = False, None
+        return bytes((2, 0, self._token))
+    return real(self, octets)
+
+
 def _goes_on(real: Any, self: AnswerBuffer, token: int) -> None:
     """What is unsent of the last set is sent first."""
     if self._range and len(self._range) > 10:
@@ -389,5 +396,11 @@ MUTANTS = [
         "Commands of the first package are executed, no others.",
         _S + "every-package",
         lambda: around(session, "read_command_set", _first_package),
+    ),
+    Mutant(
+        "empty-piece",
+        "An empty buffer is answered with an empty piece.",
+        _S + "buffer-empty",
+        lambda: around(AnswerBuffer, "next_frame", _empty_piece),
     ),
 ]

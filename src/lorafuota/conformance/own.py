@@ -45,6 +45,7 @@ from .subject import (
     PowerOn,
     Rebooted,
     Reply,
+    SubjectError,
     Uplink,
     read_image,
 )
@@ -55,6 +56,8 @@ Make = Callable[[PowerOn, random.Random], FuotaDevice]
 
 _CAN: Final = frozenset({"power-cycle", "frames", "class-b", "class-c", "blocks"})
 _FACTORY_FIRMWARE: Final = 0x0100_0000
+_MOST_TICKS: Final = 1_000
+"""At one time; a sound device needs a few."""
 
 
 @final
@@ -141,8 +144,12 @@ class OwnDevice:
         """Let happen what is due, and say what is next."""
         device = self._device
         assert device is not None
-        while device.next_deadline is not None and device.next_deadline <= now:
+        for _ in range(_MOST_TICKS):
+            if device.next_deadline is None or device.next_deadline > now:
+                break
             self._take(device.tick(now=now), now, events)
+        else:
+            raise SubjectError(f"something is still due after {_MOST_TICKS} ticks")
         while self._sends and self._sends[0][0] <= now:
             events.append(heapq.heappop(self._sends)[2])
         due = [device.next_deadline] if device.next_deadline is not None else []

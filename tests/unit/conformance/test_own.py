@@ -1,3 +1,5 @@
+from unittest import mock
+
 import pytest
 
 from lorafuota import DevAddr, DevEUI
@@ -8,12 +10,14 @@ from lorafuota.conformance.subject import (
     PowerOn,
     Rebooted,
     Reply,
+    SubjectError,
     Uplink,
     build_image,
 )
 from lorafuota.errors import StateError
 from lorafuota.fec.decoder import memory_bound
 from lorafuota.fragmentation import v2
+from lorafuota.session.firmware import FirmwareDevice
 from lorafuota.session.fraglimits import FragLimits
 from lorafuota.session.multicast import McLimits
 from lorafuota.types import GenAppKey
@@ -81,6 +85,17 @@ def test_an_image_is_installed_in_the_reboot_and_gone_after_it() -> None:
     )
     device.exchange(power_on(4.0, factory=False))
     assert asked(5.0) == [bytes.fromhex("01 07000000 01000000 0400")]
+
+
+def test_a_device_that_is_never_done_is_broken_and_does_not_hang() -> None:
+    device = OwnDevice("documents v2")
+    device.exchange(power_on(0.0))
+    device.exchange(Downlink(1.0, 203, bytes.fromhex("03 640000")))
+    with (
+        mock.patch.object(FirmwareDevice, "tick", return_value=[]),
+        pytest.raises(SubjectError, match="something is still due after 1000 ticks"),
+    ):
+        device.exchange(Advance(200.0))
 
 
 def test_a_reset_keeps_what_the_flash_holds_and_a_factory_reset_does_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 from ...clocksync import v1 as clocksync
@@ -108,6 +109,34 @@ def class_c_overlap_same(peer: DevicePeer) -> None:
     opened = [one.mc_group_id for one in changes if one.device_class == "C"]
     if sorted(opened, key=str) != [0, 1] or any(one.device_class == "A" for one in changes):
         raise Failed(f"expected both sessions to run; came {opened}")
+
+
+@CHECKS.check(
+    "multicastsetup",
+    _BOTH,
+    "class-c-overlap-other",
+    clause="TS005 leaves overlap open",
+    severity=Severity.RECOMMENDED,
+    needs=["class-c"],
+)
+def class_c_overlap_other(peer: DevicePeer) -> None:
+    """A session on another frequency does not end one that runs: there is one receiver.
+
+    The first keeps it until its end; no error bit is made for overlap, so both are accepted.
+    """
+    set_up_group(peer, 0)
+    set_up_group(peer, 1)
+    first = class_c_req(peer, 0, start=300.0, time_out=9)
+    second = class_c_req(peer, 1, start=400.0, time_out=9)
+    second = dataclasses.replace(second, dl_freq_hz=second.dl_freq_hz - 200_000)
+    accept(peer, first)
+    answer, _ = session_answer(peer, second)
+    if answer is None or answer.errors:
+        raise NotApplicable("the device does not use the frequency 200 kHz below")
+    changes = class_changes(peer, first.session_time + 500.0)
+    opened = [(one.device_class, one.mc_group_id) for one in changes]
+    if opened != [("C", 0)]:
+        raise Failed(f"expected the first session alone until its end; came {opened}")
 
 
 @CHECKS.check(

@@ -214,6 +214,23 @@ def group_feeds(peer: DevicePeer) -> None:
     expect_received(peer, block)
 
 
+@CHECKS.check(
+    "fragmentation", _BOTH, "group-feeds-index-1", clause="AWS IoT Core; TS004, McGroupBitMask"
+)
+def group_feeds_index_1(peer: DevicePeer) -> None:
+    """A session of FragIndex 1 is fed by a group as well.
+
+    AWS uses it for multicast, where other servers use 0 for everything.
+    """
+    group = set_up_group(peer, 0)
+    block = new_block(peer, mask=1, frag_index=1)
+    set_up(peer, block)
+    _in_class_c(peer, 0)
+    peer.events()
+    send(peer, block, lossy(peer, block, {1}), group)
+    expect_received(peer, block)
+
+
 @CHECKS.check("fragmentation", _BOTH, "group-not-in-mask", clause="TS004, McGroupBitMask")
 def group_not_in_mask(peer: DevicePeer) -> None:
     """Fragments from a group whose bit is not in McGroupBitMask are dropped.

@@ -52,6 +52,7 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts005-v1/class-b-survives-reset",
             "ts005-v1/class-c-other-group",
             "ts005-v1/class-c-overlap-same",
+            "ts005-v1/class-c-overlap-other",
             "ts005-v1/class-b-time-out-0",
             "ts005-v1/class-b-time-out-1",
             "ts005-v1/class-b-time-out-4",

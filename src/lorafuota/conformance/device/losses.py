@@ -32,7 +32,7 @@ __all__ = ["CHECKS"]
 CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
 
 _BOTH: Final = (1, 2)
-_FEC: Final = "TS004, annex: forward error correction"
+_FEC: Final = "TS004, annex: forward error correction; SWL2001 issues 106 and 23"
 _DATA: Final = "TS004, DataFragment"
 
 
@@ -109,7 +109,9 @@ def loss_coded_too(peer: DevicePeer) -> None:
     transfer(peer, block, taken)
 
 
-@CHECKS.check("fragmentation", _BOTH, "one-too-few", clause="TS004, annex; promise R5")
+@CHECKS.check(
+    "fragmentation", _BOTH, "one-too-few", clause="zephyr issue 72764; promise R5; TS004, annex"
+)
 def one_too_few(peer: DevicePeer) -> None:
     """With one independent fragment too few there is no block, whatever their number.
 
@@ -231,7 +233,9 @@ def largest_fragments(peer: DevicePeer) -> None:
 
 
 def _declare_padding(padding: int) -> None:
-    @CHECKS.check("fragmentation", _BOTH, f"padding-{padding}", clause="TS004, Padding")
+    @CHECKS.check(
+        "fragmentation", _BOTH, f"padding-{padding}", clause="SWL2001 issue 166; TS004, Padding"
+    )
     def padded(peer: DevicePeer) -> None:
         """The block comes out without its Padding, also when its last fragment was lost.
 

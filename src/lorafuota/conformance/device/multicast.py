@@ -27,6 +27,7 @@ CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
 
 _BOTH: Final = (1, 2)
 _SETUP: Final = "TS005, McGroupSetupReq"
+_KEYS: Final = "TS005, McKey; LoRaMac-node issues 936, 840 and 766; chirpstack issue 686"
 _STATUS: Final = "TS005, McGroupStatusAns"
 _DELETE: Final = "TS005, McGroupDeleteAns"
 
@@ -127,7 +128,7 @@ def status_reserved_bits(peer: DevicePeer) -> None:
 
 
 def _declare_id(index: int) -> None:
-    @CHECKS.check("multicastsetup", _BOTH, f"setup-{index}", clause=_SETUP)
+    @CHECKS.check("multicastsetup", _BOTH, f"setup-{index}", clause=_KEYS)
     def accepted(peer: DevicePeer) -> None:
         """A group is set up, the answer names its McGroupID, and frames of it are heard.
 
@@ -291,6 +292,7 @@ def setup_while_running(peer: DevicePeer) -> None:
     "same-address-twice",
     clause="TS005 leaves it open: the MIC decides",
     severity=Severity.RECOMMENDED,
+    needs=["frames"],
 )
 def same_address_twice(peer: DevicePeer) -> None:
     """Two groups may have one address: the MIC tells which one a frame belongs to.

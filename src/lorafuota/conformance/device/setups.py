@@ -294,6 +294,36 @@ def block_half(block: KitBlock) -> list[int]:
 
 
 @CHECKS.check(
+    "fragmentation", _BOTH, "setup-same-after-delete", clause="promise S5; TS004, SessionCnt"
+)
+def setup_same_after_delete(peer: DevicePeer) -> None:
+    """The same set-up after a delete before the first fragment is accepted, and works.
+
+    The server took its first try back; nothing was used up.
+    """
+    block = new_block(peer)
+    set_up(peer, block)
+    delete(peer, 0)
+    transfer(peer, block)
+
+
+@CHECKS.check(
+    "fragmentation", (1,), "setup-same-after-delete-middle", clause="promise S5; TS004-1.0.0"
+)
+def setup_same_after_delete_middle(peer: DevicePeer) -> None:
+    """The same set-up after a delete in the middle starts from nothing, and works."""
+    block = new_block(peer)
+    set_up(peer, block)
+    send(peer, block, block_half(block))
+    delete(peer, 0)
+    set_up(peer, block)
+    expect_status(peer, block, received=0)
+    peer.events()
+    send(peer, block, [*block.plain, 11])
+    expect_received(peer, block)
+
+
+@CHECKS.check(
     "fragmentation", _BOTH, "two-blocks-in-a-row", clause="LoRaMac-node issue 1629; TS004"
 )
 def two_blocks_in_a_row(peer: DevicePeer) -> None:

@@ -27,7 +27,7 @@ CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
 
 _BOTH: Final = (1, 2)
 _REQ: Final = "TS004, FragSessionStatusReq"
-_DELAY: Final = "TS004, BlockAckDelay"
+_DELAY: Final = "TS004, BlockAckDelay; LoRaMac-node issue 775; zephyr issue 108831"
 
 _LATENESS: Final = 10.0
 """Seconds an uplink may leave after its time has come: a receive window, the duty cycle."""

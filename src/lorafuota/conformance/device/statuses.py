@@ -253,7 +253,9 @@ def status_mic_error_needy(peer: DevicePeer) -> None:
         raise Failed("expected an answer; the device is silent as if the block were good")
 
 
-@CHECKS.check("fragmentation", _BOTH, "too-many-lost", clause="TS004, MemoryError")
+@CHECKS.check(
+    "fragmentation", _BOTH, "too-many-lost", clause="zephyr issue 72764; TS004, MemoryError"
+)
 def too_many_lost(peer: DevicePeer) -> None:
     """More lost fragments than the device has memory for: the bit is set, no block is delivered.
 
