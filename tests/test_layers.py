@@ -99,6 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
         "fec",
         "link",
+        "losses",
         "messages",
         "package",
         "session",

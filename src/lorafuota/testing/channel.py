@@ -1,8 +1,9 @@
 """A channel that misbehaves, put together from effects; seeded, and without Hypothesis.
 
 >>> import random
->>> from lorafuota.testing.channel import Channel, Corrupt, Loss, Repeat, bursts
->>> channel = Channel(Loss(bursts(0.3, length=3)), Repeat(0.2), chance=random.Random(1))
+>>> from lorafuota.losses import Losses
+>>> from lorafuota.testing.channel import Channel, Corrupt, Loss, Repeat
+>>> channel = Channel(Loss(Losses.bursty(0.3, burst=3)), Repeat(0.2), chance=random.Random(1))
 >>> channel.through([b"1", b"2", b"3", b"4", b"5", b"6"])
 [b'3', b'4', b'5', b'6', b'6']
 
@@ -20,7 +21,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol, final
 
 from ..errors import FieldError
-from ..simulate.loss import Bursts, Independent, LossModel
+from ..losses import LossModel
+from ..losses.bits import draw_share
 from ..types import BytesLike
 
 __all__ = [
@@ -34,7 +36,6 @@ __all__ = [
     "Path",
     "Reorder",
     "Repeat",
-    "bursts",
 ]
 
 _AHEAD: Final = 1 << 10
@@ -69,20 +70,6 @@ class Effect(Protocol):
         raise NotImplementedError
 
 
-def bursts(loss: float, *, length: float) -> LossModel:
-    """Return losses in runs (Gilbert and Elliott), for :class:`Loss`.
-
-    Args:
-        loss: Share of messages lost, 0 to less than 1.
-        length: Mean number of messages lost in a row, 1 or more, and at least
-            ``loss / (1 - loss)``.
-
-    Raises:
-        FieldError: A number is out of range.
-    """
-    return Bursts(loss=loss, length=length)
-
-
 @final
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loss:
@@ -90,8 +77,7 @@ class Loss:
 
     Attributes:
         model: The share lost, 0 to 1, each message by itself; or a model of losses, such as
-            :func:`bursts` or one of :mod:`lorafuota.simulate.loss`, which is asked for 1024
-            messages at a time.
+            :meth:`lorafuota.losses.Losses.bursty`, which is asked for 1024 messages at a time.
     """
 
     model: float | LossModel
@@ -108,13 +94,16 @@ class Loss:
     def start(self, chance: random.Random, /) -> Path:
         """See :class:`Effect`."""
         given = self.model
-        model: LossModel = Independent(given) if isinstance(given, int | float) else given
         lost = left = 0
 
         def path(arrival: Arrival) -> list[Arrival]:
             nonlocal lost, left
             if not left:
-                lost, left = model.lost(_AHEAD, chance), _AHEAD
+                if isinstance(given, int | float):
+                    lost = draw_share(given, _AHEAD, chance)
+                else:
+                    lost = given.lost(_AHEAD, chance)
+                left = _AHEAD
             now, lost, left = lost & 1, lost >> 1, left - 1
             return [] if now else [arrival]
 

@@ -19,13 +19,14 @@ from typing import Any, Final, TypeAlias, cast
 from ..datablock import DataBlock
 from ..errors import FieldError
 from ..fragmentation.v1 import DataFragment
+from ..losses import Losses
 from ..session.fragmentation import FragServer, SetupReq
 from ..session.profile import FragProfile, frag_profile
 from ..types import AppKey, GenAppKey
 from ._values import numbers
 from .arrivals import Arrivals, Pattern, arrivals
 from .blocks import blocks
-from .channel import Channel, Corrupt, Cut, Delay, Effect, Loss, Reorder, Repeat, bursts
+from .channel import Channel, Corrupt, Cut, Delay, Effect, Loss, Reorder, Repeat
 from .strategies import keys
 
 try:
@@ -155,7 +156,9 @@ def channels(
         raise FieldError("channels", "effects", list(effects), f"some of {names}")
     shares = st.sampled_from([0.1, 0.3, 0.5, 0.9])
     seconds = st.sampled_from([longest / 30, longest / 3, longest])
-    runs = st.builds(bursts, st.sampled_from([0.1, 0.3, 0.5]), length=st.sampled_from([2, 5, 20]))
+    runs = st.builds(
+        Losses.bursty, st.sampled_from([0.1, 0.3, 0.5]), burst=st.sampled_from([2, 5, 20])
+    )
     made: dict[type[Effect], st.SearchStrategy[Effect]] = {
         Loss: st.builds(Loss, shares | runs),
         Delay: st.builds(Delay, st.just(0.0), seconds),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lorafuota.errors import FieldError
-from lorafuota.simulate.loss import TwoState
+from lorafuota.losses import Losses
 from lorafuota.testing.channel import (
     Arrival,
     Channel,
@@ -18,7 +18,6 @@ from lorafuota.testing.channel import (
     Path,
     Reorder,
     Repeat,
-    bursts,
 )
 
 NUMBERED = [n.to_bytes(2, "big") for n in range(4000)]
@@ -56,13 +55,13 @@ def test_independent_losses_are_as_many_and_as_short_as_asked_for() -> None:
 
 
 def test_bursts_are_as_many_and_as_long_as_asked_for_across_what_is_drawn_at_once() -> None:
-    lost = losses(channel(Loss(bursts(0.3, length=8))))
+    lost = losses(channel(Loss(Losses.bursty(0.3, burst=8))))
     assert sum(lost) / len(lost) == pytest.approx(0.3, abs=0.08)
     assert sum(runs(lost)) / len(runs(lost)) == pytest.approx(8, abs=2)
 
 
 def test_any_model_of_losses_will_do() -> None:
-    every_second = TwoState(to_bad=1.0, to_good=1.0)
+    every_second = Losses(good=0.0, to_bad=1.0, to_good=1.0)
     lost = losses(channel(Loss(every_second)))[:1000]
     assert lost in ([True, False] * 500, [False, True] * 500)
 
