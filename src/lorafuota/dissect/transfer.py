@@ -1,0 +1,260 @@
+"""One block on its way to one device: the set-up, its answer, the fragments, what the device told.
+
+A transfer begins with a set-up and ends with the next other set-up of that FragIndex, a delete, or
+the capture.  A set-up that is repeated octet for octet belongs to the same transfer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from ..fragmentation import v1, v2
+from ..types import DevEUI, DevAddr
+from ..wire import Command
+from .case import Case, DeviceLog, Fragment, Seen, SetupAns, SetupReq
+
+__all__ = ["Status", "Transfer", "transfers"]
+
+_SETUPS: Final = (v1.FragSessionSetupReq, v2.FragSessionSetupReq)
+_ANSWERS: Final = (v1.FragSessionSetupAns, v2.FragSessionSetupAns)
+_Statuses: TypeAlias = v1.FragSessionStatusAns | v2.FragSessionStatusAns
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """What a FragSessionStatusAns tells, in one of its two orders."""
+
+    frag_index: int
+    received: int
+    missing: int
+    memory_error: bool
+    mic_error: bool
+    reserved: bool
+    """A bit is set that this order reserves."""
+
+    @classmethod
+    def of(cls, command: _Statuses, version: int) -> Status | None:
+        """Read the octets of an answer in one order; None for the short form."""
+        octets = command.encode()[1:]
+        if len(octets) < 4:
+            return None
+        if version == 1:
+            head, missing, flags = int.from_bytes(octets[:2], "little"), octets[2], octets[3]
+            error, reserved = bool(flags & 1), bool(flags & 0xFE)
+            return cls(head >> 14, head & 0x3FFF, missing, error, False, reserved)
+        flags, head, missing = octets[0], int.from_bytes(octets[1:3], "little"), octets[3]
+        reserved = bool(flags & 0xF8)
+        return cls(
+            head >> 14, head & 0x3FFF, missing, bool(flags & 1), bool(flags & 2), reserved
+        )
+
+
+@dataclasses.dataclass(slots=True)
+class Transfer:
+    """One block on its way to one device."""
+
+    device: DeviceLog
+    setup: Seen[SetupReq]
+    setups: int = 1
+    """How often the set-up was sent."""
+    answers: list[Seen[SetupAns]] = dataclasses.field(default_factory=list)
+    fragments: list[Seen[Fragment]] = dataclasses.field(default_factory=list)
+    requests: list[Seen[v1.FragSessionStatusReq]] = dataclasses.field(default_factory=list)
+    statuses: list[Seen[_Statuses]] = dataclasses.field(default_factory=list)
+    """Answers to status requests, the short form included; the order they were read in is open."""
+    reports: list[Seen[v2.FragDataBlockReceivedReq]] = dataclasses.field(default_factory=list)
+    acknowledged: list[Seen[v2.FragDataBlockReceivedAns]] = dataclasses.field(default_factory=list)
+    deleted: int | None = None
+
+    @property
+    def dev_eui(self) -> DevEUI | None:
+        """The device."""
+        return self.device.dev_eui
+
+    @property
+    def req(self) -> SetupReq:
+        """The set-up."""
+        return self.setup.what
+
+    @property
+    def setup_version(self) -> int:
+        """Version of TS004 the server wrote the set-up in."""
+        return 2 if isinstance(self.req, v2.FragSessionSetupReq) else 1
+
+    @property
+    def version(self) -> int:
+        """Version of TS004 the device speaks: what it told, else what the server took it for."""
+        told = self.device.version("fragmentation")
+        return told if told in (1, 2) else self.setup_version
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the device took the set-up."""
+        return any(not one.what.errors for one in self.answers)
+
+    @property
+    def octets(self) -> int:
+        """Length of the block without padding."""
+        return self.req.nb_frag * self.req.frag_size - self.req.padding
+
+    @property
+    def plain(self) -> dict[int, bytes]:
+        """Plain fragments in the capture, by number."""
+        found: dict[int, bytes] = {}
+        for one in self.usable:
+            if one.what.n <= self.req.nb_frag:
+                found.setdefault(one.what.n, one.what.payload)
+        return found
+
+    @property
+    def usable(self) -> list[Seen[Fragment]]:
+        """Fragments of the right length with a number from 1 on."""
+        size = self.req.frag_size
+        return [one for one in self.fragments if one.what.n and len(one.what.payload) == size]
+
+    @property
+    def highest(self) -> int:
+        """The highest fragment number in the capture; 0 for none."""
+        return max((one.what.n for one in self.fragments), default=0)
+
+    def block(self) -> bytes | None:
+        """Return the block with its padding, if every plain fragment is in the capture."""
+        plain = self.plain
+        if len(plain) < self.req.nb_frag or not self.req.nb_frag:
+            return None
+        return b"".join(plain[n] for n in range(1, self.req.nb_frag + 1))
+
+    def told(self, version: int | None = None) -> list[tuple[Seen[_Statuses], Status]]:
+        """Return the status answers with figures, read in the device's order or in another one."""
+        order = self.order if version is None else version
+        read = [(one, Status.of(one.what, order)) for one in self.statuses]
+        return [(one, status) for one, status in read if status is not None]
+
+    @property
+    def order(self) -> int:
+        """The order in which the device's status answers make sense; its version's in doubt."""
+        votes = [self.makes_sense(one) for one in self.statuses]
+        only = {order: votes.count(frozenset({order})) for order in (1, 2)}
+        other = 3 - self.version
+        return other if only[other] > only[self.version] else self.version
+
+    def makes_sense(self, answer: Seen[_Statuses]) -> frozenset[int]:
+        """Return the orders, 1 and 2, in which a status answer can be true of this transfer."""
+        sent = [one for one in self.fragments if one.at < answer.at]
+        most = max(len(sent), max((one.what.n for one in sent), default=0))
+        good = set()
+        for order in (1, 2):
+            status = Status.of(answer.what, order)
+            if status is None:
+                return frozenset({2})
+            if status.reserved or status.frag_index != self.req.frag_index:
+                continue
+            if status.received <= most and status.missing <= min(self.req.nb_frag, 255):
+                good.add(order)
+        return frozenset(good)
+
+    @property
+    def success(self) -> bool:
+        """Whether the device told that the block is there and right."""
+        if any(not one.what.mic_error for one in self.reports):
+            return True
+        told = self.told()
+        if not told:
+            return False
+        last = told[-1][1]
+        errors = last.memory_error or last.mic_error
+        return not errors and last.missing == 0 and last.received > 0
+
+    @property
+    def mic_error(self) -> Seen[Command] | None:
+        """The first time the device told that the block has another MIC."""
+        found: list[Seen[Command]] = [
+            Seen(one.at, one.time, one.what) for one in self.reports if one.what.mic_error
+        ]
+        found += [
+            Seen(one.at, one.time, one.what)
+            for one, status in self.told()
+            if status.mic_error and self.order == 2
+        ]
+        return min(found, key=lambda one: one.at, default=None)
+
+
+def transfers(case: Case) -> list[Transfer]:
+    """Return every transfer of a capture, in the order of their set-ups."""
+    found: list[Transfer] = []
+    for device in case.devices.values():
+        found += _of_device(case, device)
+    return sorted(found, key=lambda one: one.setup.at)
+
+
+def _of_device(case: Case, device: DeviceLog) -> Iterator[Transfer]:
+    events: list[Seen[Command | Fragment]] = [
+        Seen(one.at, one.time, one.what) for one in (*device.down, *device.up)
+    ]
+    events += [Seen(one.at, one.time, one.what) for one in device.fragments]
+    if any(isinstance(one.what, _SETUPS) for one in device.down):
+        for mc_addr in _groups(case, device):
+            group = case.groups[mc_addr]
+            events += [Seen(one.at, one.time, one.what) for one in group.fragments]
+            events += [Seen(one.at, one.time, one.what) for one in group.requests]
+    running: dict[int, Transfer] = {}
+    for one in sorted(events, key=lambda event: event.at):
+        if isinstance(one.what, _SETUPS):
+            setup: Seen[SetupReq] = Seen(one.at, one.time, one.what)
+            before = running.get(one.what.frag_index)
+            if before is not None and before.req == one.what:
+                before.setups += 1
+                continue
+            if before is not None:
+                yield before
+            running[one.what.frag_index] = Transfer(device, setup)
+        else:
+            _take(running, one)
+            ended = [index for index, each in running.items() if each.deleted is not None]
+            for index in ended:
+                yield running.pop(index)
+    yield from running.values()
+
+
+def _groups(case: Case, device: DeviceLog) -> list[DevAddr]:
+    """Return the groups that feed a device's sessions: those it was told of, else all."""
+    told = [group.mc_addr for group, _ in case.groups_of(device)]
+    return told or list(case.groups)
+
+
+def _take(running: dict[int, Transfer], one: Seen[Command | Fragment]) -> None:
+    what = one.what
+    match what:
+        case Fragment():
+            if what.frag_index in running:
+                running[what.frag_index].fragments.append(Seen(one.at, one.time, what))
+        case v1.FragSessionStatusReq():
+            if what.frag_index in running:
+                running[what.frag_index].requests.append(Seen(one.at, one.time, what))
+        case v1.FragSessionSetupAns() | v2.FragSessionSetupAns():
+            if what.frag_index in running:
+                running[what.frag_index].answers.append(Seen(one.at, one.time, what))
+        case v1.FragSessionStatusAns() | v2.FragSessionStatusAns():
+            _take_status(running, Seen(one.at, one.time, what))
+        case v2.FragDataBlockReceivedReq():
+            if what.frag_index in running:
+                running[what.frag_index].reports.append(Seen(one.at, one.time, what))
+        case v2.FragDataBlockReceivedAns():
+            if what.frag_index in running:
+                running[what.frag_index].acknowledged.append(Seen(one.at, one.time, what))
+        case v1.FragSessionDeleteReq():
+            if what.frag_index in running:
+                running[what.frag_index].deleted = one.at
+        case _:
+            pass
+
+
+def _take_status(running: dict[int, Transfer], one: Seen[_Statuses]) -> None:
+    """Give a status answer to the session that was asked about last, else to the newest."""
+    asked = [each for each in running.values() if each.requests]
+    if asked:
+        max(asked, key=lambda each: each.requests[-1].at).statuses.append(one)
+    elif running:
+        list(running.values())[-1].statuses.append(one)
