@@ -179,7 +179,9 @@ class DeviceLog:
 
     def sent(self, *kinds: type[_C]) -> list[Seen[_C]]:
         """Return the commands to the device of these kinds."""
-        return [Seen(one.at, one.time, one.what) for one in self.down if isinstance(one.what, kinds)]
+        return [
+            Seen(one.at, one.time, one.what) for one in self.down if isinstance(one.what, kinds)
+        ]
 
     def said(self, *kinds: type[_C]) -> list[Seen[_C]]:
         """Return the commands from the device of these kinds."""

@@ -18,7 +18,7 @@ from typing import Final
 from ..types import DevEUI
 from ..wire import JSON
 
-__all__ = ["Evidence", "Hypothesis", "Sure", "Symptom", "Weight"]
+__all__ = ["Evidence", "Finding", "Hypothesis", "Sure", "Symptom", "Weight"]
 
 _DIGITS: Final = 3
 
@@ -153,6 +153,23 @@ class Symptom(enum.Enum):
     MIC_ERROR = "mic-error"
     NOTHING_HEARD = "nothing-heard"
     NO_ANSWER = "requests-not-answered"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look at a capture found; findings about the same become one hypothesis.
+
+    Attributes:
+        symptom: What may be wrong.
+        says: What it means, in a sentence with the figures of this capture.
+        evidence: What speaks for it.
+        device: Whom it is about, if anybody.
+    """
+
+    symptom: Symptom
+    says: str
+    evidence: tuple[Evidence, ...]
+    device: DevEUI | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

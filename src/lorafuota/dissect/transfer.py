@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from ..fragmentation import v1, v2
-from ..types import DevEUI, DevAddr
+from ..types import DevAddr, DevEUI
 from ..wire import Command
 from .case import Case, DeviceLog, Fragment, Seen, SetupAns, SetupReq
 
@@ -46,9 +46,7 @@ class Status:
             return cls(head >> 14, head & 0x3FFF, missing, error, False, reserved)
         flags, head, missing = octets[0], int.from_bytes(octets[1:3], "little"), octets[3]
         reserved = bool(flags & 0xF8)
-        return cls(
-            head >> 14, head & 0x3FFF, missing, bool(flags & 1), bool(flags & 2), reserved
-        )
+        return cls(head >> 14, head & 0x3FFF, missing, bool(flags & 1), bool(flags & 2), reserved)
 
 
 @dataclasses.dataclass(slots=True)
@@ -67,6 +65,8 @@ class Transfer:
     reports: list[Seen[v2.FragDataBlockReceivedReq]] = dataclasses.field(default_factory=list)
     acknowledged: list[Seen[v2.FragDataBlockReceivedAns]] = dataclasses.field(default_factory=list)
     deleted: int | None = None
+    made_good: bool = False
+    """A later transfer to the same device succeeded."""
 
     @property
     def dev_eui(self) -> DevEUI | None:
@@ -186,7 +186,13 @@ def transfers(case: Case) -> list[Transfer]:
     found: list[Transfer] = []
     for device in case.devices.values():
         found += _of_device(case, device)
-    return sorted(found, key=lambda one: one.setup.at)
+    found.sort(key=lambda one: one.setup.at)
+    good: set[DevEUI | None] = set()
+    for one in reversed(found):
+        one.made_good = one.dev_eui in good
+        if one.success:
+            good.add(one.dev_eui)
+    return found
 
 
 def _of_device(case: Case, device: DeviceLog) -> Iterator[Transfer]:

@@ -283,9 +283,7 @@ class Bench:
 
     def _unicast(self, at: int, fport: int, payload: bytes, now: float) -> None:
         self.frames.append(
-            Frame(
-                direction=DOWNLINK, fport=fport, payload=payload, time=now, dev_eui=self.eui(at)
-            )
+            Frame(direction=DOWNLINK, fport=fport, payload=payload, time=now, dev_eui=self.eui(at))
         )
         if self.deaf or self.rng.random() < self.loss:
             return
@@ -345,9 +343,7 @@ class Bench:
             if octets is None or self.rng.random() < self.loss:
                 return
             self.frames.append(
-                Frame(
-                    direction=UPLINK, fport=fport, payload=octets, time=now, dev_eui=self.eui(at)
-                )
+                Frame(direction=UPLINK, fport=fport, payload=octets, time=now, dev_eui=self.eui(at))
             )
             answer = self.campaign.receive(self.eui(at), fport, octets, now=self.server(now))
             self._do(answer, now)

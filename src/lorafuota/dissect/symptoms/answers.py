@@ -1,0 +1,161 @@
+"""How devices answer: all at once, too often, with figures that never fall, or not at all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from ..case import Case
+from ..hypothesis import Evidence, Finding, Symptom, Weight
+from ..transfer import Transfer
+
+__all__ = ["look"]
+
+_FEW: Final = 3
+_MANY: Final = 16
+_PER_SECOND: Final = 4.0
+_IN_ONE_SECOND: Final = 10
+_SHARE: Final = 50
+"""Answers that all come in this part of their spread were not spread over it."""
+_SPARE: Final = 7
+"""So many fragments more than are missing complete a block in 99 of 100 cases (TS004)."""
+_MASK: Final = 255
+
+
+def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
+    """Look at the times and the figures of status answers and reports."""
+    transfers = list(transfers)
+    yield from _spread(case, transfers)
+    for one in transfers:
+        yield from _reports(one)
+        yield from _one_missing(one)
+        yield from _never_falls(one)
+        yield from _participants(one)
+
+
+def _spread(case: Case, transfers: list[Transfer]) -> Iterator[Finding]:
+    """Look at the answers to each status request that went to a group."""
+    for group in case.groups.values():
+        for request in group.requests:
+            if request.time is None:
+                continue
+            asked = [one for one in transfers if request in one.requests]
+            spread = max((16 << one.req.block_ack_delay for one in asked), default=16)
+            times = sorted(
+                answer.time - request.time
+                for one in asked
+                for answer in one.statuses
+                if answer.time is not None
+                and request.time <= answer.time <= request.time + spread + 10
+            )
+            yield from _at_once(times, spread, request.at)
+
+
+def _at_once(times: Sequence[float], spread: int, at: int) -> Iterator[Finding]:
+    if len(times) >= _FEW and times[-1] <= spread / _SHARE:
+        text = (
+            f"{len(times)} answers came within {times[-1]:.2f} s, where BlockAckDelay spreads them "
+            f"over {spread} s"
+        )
+        says = "devices take BlockAckDelay for milliseconds, as Zephyr did before mid-2026"
+        yield Finding(Symptom.DELAY_IN_MILLISECONDS, says, (Evidence(Weight.STRONG, text, (at,)),))
+    busiest = max((sum(t <= u < t + 1 for u in times) for t in times), default=0)
+    rate = len(times) / spread
+    if busiest < _IN_ONE_SECOND and (len(times) < _MANY or rate <= _PER_SECOND):
+        return
+    text = (
+        f"{len(times)} answers to one request, {busiest} of them within a second; BlockAckDelay "
+        f"spreads them over {spread} s, {rate:.1f} a second on average"
+    )
+    says = "more devices answer than the air can take, and their answers collide"
+    yield Finding(Symptom.ANSWER_STORM, says, (Evidence(Weight.STRONG, text, (at,)),))
+
+
+def _reports(one: Transfer) -> Iterator[Finding]:
+    if len(one.reports) < 2 or one.acknowledged:
+        return
+    text = f"FragDataBlockReceivedReq came {len(one.reports)} times, and no answer was sent"
+    says = (
+        "the server does not answer FragDataBlockReceivedReq (ChirpStack ignores it): the device "
+        "repeats it"
+    )
+    frames = tuple(each.at for each in one.reports[:8])
+    evidence = (Evidence(Weight.STRONG, text, frames),)
+    yield Finding(Symptom.REPORT_UNANSWERED, says, evidence, one.dev_eui)
+
+
+def _one_missing(one: Transfer) -> Iterator[Finding]:
+    """Find LoRa Basics Modem's status after a transfer without loss (SWL2001 issue 101)."""
+    told = [(each, status) for each, status in one.told() if status.missing == 1]
+    if not told or told[-1][0] is not one.told()[-1][0]:
+        return
+    answer, status = told[-1]
+    sent = {each.what.n for each in one.fragments if each.at < answer.at and each.what.n}
+    if status.received < one.req.nb_frag or one.req.nb_frag < 2 or status.memory_error:
+        return
+    evidence = []
+    if len(sent) == status.received and sent >= set(range(1, one.req.nb_frag + 1)):
+        text = (
+            f"NbFragReceived is {status.received}, as many as were sent: none was lost, and yet "
+            "MissingFrag is 1"
+        )
+        evidence.append(Evidence(Weight.STRONG, text, (answer.at,)))
+    if evidence:
+        says = "MissingFrag is 1 although nothing was lost: the block is there"
+        yield Finding(Symptom.MISSING_ONE, says, tuple(evidence), one.dev_eui)
+
+
+def _never_falls(one: Transfer) -> Iterator[Finding]:
+    """Find counts of lost fragments that stay, however many are repaired (LoRaMac-node, ST)."""
+    told = [(each, status) for each, status in one.told() if not status.memory_error]
+    evidence = []
+    for (before, first), (after, second) in itertools.pairwise(told):
+        between = {
+            each.what.n
+            for each in one.fragments
+            if before.at < each.at < after.at and each.what.n > one.req.nb_frag
+        }
+        heard = second.received - first.received
+        same = first.missing == second.missing and 0 < first.missing < one.req.nb_frag
+        if same and heard > 0 and len(between) >= first.missing + _SPARE:
+            text = (
+                f"MissingFrag stays {first.missing} while {len(between)} coded fragments are sent "
+                f"and NbFragReceived goes from {first.received} to {second.received}"
+            )
+            evidence.append(Evidence(Weight.STRONG, text, (before.at, after.at)))
+    if told:
+        answer, status = told[-1]
+        sent = [each.what.n for each in one.fragments if each.at < answer.at]
+        coded = [n for n in sent if n > one.req.nb_frag]
+        last_number = bool(coded) and status.received == sent[-1]
+        enough = len(coded) >= 2 * status.missing + _SPARE
+        if status.missing and last_number and enough and len(sent) > one.req.nb_frag:
+            text = (
+                f"NbFragReceived {status.received} is the number of the last fragment sent, so the "
+                f"device counts numbers; MissingFrag {status.missing} then is what was lost"
+            )
+            evidence.append(Evidence(Weight.FAIR, text, (answer.at,)))
+    if evidence:
+        says = (
+            "MissingFrag counts what was lost, repaired or not, as in LoRaMac-node and ST's "
+            "middleware: the block may well be complete"
+        )
+        yield Finding(Symptom.MISSING_NEVER_FALLS, says, tuple(evidence), one.dev_eui)
+
+
+def _participants(one: Transfer) -> Iterator[Finding]:
+    """Find a device that is asked what it misses, misses nothing, and so keeps silent."""
+    if one.statuses or one.reports or one.made_good or not (one.accepted and one.fragments):
+        return
+    first = one.fragments[0].at
+    asked = [each for each in one.requests if each.at > first]
+    if not asked or any(each.what.participants for each in asked):
+        return
+    enough = one.highest >= one.req.nb_frag
+    weight = Weight.FAIR if len(asked) > 1 and enough else Weight.HINT
+    text = f"asked {len(asked)} times with Participants 0, never with 1, and never answered"
+    says = "a device that misses nothing does not answer FragSessionStatusReq with Participants 0"
+    frames = tuple(each.at for each in asked[:8])
+    evidence = (Evidence(weight, text, frames),)
+    yield Finding(Symptom.PARTICIPANTS, says, evidence, one.dev_eui)

@@ -1,0 +1,156 @@
+"""Refusals read aloud: what a device said no to, and requests it never answered.
+
+A refusal that was followed by an acceptance of the same kind is settled, and is not mentioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ...fragmentation import v1 as frag1
+from ...fragmentation import v2 as frag2
+from ...multicastsetup import v1 as mc1
+from ...multicastsetup import v2 as mc2
+from ...wire import Command
+from ..case import Case, DeviceLog, Seen
+from ..hypothesis import Evidence, Finding, Symptom, Weight
+from ..listening import windows_of
+from ..transfer import Transfer
+
+__all__ = ["look"]
+
+_SETUP_BITS: Final = {
+    1: (Symptom.FRAG_ALGO, "FragAlgo {req.frag_algo} is not supported; the documents have only 0"),
+    2: (
+        Symptom.NOT_ENOUGH_MEMORY,
+        "the device has no memory for {req.nb_frag} fragments of {req.frag_size} octets",
+    ),
+    4: (Symptom.FRAG_INDEX_REFUSED, "FragIndex {req.frag_index} is not supported"),
+    8: (Symptom.WRONG_DESCRIPTOR, "the device does not take Descriptor {req.descriptor}"),
+    16: (Symptom.SESSION_CNT_REPLAY, "SessionCnt {cnt} was used before on this FragIndex"),
+}
+_SESSION_BITS: Final = {
+    1: (Symptom.DATA_RATE, "the device cannot receive at DR{req.dr}"),
+    2: (Symptom.FREQUENCY, "the device cannot receive at {req.dl_freq_hz} Hz"),
+    4: (Symptom.MC_GROUP_UNDEFINED, "the device has no group with McGroupID {req.mc_group_id}"),
+}
+_UNDEFINED: Final = 4
+_ASKED: Final[dict[type[Command], tuple[type[Command], ...]]] = {
+    frag1.FragSessionSetupReq: (frag1.FragSessionSetupAns, frag2.FragSessionSetupAns),
+    frag2.FragSessionSetupReq: (frag1.FragSessionSetupAns, frag2.FragSessionSetupAns),
+    mc1.McGroupSetupReq: (mc1.McGroupSetupAns,),
+    mc1.McClassCSessionReq: (mc1.McClassCSessionAns, mc2.McClassCSessionAns),
+    mc1.McClassBSessionReq: (mc1.McClassBSessionAns, mc2.McClassBSessionAns),
+}
+
+
+def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
+    """Read every answer that says no."""
+    transfers = list(transfers)
+    for one in transfers:
+        yield from _setup(one, transfers)
+        yield from _memory(one)
+        yield from _absent(one)
+    for device in case.devices.values():
+        yield from _group(device)
+        yield from _sessions(device)
+        yield from _silence(device)
+
+
+def _setup(one: Transfer, transfers: list[Transfer]) -> Iterator[Finding]:
+    if not one.answers or not one.answers[-1].what.errors:
+        return
+    answer = one.answers[-1]
+    if any(
+        other.accepted and other.device is one.device and other.setup.at > one.setup.at
+        for other in transfers
+    ):
+        return
+    count = getattr(one.req, "session_cnt", None)
+    for bit, (symptom, words) in _SETUP_BITS.items():
+        if int(answer.what.errors) & bit:
+            text = f"FragSessionSetupAns {answer.what.encode().hex(' ')}, bit {bit:#x}"
+            evidence = (Evidence(Weight.STRONG, text, (one.setup.at, answer.at)),)
+            says = f"the set-up was refused: {words.format(req=one.req, cnt=count)}"
+            yield Finding(symptom, says, evidence, one.dev_eui)
+
+
+def _memory(one: Transfer) -> Iterator[Finding]:
+    told = [(answer, status) for answer, status in one.told() if status.memory_error]
+    if told:
+        answer, status = told[0]
+        text = f"the memory bit is set, with {status.missing} missing: {_octets(answer)}"
+        evidence = (Evidence(Weight.STRONG, text, (answer.at,)),)
+        says = "more plain fragments were lost than the device's matrix can hold: it has given up"
+        yield Finding(Symptom.MEMORY_ERROR, says, evidence, one.dev_eui)
+
+
+def _absent(one: Transfer) -> Iterator[Finding]:
+    absent = [
+        each
+        for each in one.statuses
+        if isinstance(each.what, frag2.FragSessionStatusAns)
+        and each.what.session_does_not_exist
+        and one.accepted
+    ]
+    if absent:
+        text = f"the set-up was accepted, and later the device says {_octets(absent[-1])}"
+        evidence = (Evidence(Weight.STRONG, text, (one.setup.at, absent[-1].at)),)
+        says = f"the device has lost session {one.req.frag_index}: a reset, or somebody deleted it"
+        yield Finding(Symptom.SESSION_ABSENT, says, evidence, one.dev_eui)
+
+
+def _octets(answer: Seen[Command] | Seen[frag1.FragSessionStatusAns]) -> str:
+    return answer.what.encode().hex(" ")
+
+
+def _group(device: DeviceLog) -> Iterator[Finding]:
+    answers = device.said(mc1.McGroupSetupAns)
+    if not answers or not answers[-1].what.id_error:
+        return
+    last = answers[-1]
+    text = f"McGroupSetupAns {last.what.encode().hex(' ')}, IDerror"
+    evidence = (Evidence(Weight.STRONG, text, (last.at,)),)
+    says = (
+        f"the device has no place for McGroupID {last.what.mc_group_id}, or minMcFCount is above "
+        "maxMcFCount"
+    )
+    yield Finding(Symptom.MC_GROUP_ID, says, evidence, device.dev_eui)
+
+
+def _sessions(device: DeviceLog) -> Iterator[Finding]:
+    windows = list(windows_of(device))
+    if not windows or windows[-1].answer is None:
+        return
+    window = windows[-1]
+    answer = window.answer
+    assert answer is not None  # just seen
+    errors = int(answer.what.errors)
+    for bit, (symptom, words) in _SESSION_BITS.items():
+        if not errors & bit or (errors & _UNDEFINED and bit != _UNDEFINED):
+            continue  # LoRaMac-node sets all bits for an undefined group
+        text = f"{type(answer.what).__name__} {answer.what.encode().hex(' ')}, bit {bit << 2:#x}"
+        evidence = (Evidence(Weight.STRONG, text, (window.request.at, answer.at)),)
+        says = f"the window was refused: {words.format(req=window.request.what)}"
+        yield Finding(symptom, says, evidence, device.dev_eui)
+
+
+def _silence(device: DeviceLog) -> Iterator[Finding]:
+    """Find set-ups that were never answered, not even by a refusal."""
+    open_: dict[str, list[int]] = {}
+    for request, answers in _ASKED.items():
+        sent = device.sent(request)
+        if sent and not device.said(*answers):
+            open_.setdefault(request.__name__, []).extend(one.at for one in sent)
+    if not open_:
+        return
+    what = ", ".join(f"{name} ({len(ats)} times)" for name, ats in open_.items())
+    frames = tuple(at for ats in open_.values() for at in ats)[:8]
+    evidence = [Evidence(Weight.FAIR, f"no answer to {what}", frames)]
+    says = "requests were not answered at all, not even by a refusal"
+    if not device.up and len(device.down) > 1:
+        text = f"{len(device.down)} commands were sent, and nothing came back"
+        evidence.append(Evidence(Weight.STRONG, text))
+        says = "the device says nothing at all"
+    yield Finding(Symptom.NO_ANSWER, says, tuple(evidence), device.dev_eui)

@@ -1,0 +1,175 @@
+"""Version 1 against version 2: set-ups the device cannot read, and answers in the other order.
+
+Nothing in a payload says its version, and most of it parses in both.  What gives a mix away is
+what is left over: six octets of a version 2 set-up become commands nobody sent, a version 1 set-up
+is too short, and a status answer in the other order tells of more fragments than there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ...fragmentation import v1, v2
+from ...package import PackageVersionAns
+from ...types import DOWNLINK
+from ...wire import Command
+from ..case import Case, Seen
+from ..hypothesis import Evidence, Finding, Symptom, Weight
+from ..transfer import Transfer
+
+__all__ = ["face", "look"]
+
+
+def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
+    """Hold every transfer's set-up and status answers against both versions."""
+    for one in transfers:
+        if one.setup_version == 2:
+            yield from _v2_setup(one)
+        else:
+            yield from _v1_setup(one)
+
+
+def face(setup: v2.FragSessionSetupReq) -> str:
+    """Say what a version 1 device makes of a version 2 set-up, after the ten octets it expects."""
+    octets = setup.encode()
+    read = v1.PACKAGE.parse(octets, DOWNLINK)[1:]
+    words = [_word(one) if isinstance(one, Command) else _rest(one.cid) for one in read]
+    return f"{octets[11:].hex(' ')} is read as {', then '.join(words)}"
+
+
+def _word(command: Command) -> str:
+    return f"{type(command).__name__} ({command.encode().hex(' ')})"
+
+
+def _rest(cid: int) -> str:
+    known = v1.PACKAGE.find(DOWNLINK, cid)
+    if known is None:
+        return f"the unknown command 0x{cid:02x}"
+    return f"{known.__name__} (0x{cid:02x}) with too few octets"
+
+
+def _v2_setup(one: Transfer) -> Iterator[Finding]:
+    told = one.device.told.get("fragmentation")
+    if told is not None and told.what == 2:
+        yield from _v1_order(one, Weight.STRONG)
+        return
+    evidence = []
+    if told is not None and told.what == 1:
+        text = "the device told that it has version 1 of TS004 (PackageVersion 1)"
+        evidence.append(Evidence(Weight.STRONG, text, (told.at,)))
+    evidence += _phantoms(one)
+    if not one.answers and _speaks_otherwise(one):
+        text = f"the set-up of 17 octets was sent {_times(one.setups)} and never answered"
+        evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
+    order = _order_votes(one, 1)
+    if order and not one.reports:
+        text = f"{len(order)} status answers make sense in version 1's order only"
+        evidence.append(Evidence(Weight.STRONG, text, tuple(each.at for each in order)))
+    if not evidence:
+        yield from _v1_order(one, Weight.FAIR)
+        return
+    assert isinstance(one.req, v2.FragSessionSetupReq)
+    text = f"a version 1 device stops after 11 octets: {face(one.req)}"
+    evidence.append(Evidence(Weight.HINT, text, (one.setup.at,)))
+    says = (
+        "the server sends a set-up of version 2 (17 octets) to a device that reads version 1: "
+        "SessionCnt and MIC become further commands"
+    )
+    yield Finding(Symptom.V2_SETUP_TO_V1, says, tuple(evidence), one.dev_eui)
+
+
+def _v1_setup(one: Transfer) -> Iterator[Finding]:
+    told = one.device.told.get("fragmentation")
+    if told is not None and told.what == 1:
+        return
+    evidence = []
+    if told is not None and told.what == 2:
+        text = "the device told that it has version 2 of TS004 (PackageVersion 2)"
+        evidence.append(Evidence(Weight.STRONG, text, (told.at,)))
+    if not one.answers and _speaks_otherwise(one):
+        text = f"the set-up of 11 octets was sent {_times(one.setups)} and never answered"
+        evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
+    absent = [each for each in one.statuses if _is_absent(each)]
+    if absent:
+        text = "the device answers 01 04, which version 1 does not have: no such session"
+        evidence.append(Evidence(Weight.STRONG, text, (absent[0].at,)))
+    order = _order_votes(one, 2)
+    if order and not absent:
+        text = f"{len(order)} status answers make sense in version 2's order only"
+        evidence.append(Evidence(Weight.FAIR, text, tuple(each.at for each in order)))
+    if evidence:
+        says = (
+            "the server sends a set-up of version 1 (11 octets) to a device that reads version 2: "
+            "too short for it by 6 octets, so it is dropped"
+        )
+        yield Finding(Symptom.V1_SETUP_TO_V2, says, tuple(evidence), one.dev_eui)
+
+
+def _v1_order(one: Transfer, weight: Weight) -> Iterator[Finding]:
+    order = _order_votes(one, 1)
+    if not order:
+        return
+    example = order[0].what.encode().hex(" ")
+    text = f"{example} and {len(order) - 1} more" if len(order) > 1 else example
+    evidence = [
+        Evidence(
+            weight,
+            f"status answers that version 2's order cannot mean, and version 1's can: {text}",
+            tuple(each.at for each in order),
+        )
+    ]
+    if one.reports:
+        text = "the device speaks version 2 otherwise: it sends FragDataBlockReceivedReq"
+        evidence.append(Evidence(Weight.FAIR, text, (one.reports[0].at,)))
+    says = (
+        "the device speaks version 2 and answers FragSessionStatusReq in version 1's order, "
+        "the status octet last"
+    )
+    yield Finding(Symptom.STATUS_IN_V1_ORDER, says, tuple(evidence), one.dev_eui)
+
+
+def _order_votes(one: Transfer, order: int) -> list[Seen[Command]]:
+    """Return the status answers that make sense in that order and not in the other."""
+    votes = [(each, one.makes_sense(each)) for each in one.statuses]
+    if any(sense == {3 - order} for _, sense in votes):
+        return []
+    return [Seen(each.at, each.time, each.what) for each, sense in votes if sense == {order}]
+
+
+def _phantoms(one: Transfer) -> Iterator[Evidence]:
+    """Find answers to commands that only a version 1 device finds in the set-up's last octets."""
+    if not isinstance(one.req, v2.FragSessionSetupReq):
+        return
+    read = v1.PACKAGE.parse(one.req.encode(), DOWNLINK)[1:]
+    asked = {type(each) for each in read}
+    kinds: dict[type[Command], type[Command]] = {
+        v1.FragSessionStatusReq: v1.FragSessionStatusAns,
+        v1.PackageVersionReq: PackageVersionAns,
+        v1.FragSessionDeleteReq: v1.FragSessionDeleteAns,
+    }
+    wanted = tuple(kinds[kind].CID for kind in asked if kind in kinds)
+    for seen in one.device.payloads:
+        payload = seen.what.payload
+        if seen.at < one.setup.at or payload is None or payload[:1] != b"\x02":
+            continue
+        if len(payload) > 2 and payload[2] in wanted and seen.what.direction is not DOWNLINK:
+            text = f"the set-up was answered by {payload.hex(' ')}: more than one answer to it"
+            yield Evidence(Weight.STRONG, text, (seen.at,))
+            return
+
+
+def _is_absent(seen: Seen[v1.FragSessionStatusAns | v2.FragSessionStatusAns]) -> bool:
+    what = seen.what
+    return isinstance(what, v2.FragSessionStatusAns) and what.session_does_not_exist
+
+
+def _speaks_otherwise(one: Transfer) -> bool:
+    """Whether the device is there at all: it says something, or set-ups are all it was sent."""
+    return bool(one.device.up) or all(
+        isinstance(each.what, v1.FragSessionSetupReq | v2.FragSessionSetupReq)
+        for each in one.device.down
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
