@@ -60,6 +60,13 @@ FIRST_EUI = 0x0016_C001_F000_0000
 LONGEST = 40 * 86_400.0
 
 
+def number(payload: bytes | None) -> int:
+    """N of a fragment, 0 for anything else."""
+    if payload is None or payload[:1] != b"\x08":
+        return 0
+    return int.from_bytes(payload[1:3], "little") & 0x3FFF
+
+
 @dataclasses.dataclass
 class McOut:
     """A multicast frame on its way out of the server, for a fault to change."""
@@ -110,6 +117,10 @@ class Bench:
     with_phy: bool = True
     deaf: bool = False
     """The devices hear nothing at all."""
+    lose: Callable[[int], bool] = lambda n: False
+    """Which fragments are lost on air, by number; 0 for what is no fragment."""
+    prepare: Callable[[Bench], None] | None = None
+    """What happened before: called with the sessions in place."""
     stop_after: float = LONGEST
 
     def __post_init__(self) -> None:
@@ -196,6 +207,8 @@ class Bench:
         self._app_s_key = crypto.derive_mc_app_s_key(self.mc_key, self.mc_addr)
         self._nwk_s_key = crypto.derive_mc_nwk_s_key(self.mc_key, self.mc_addr)
         self.sessions = [self._device(at) for at in range(self.devices)]
+        if self.prepare is not None:
+            self.prepare(self)
         for at in range(self.devices):
             self._follow(at, START)
         self._loop()
@@ -285,7 +298,7 @@ class Bench:
         self.frames.append(
             Frame(direction=DOWNLINK, fport=fport, payload=payload, time=now, dev_eui=self.eui(at))
         )
-        if self.deaf or self.rng.random() < self.loss:
+        if self.deaf or self.rng.random() < self.loss or self.lose(number(payload)):
             return
         self._act(at, self.sessions[at].receive(fport, payload, now=now + self.skew), now)
 
@@ -313,7 +326,8 @@ class Bench:
 
     def _heard(self, frame: Frame, phy: bytes, now: float) -> None:
         for at in range(self.devices):
-            if not self._listening[at] or self.deaf or self.rng.random() < self.loss:
+            lost = self.deaf or self.rng.random() < self.loss or self.lose(number(frame.payload))
+            if not self._listening[at] or lost:
                 continue
             if self.heard_by_device_only:
                 self.frames.append(frame)

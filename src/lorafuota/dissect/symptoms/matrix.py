@@ -70,7 +70,7 @@ def _judge(case: Case, one: Transfer) -> Iterator[Finding]:
     expected = ParityVariant.V1 if one.version == 1 else ParityVariant.V2
     whole = [matrix for matrix, (fit, checked) in fits.items() if fit == checked]
     frames = tuple(each.at for each in one.usable if each.what.n > one.req.nb_frag)[:8]
-    if fits and expected not in whole:
+    if expected in fits and expected not in whole:
         yield from _sent_with_another(one, fits, whole, expected, frames)
     sender = [matrix for matrix in whole if isinstance(matrix, ParityVariant)]
     yield from _delivered(case, one, sender, frames)
