@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..fragmentation import v1, v2
-from ..types import DevAddr, DevEUI
+from ..types import UPLINK, DevAddr, DevEUI
 from ..wire import Command
 from .case import Case, DeviceLog, Fragment, Seen, SetupAns, SetupReq
 
@@ -19,7 +19,8 @@ __all__ = ["Status", "Transfer", "transfers"]
 
 _SETUPS: Final = (v1.FragSessionSetupReq, v2.FragSessionSetupReq)
 _ANSWERS: Final = (v1.FragSessionSetupAns, v2.FragSessionSetupAns)
-_Statuses: TypeAlias = v1.FragSessionStatusAns | v2.FragSessionStatusAns
+_STATUS_OCTETS: Final = 4
+_ABSENT: Final = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,18 +36,30 @@ class Status:
     """A bit is set that this order reserves."""
 
     @classmethod
-    def of(cls, command: _Statuses, version: int) -> Status | None:
-        """Read the octets of an answer in one order; None for the short form."""
-        octets = command.encode()[1:]
-        if len(octets) < 4:
+    def of(cls, octets: bytes, version: int) -> Status | None:
+        """Read the octets after the identifier in one order; None for no session, and the like."""
+        if len(octets) < _STATUS_OCTETS:
             return None
         if version == 1:
             head, missing, flags = int.from_bytes(octets[:2], "little"), octets[2], octets[3]
             error, reserved = bool(flags & 1), bool(flags & 0xFE)
             return cls(head >> 14, head & 0x3FFF, missing, error, False, reserved)
+        if octets[0] & _ABSENT:
+            return None
+        return cls._in_order_2(octets)
+
+    @classmethod
+    def _in_order_2(cls, octets: bytes) -> Status:
         flags, head, missing = octets[0], int.from_bytes(octets[1:3], "little"), octets[3]
-        reserved = bool(flags & 0xF8)
-        return cls(head >> 14, head & 0x3FFF, missing, bool(flags & 1), bool(flags & 2), reserved)
+        errors, reserved = (bool(flags & 1), bool(flags & 2)), bool(flags & 0xF8)
+        return cls(head >> 14, head & 0x3FFF, missing, *errors, reserved)
+
+    @classmethod
+    def stale(cls, octets: bytes) -> Status | None:
+        """Read the long answer about no session that LoRa Basics Modem 4.8 sends in version 2."""
+        if len(octets) < _STATUS_OCTETS or not octets[0] & _ABSENT:
+            return None
+        return cls._in_order_2(octets)
 
 
 @dataclasses.dataclass(slots=True)
@@ -60,8 +73,8 @@ class Transfer:
     answers: list[Seen[SetupAns]] = dataclasses.field(default_factory=list)
     fragments: list[Seen[Fragment]] = dataclasses.field(default_factory=list)
     requests: list[Seen[v1.FragSessionStatusReq]] = dataclasses.field(default_factory=list)
-    statuses: list[Seen[_Statuses]] = dataclasses.field(default_factory=list)
-    """Answers to status requests, the short form included; the order they were read in is open."""
+    statuses: list[Seen[bytes]] = dataclasses.field(default_factory=list)
+    """Answers to status requests, octets after the identifier: which order they have is open."""
     reports: list[Seen[v2.FragDataBlockReceivedReq]] = dataclasses.field(default_factory=list)
     acknowledged: list[Seen[v2.FragDataBlockReceivedAns]] = dataclasses.field(default_factory=list)
     deleted: int | None = None
@@ -126,7 +139,7 @@ class Transfer:
             return None
         return b"".join(plain[n] for n in range(1, self.req.nb_frag + 1))
 
-    def told(self, version: int | None = None) -> list[tuple[Seen[_Statuses], Status]]:
+    def told(self, version: int | None = None) -> list[tuple[Seen[bytes], Status]]:
         """Return the status answers with figures, read in the device's order or in another one."""
         order = self.order if version is None else version
         read = [(one, Status.of(one.what, order)) for one in self.statuses]
@@ -140,20 +153,31 @@ class Transfer:
         other = 3 - self.version
         return other if only[other] > only[self.version] else self.version
 
-    def makes_sense(self, answer: Seen[_Statuses]) -> frozenset[int]:
+    def makes_sense(self, answer: Seen[bytes]) -> frozenset[int]:
         """Return the orders, 1 and 2, in which a status answer can be true of this transfer."""
+        octets = answer.what
+        if len(octets) < _STATUS_OCTETS:
+            return frozenset({2})
         sent = [one for one in self.fragments if one.at < answer.at]
         most = max(len(sent), max((one.what.n for one in sent), default=0))
         good = set()
         for order in (1, 2):
-            status = Status.of(answer.what, order)
-            if status is None:
-                return frozenset({2})
-            if status.reserved or status.frag_index != self.req.frag_index:
+            stale = Status.stale(octets) if order == 2 else None
+            status = stale or Status.of(octets, order)
+            if status is None or status.reserved:
+                continue
+            if stale is None and status.frag_index != self.req.frag_index:
                 continue
             if status.received <= most and status.missing <= min(self.req.nb_frag, 255):
                 good.add(order)
         return frozenset(good)
+
+    @property
+    def absent(self) -> list[Seen[bytes]]:
+        """Answers that say in version 2's order that there is no such session."""
+        if self.order == 1:
+            return []
+        return [one for one in self.statuses if one.what and one.what[0] & _ABSENT]
 
     @property
     def success(self) -> bool:
@@ -168,13 +192,13 @@ class Transfer:
         return not errors and last.missing == 0 and last.received > 0
 
     @property
-    def mic_error(self) -> Seen[Command] | None:
-        """The first time the device told that the block has another MIC."""
-        found: list[Seen[Command]] = [
-            Seen(one.at, one.time, one.what) for one in self.reports if one.what.mic_error
+    def mic_error(self) -> Seen[bytes] | None:
+        """The first answer in which the device told that the block has another MIC."""
+        found: list[Seen[bytes]] = [
+            Seen(one.at, one.time, one.what.encode()) for one in self.reports if one.what.mic_error
         ]
         found += [
-            Seen(one.at, one.time, one.what)
+            Seen(one.at, one.time, b"\x01" + one.what)
             for one, status in self.told()
             if status.mic_error and self.order == 2
         ]
@@ -206,6 +230,7 @@ def _of_device(case: Case, device: DeviceLog) -> Iterator[Transfer]:
             events += [Seen(one.at, one.time, one.what) for one in group.fragments]
             events += [Seen(one.at, one.time, one.what) for one in group.requests]
     running: dict[int, Transfer] = {}
+    whole = _whole_statuses(device)
     for one in sorted(events, key=lambda event: event.at):
         if isinstance(one.what, _SETUPS):
             setup: Seen[SetupReq] = Seen(one.at, one.time, one.what)
@@ -217,11 +242,27 @@ def _of_device(case: Case, device: DeviceLog) -> Iterator[Transfer]:
                 yield before
             running[one.what.frag_index] = Transfer(device, setup)
         else:
-            _take(running, one)
+            _take(running, one, whole.get(one.at))
             ended = [index for index, each in running.items() if each.deleted is not None]
             for index in ended:
                 yield running.pop(index)
     yield from running.values()
+
+
+def _whole_statuses(device: DeviceLog) -> dict[int, bytes]:
+    """Return the status answers that fill a payload, by frame: octets after the identifier.
+
+    Version 2's parser steps over three of them where the first says that there is no session; in
+    version 1's order the first says something else.
+    """
+    return {
+        one.at: one.what.payload[1:]
+        for one in device.payloads
+        if one.what.direction is UPLINK
+        and one.what.payload is not None
+        and len(one.what.payload) == 1 + _STATUS_OCTETS
+        and one.what.payload[0] == v1.FragSessionStatusAns.CID
+    }
 
 
 def _groups(case: Case, device: DeviceLog) -> list[DevAddr]:
@@ -230,7 +271,7 @@ def _groups(case: Case, device: DeviceLog) -> list[DevAddr]:
     return told or list(case.groups)
 
 
-def _take(running: dict[int, Transfer], one: Seen[Command | Fragment]) -> None:
+def _take(running: dict[int, Transfer], one: Seen[Command | Fragment], whole: bytes | None) -> None:
     what = one.what
     match what:
         case Fragment():
@@ -243,7 +284,7 @@ def _take(running: dict[int, Transfer], one: Seen[Command | Fragment]) -> None:
             if what.frag_index in running:
                 running[what.frag_index].answers.append(Seen(one.at, one.time, what))
         case v1.FragSessionStatusAns() | v2.FragSessionStatusAns():
-            _take_status(running, Seen(one.at, one.time, what))
+            _take_status(running, Seen(one.at, one.time, whole or what.encode()[1:]))
         case v2.FragDataBlockReceivedReq():
             if what.frag_index in running:
                 running[what.frag_index].reports.append(Seen(one.at, one.time, what))
@@ -257,7 +298,7 @@ def _take(running: dict[int, Transfer], one: Seen[Command | Fragment]) -> None:
             pass
 
 
-def _take_status(running: dict[int, Transfer], one: Seen[_Statuses]) -> None:
+def _take_status(running: dict[int, Transfer], one: Seen[bytes]) -> None:
     """Give a status answer to the session that was asked about last, else to the newest."""
     asked = [each for each in running.values() if each.requests]
     if asked:

@@ -119,6 +119,9 @@ class Bench:
     """The devices hear nothing at all."""
     lose: Callable[[int], bool] = lambda n: False
     """Which fragments are lost on air, by number; 0 for what is no fragment."""
+    naive: bool = False
+    """The server believes that every window it asked for is going to be kept, as ChirpStack does:
+    it does not look at TimeToStart, and takes a refusal for an acceptance."""
     prepare: Callable[[Bench], None] | None = None
     """What happened before: called with the sessions in place."""
     stop_after: float = LONGEST
@@ -273,6 +276,8 @@ class Bench:
                 case Unicast():
                     at = action.dev_eui - FIRST_EUI
                     payload: bytes | None = action.payload
+                    if action.fport == 200 and action.payload[:1] in (b"\x04", b"\x05"):
+                        self._start = int.from_bytes(action.payload[2:6], "little")
                     if self.on_unicast is not None:
                         payload = self.on_unicast(self, action.fport, action.payload)
                     if payload is not None:
@@ -359,6 +364,9 @@ class Bench:
             self.frames.append(
                 Frame(direction=UPLINK, fport=fport, payload=octets, time=now, dev_eui=self.eui(at))
             )
+            if self.naive and fport == 200 and octets[:1] in (b"\x04", b"\x05"):
+                left = max(round(self._start - self.server(now)), 0)
+                octets = bytes((octets[0], octets[1] & 3)) + left.to_bytes(3, "little")
             answer = self.campaign.receive(self.eui(at), fport, octets, now=self.server(now))
             self._do(answer, now)
 

@@ -144,7 +144,17 @@ def no_reports(bench: Bench, fport: int, payload: bytes) -> bytes | None:
 
 
 CLASS_A = {"retry": RetryPolicy(10, 60.0), "status_retry": RetryPolicy(10, 60.0)}
-NO_CLOCK = {"clock_check": ClockCheck.OFF}
+NAIVE: dict[str, Any] = {"naive": True, "config": {"clock_check": ClockCheck.OFF}}
+
+
+def clockless(profile: DeviceProfile) -> DeviceProfile:
+    """The same device without TS003: its clock is what it is."""
+    return dataclasses.replace(profile, clock=None)
+
+
+def no_unicast_fragments(bench: Bench, fport: int, payload: bytes) -> bytes | None:
+    """A server that repairs nothing by unicast."""
+    return None if fport == 201 and number(payload) else payload
 
 
 # Versions
@@ -199,7 +209,13 @@ def _device_wrong(seed: int) -> Capture:
     frag = dataclasses.replace(V2.fragmentation, parity=ParityVariant.V1, mic_only_with_ack=True)
     profile = dataclasses.replace(V2, fragmentation=frag)
     setups = v2_setups(lambda bench, one: dataclasses.replace(one, ack_reception=False))
-    return run(seed, profile=profile, loss=0.25, member={"parity": ParityVariant.V2}, **setups)
+    return run(
+        seed,
+        profile=profile,
+        lose=lambda n: n in (3, 5, 8 + seed % 3),
+        member={"parity": ParityVariant.V2},
+        **setups,
+    )
 
 
 @fault(Symptom.SEED_BASE)
@@ -260,7 +276,9 @@ def _join_key(seed: int) -> Capture:
 
 @fault(Symptom.ROOT_KEY_ROLE, "the MIC of the block only: unicast")
 def _role_unicast(seed: int) -> Capture:
-    return run(seed, multicast=False, root_of_server=AppKey)
+    join = random.Random(f"join {seed}").randbytes(16)
+    capture = run(seed, multicast=False, root_of_server=lambda root: GenAppKey(join))
+    return knowing(capture, app_key=AppKey(join))
 
 
 def _wrapped(wrap: Callable[[Bench], bytes]) -> dict[str, Any]:
@@ -507,7 +525,7 @@ def _mask(seed: int) -> Capture:
 @fault(Symptom.CLOCK_LEAP_SECONDS, "device without TS003, its clock off by leap seconds")
 def _leap(seed: int) -> Capture:
     skew = (18.0, -18.0, 37.0, -37.0, -19.0)[seed % 5]
-    return run(seed, profile=documents(seed), skew=skew, config=NO_CLOCK)
+    return run(seed, profile=clockless(documents(seed)), skew=skew, **NAIVE)
 
 
 @fault(Symptom.CLOCK_LEAP_SECONDS, "server in UTC")
@@ -517,7 +535,7 @@ def _leap_server(seed: int) -> Capture:
 
 @fault(Symptom.CLOCK_LEAP_SECONDS, "from the device's log")
 def _leap_log(seed: int) -> Capture:
-    capture = run(seed, profile=documents(seed), multicast=False, config=NO_CLOCK)
+    capture = run(seed, profile=documents(seed), multicast=False)
     time = capture[0][-1].time
     assert time is not None
     return knowing(capture, device_times=((time - 18.2, time),))
@@ -525,7 +543,11 @@ def _leap_log(seed: int) -> Capture:
 
 @fault(Symptom.CLOCK_EPOCH, "device in Unix time")
 def _epoch(seed: int) -> Capture:
-    return run(seed, profile=documents(seed), skew=float(UNIX), config=NO_CLOCK)
+    def on_unicast(bench: Bench, fport: int, payload: bytes) -> bytes | None:
+        return None if fport == 202 and payload[:1] == b"\x01" else payload  # no AppTimeAns
+
+    skew = float(UNIX if seed % 3 else -UNIX)
+    return run(seed, profile=documents(seed), skew=skew, on_unicast=on_unicast, naive=True)
 
 
 @fault(Symptom.CLOCK_EPOCH, "SessionTime in Unix time")
@@ -535,13 +557,13 @@ def _epoch_server(seed: int) -> Capture:
         mc.McClassCSessionReq,
         lambda bench, one: dataclasses.replace(one, session_time=one.session_time + UNIX),
     )
-    return run(seed, profile=documents(seed), **change)
+    return run(seed, profile=documents(seed), naive=seed % 2 == 0, **change)
 
 
 @fault(Symptom.CLOCK_OFF)
 def _off(seed: int) -> Capture:
     skew = random.Random(seed).choice((-1, 1)) * random.Random(seed).uniform(60, 400)
-    return run(seed, profile=documents(seed), skew=skew, config=NO_CLOCK)
+    return run(seed, profile=clockless(documents(seed)), skew=skew, **NAIVE)
 
 
 @fault(Symptom.SERVER_CLOCK)
@@ -552,7 +574,9 @@ def _server_off(seed: int) -> Capture:
 def _sessions(**changes: Callable[[Any], Any]) -> dict[str, Any]:
     def change(bench: Bench, one: Any) -> Command:
         fields = {name: to(getattr(one, name)) for name, to in changes.items()}
-        return dataclasses.replace(one, **fields)
+        changed = dataclasses.replace(one, **fields)
+        assert isinstance(changed, Command)
+        return changed
 
     return commands(200, mc.McClassCSessionReq, change)
 
@@ -566,13 +590,13 @@ def _missed(seed: int) -> Capture:
 @fault(Symptom.WINDOW_MISSED, "fragments after the window")
 def _all_after(seed: int) -> Capture:
     change = _sessions(session_time=lambda time: time - 300, time_out=lambda out: 4)
-    return run(seed, profile=documents(seed), **change)
+    return run(seed, profile=documents(seed), naive=True, **change)
 
 
 @fault(Symptom.SENT_BEFORE_START)
 def _before(seed: int) -> Capture:
     change = _sessions(session_time=lambda time: time + 3600)
-    return run(seed, profile=documents(seed), **change)
+    return run(seed, profile=documents(seed), naive=True, **change)
 
 
 @fault(Symptom.WINDOW_TOO_SHORT)
@@ -629,7 +653,13 @@ def _below_min(seed: int) -> Capture:
 def _above_16_bits(seed: int) -> Capture:
     group = {"first_fcnt": 70_000 + seed, "max_mc_fcnt": 200_000}
     stack = ("LoRaMac-node", "LoRa Basics Modem 4.8 v1")[seed % 2]
-    return run(seed, profile=DEVICE_PROFILES[stack], group=group, on_uplink=no_reports)
+    return run(
+        seed,
+        profile=DEVICE_PROFILES[stack],
+        group=group,
+        on_uplink=no_reports,
+        on_unicast=no_unicast_fragments,
+    )
 
 
 # Refusals
@@ -651,7 +681,8 @@ def _setup_change(seed: int, **fields: Any) -> dict[str, Any]:
         if isinstance(changed, v2.FragSessionSetupReq):
             key = crypto.derive_data_block_int_key(bench.root(0))
             changed = dataclasses.replace(changed, mic=_right(bench, changed, key))
-        return changed  # type: ignore[no-any-return]
+        assert isinstance(changed, Command)
+        return changed
 
     kind = v1.FragSessionSetupReq if seed % 2 else v2.FragSessionSetupReq
     return commands(201, kind, change)
@@ -706,9 +737,7 @@ def _data_rate(seed: int) -> Capture:
 @fault(Symptom.MEMORY_ERROR)
 def _matrix_memory(seed: int) -> Capture:
     limits = FragLimits(max_lost=2)
-    return run(
-        seed, profile=documents(seed), frag_limits=limits, lose=lambda n: 2 <= n <= 7
-    )
+    return run(seed, profile=documents(seed), frag_limits=limits, lose=lambda n: 2 <= n <= 7)
 
 
 @fault(Symptom.SESSION_ABSENT)
@@ -724,15 +753,43 @@ def _absent(seed: int) -> Capture:
 # Answers
 
 
+SEVEN: dict[str, Any] = {"image_octets": 300, "frag_size": 48}
+
+
+def _all_need_repair(n: int) -> bool:
+    """Of seven plain fragments and three coded ones, so many are lost that everybody answers."""
+    return n == 2 or 7 < n <= 10
+
+
 @fault(Symptom.ANSWER_STORM)
 def _storm(seed: int) -> Capture:
-    config = {"block_ack_delay": 0, "status_participants": True, "answers_per_second": 40.0}
-    return run(seed, profile=V1, devices=80, image_octets=300, config=config, frag_size=48)
+    config = {
+        "block_ack_delay": 0,
+        "status_participants": True,
+        "answers_per_second": 40.0,
+        "redundancy": 0.3,
+    }
+    devices = 70 + seed % 20
+    return run(
+        seed,
+        profile=documents(seed),
+        devices=devices,
+        lose=_all_need_repair,
+        config=config,
+        **SEVEN,
+    )
 
 
 @fault(Symptom.DELAY_IN_MILLISECONDS)
 def _milliseconds(seed: int) -> Capture:
-    return run(seed, profile=DEVICE_PROFILES["Zephyr 2025"], devices=4 + seed % 4, loss=0.02)
+    return run(
+        seed,
+        profile=DEVICE_PROFILES["Zephyr 2025"],
+        devices=4 + seed % 4,
+        lose=_all_need_repair,
+        config={"status_participants": True, "redundancy": 0.3},
+        **SEVEN,
+    )
 
 
 @fault(Symptom.REPORT_UNANSWERED)
@@ -787,7 +844,9 @@ def _never_falls(seed: int) -> Capture:
 @fault(Symptom.PARTICIPANTS)
 def _participants(seed: int) -> Capture:
     def without(bench: Bench, one: Any) -> Command:
-        return dataclasses.replace(one, participants=False)
+        changed = dataclasses.replace(one, participants=False)
+        assert isinstance(changed, Command)
+        return changed
 
     change = commands(201, v1.FragSessionStatusReq, without)
 
@@ -796,7 +855,7 @@ def _participants(seed: int) -> Capture:
             out.payload = bytes((1, out.payload[1] & ~1))
         return [out]
 
-    return run(seed, profile=V1, on_multicast=on_multicast, **change)
+    return run(seed, profile=V1, on_multicast=on_multicast, stop_after=830.0, **change)
 
 
 # Repair

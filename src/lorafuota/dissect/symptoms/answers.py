@@ -87,55 +87,68 @@ def _reports(one: Transfer) -> Iterator[Finding]:
 
 def _one_missing(one: Transfer) -> Iterator[Finding]:
     """Find LoRa Basics Modem's status after a transfer without loss (SWL2001 issue 101)."""
-    told = [(each, status) for each, status in one.told() if status.missing == 1]
-    if not told or told[-1][0] is not one.told()[-1][0]:
+    told = one.told()
+    if not told or one.req.nb_frag < 2:
         return
     answer, status = told[-1]
-    sent = {each.what.n for each in one.fragments if each.at < answer.at and each.what.n}
-    if status.received < one.req.nb_frag or one.req.nb_frag < 2 or status.memory_error:
+    if status.missing != 1 or status.received != one.req.nb_frag or status.memory_error:
         return
     evidence = []
+    sent = {each.what.n for each in one.fragments if each.at < answer.at and each.what.n}
     if len(sent) == status.received and sent >= set(range(1, one.req.nb_frag + 1)):
         text = (
             f"NbFragReceived is {status.received}, as many as were sent: none was lost, and yet "
             "MissingFrag is 1"
         )
         evidence.append(Evidence(Weight.STRONG, text, (answer.at,)))
+    evidence += _frozen(one)
+    if len(sent) >= one.req.nb_frag + _SPARE:
+        text = f"NbFragReceived stopped at NbFrag, {one.req.nb_frag}, of {len(sent)} that were sent"
+        evidence.append(Evidence(Weight.FAIR, text, (answer.at,)))
     if evidence:
-        says = "MissingFrag is 1 although nothing was lost: the block is there"
+        says = (
+            "MissingFrag is 1 although nothing was lost, as LoRa Basics Modem up to 4.8 has it: "
+            "the block is there"
+        )
         yield Finding(Symptom.MISSING_ONE, says, tuple(evidence), one.dev_eui)
 
 
-def _never_falls(one: Transfer) -> Iterator[Finding]:
-    """Find counts of lost fragments that stay, however many are repaired (LoRaMac-node, ST)."""
-    told = [(each, status) for each, status in one.told() if not status.memory_error]
-    evidence = []
+def _frozen(one: Transfer) -> Iterator[Evidence]:
+    """Find a device that takes no more fragments, as one does whose block is complete."""
+    told = one.told()
     for (before, first), (after, second) in itertools.pairwise(told):
-        between = {
+        coded = {
             each.what.n
             for each in one.fragments
             if before.at < each.at < after.at and each.what.n > one.req.nb_frag
         }
-        heard = second.received - first.received
-        same = first.missing == second.missing and 0 < first.missing < one.req.nb_frag
-        if same and heard > 0 and len(between) >= first.missing + _SPARE:
+        if first == second and len(coded) >= _FEW:
             text = (
-                f"MissingFrag stays {first.missing} while {len(between)} coded fragments are sent "
-                f"and NbFragReceived goes from {first.received} to {second.received}"
+                f"{len(coded)} coded fragments were sent, and the status stays at "
+                f"{first.received} received, {first.missing} missing: the device takes none"
             )
-            evidence.append(Evidence(Weight.STRONG, text, (before.at, after.at)))
-    if told:
-        answer, status = told[-1]
-        sent = [each.what.n for each in one.fragments if each.at < answer.at]
-        coded = [n for n in sent if n > one.req.nb_frag]
-        last_number = bool(coded) and status.received == sent[-1]
-        enough = len(coded) >= 2 * status.missing + _SPARE
-        if status.missing and last_number and enough and len(sent) > one.req.nb_frag:
-            text = (
-                f"NbFragReceived {status.received} is the number of the last fragment sent, so the "
-                f"device counts numbers; MissingFrag {status.missing} then is what was lost"
-            )
-            evidence.append(Evidence(Weight.FAIR, text, (answer.at,)))
+            yield Evidence(Weight.STRONG, text, (before.at, after.at))
+            return
+
+
+def _never_falls(one: Transfer) -> Iterator[Finding]:
+    """Find counts of lost fragments that stay, however many are repaired (LoRaMac-node, ST)."""
+    told = one.told()
+    if not told:
+        return
+    answer, status = told[-1]
+    past = status.received - one.req.nb_frag - status.missing
+    if not status.missing or status.memory_error or past < 0:
+        return
+    evidence = list(_frozen(one))
+    sent = [each.what.n for each in one.fragments if each.at < answer.at]
+    if past >= _SPARE or (past > 0 and status.received in sent and len(sent) > status.received):
+        text = (
+            f"NbFragReceived is {status.received}, {past} more than NbFrag and MissingFrag "
+            f"{status.missing} together: that many are hardly ever needed"
+        )
+        weight = Weight.STRONG if past >= 2 * _SPARE else Weight.FAIR
+        evidence.append(Evidence(weight, text, (answer.at,)))
     if evidence:
         says = (
             "MissingFrag counts what was lost, repaired or not, as in LoRaMac-node and ST's "

@@ -28,6 +28,8 @@ _LEAP: Final = {
 }
 _NEAR_LEAP: Final = 1.6
 _NEAR_EPOCH: Final = 60.0
+_SOON: Final = 30 * 86_400
+"""So far ahead a window is planned at most, when its epoch is judged."""
 _RIGHT: Final = 5.0
 _RIGHT_CLASS_B: Final = 60.0
 _SERVER_RIGHT: Final = 3.0
@@ -69,10 +71,11 @@ def _device(case: Case, device: DeviceLog) -> Iterator[Finding]:
     shown = sorted(_shown(case, device), key=lambda one: one.at)
     if not shown:
         return
-    last, error = shown[-1], shown[-1].error
+    last = shown[-1]
+    error = last.error
     for one in device.sent(AppTimeAns):
         if one.at > last.at and _is_answer(device, one.what, one.at):
-            error += one.what.time_correction
+            error += float(one.what.time_correction)
     if abs(error) <= last.tolerance:
         return
     same = [one for one in shown if abs(one.error - error) <= last.tolerance]
@@ -93,7 +96,7 @@ def _shown(case: Case, device: DeviceLog) -> Iterator[_Shown]:
     clocks = [(one, one.what.device_time) for one in device.said(AppTimeReq)]
     for req, clock in clocks:
         if req.time is not None:
-            error = from_wire(clock, near=req.time) - req.time
+            error = float(from_wire(clock, near=req.time) - req.time)
             yield _Shown(req.at, error, "AppTimeReq.DeviceTime", Weight.FAIR)
     for ans in device.said(DeviceAppTimePeriodicityAns):
         if ans.time is not None:
@@ -115,11 +118,12 @@ def _shown(case: Case, device: DeviceLog) -> Iterator[_Shown]:
             continue  # it joins late, and does not say by how much
         how = f"TimeToStart {left} for a start in {start - answer.time:.1f} s"
         tolerance = _RIGHT_CLASS_B if class_b else _RIGHT
-        error = start - left - answer.time
+        error = float(start - left - answer.time)
         yield _Shown(answer.at, error, how, Weight.STRONG, tolerance)
     if case.subject is device:
-        for clock, gps in case.known.device_times:
-            yield _Shown(len(case.frames), clock - gps, "the device's log", Weight.STRONG)
+        for showed, gps in case.known.device_times:
+            shown = float(showed - gps)
+            yield _Shown(len(case.frames), shown, "the device's log", Weight.STRONG)
 
 
 def _is_answer(device: DeviceLog, answer: AppTimeAns, at: int) -> bool:
@@ -161,9 +165,13 @@ def _session_times(device: DeviceLog) -> Iterator[Finding]:
         start, asked = window.start, window.request.time
         if start is None or asked is None:
             continue
-        named = named_difference(start - asked)
-        if named is not None and named[0] is Symptom.CLOCK_EPOCH:
-            says = f"SessionTime is not in GPS seconds: it lies {named[1]} ahead"
+        ahead = start - asked
+        if abs(abs(ahead) - UNIX_TIME_OF_GPS_EPOCH) <= _SOON:
+            which = "Unix time" if ahead > 0 else "GPS time taken for Unix time"
+            says = (
+                f"SessionTime is not in GPS seconds: the start lies {ahead:+.0f} s from the "
+                f"request, which is {which} (315964800 s)"
+            )
             evidence = [
                 Evidence(
                     Weight.STRONG,

@@ -115,8 +115,8 @@ def _above(
         answer
         for one in transfers
         if one.device is device
-        for answer, status in one.told()[-1:]
-        if not status.received
+        for answer, status in one.told()
+        if not status.received and any(each.at < answer.at for each in one.fragments)
     ]
     if not deaf:
         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from ...fec.decoder import FragDecoder
 from ...fec.diagnose import Verdict, fitting_variants
 from ...fec.variant import ParityVariant
 from ..case import Case
@@ -158,19 +159,34 @@ def _delivered(
         return
     variants = tuple(ParityVariant)
     held = agreement(delivered, coded, nb_frag=one.req.nb_frag, matrices=variants)
-    best = max(variants, key=lambda variant: len(held[variant]))
-    others = [each for each in sender if each is not best]
-    if not others or len(held[best]) <= len(held[others[0]]):
+    made = [each for each in variants if _determines(one, each, wrong, held[each])]
+    others = [each for each in sender if each not in made]
+    if not made or not others:
         return
+    mine, sent = made[0], others[0]
     text = (
-        f"the delivered block differs in {len(wrong)} plain fragments; {len(held[best])} coded "
-        f"fragments are what {best.value} makes of it, {len(held[others[0]])} what "
-        f"{others[0].value} does"
+        f"the delivered block differs in {len(wrong)} plain fragments, and {len(held[mine])} coded "
+        f"ones, read with {mine.value}, lead to just these octets; those that agree read with "
+        f"{sent.value} do not"
     )
     says = (
-        f"the device rebuilt the block with matrix {best.value}, and it was coded with "
-        f"{others[0].value}"
+        f"the device rebuilt the block with matrix {mine.value}, and it was coded with {sent.value}"
     )
-    seed = best.distinct and others[0].distinct
+    seed = mine.distinct and sent.distinct
     symptom = Symptom.SEED_BASE if seed else Symptom.WRONG_MATRIX
     yield Finding(symptom, says, (Evidence(Weight.PROOF, text, frames),), one.dev_eui)
+
+
+def _determines(
+    one: Transfer, variant: ParityVariant, wrong: list[int], held: frozenset[int]
+) -> bool:
+    """Whether the coded fragments that agree with a block leave no other choice for *wrong*.
+
+    Those of the matrix the device decoded with do, since the device solved them.  Those of the
+    matrix the sender coded with cannot: they would have led to the sender's block.
+    """
+    nb_frag, size = one.req.nb_frag, one.req.frag_size
+    decoder = FragDecoder(nb_frag=nb_frag, frag_size=size, variant=variant)
+    decoder.feed_all((n, bytes(size)) for n in range(1, nb_frag + 1) if n not in wrong)
+    decoder.feed_all((n, bytes(size)) for n in sorted(held))
+    return decoder.complete

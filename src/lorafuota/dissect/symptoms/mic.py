@@ -54,7 +54,7 @@ def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
         error = one.mic_error
         if error is not None and not one.made_good:
             says = "the device rebuilt the block and its MIC is not the one of the set-up"
-            text = f"the device says MICError: {error.what.encode().hex(' ')}"
+            text = f"the device says MICError: {error.what.hex(' ')}"
             evidence = (Evidence(Weight.STRONG, text, (error.at,)),)
             yield Finding(Symptom.MIC_ERROR, says, evidence, one.dev_eui)
         if isinstance(one.req, v2.FragSessionSetupReq) and case.subject is one.device:

@@ -36,6 +36,7 @@ _SESSION_BITS: Final = {
     4: (Symptom.MC_GROUP_UNDEFINED, "the device has no group with McGroupID {req.mc_group_id}"),
 }
 _UNDEFINED: Final = 4
+_SEVERAL: Final = 3
 _ASKED: Final[dict[type[Command], tuple[type[Command], ...]]] = {
     frag1.FragSessionSetupReq: (frag1.FragSessionSetupAns, frag2.FragSessionSetupAns),
     frag2.FragSessionSetupReq: (frag1.FragSessionSetupAns, frag2.FragSessionSetupAns),
@@ -87,13 +88,7 @@ def _memory(one: Transfer) -> Iterator[Finding]:
 
 
 def _absent(one: Transfer) -> Iterator[Finding]:
-    absent = [
-        each
-        for each in one.statuses
-        if isinstance(each.what, frag2.FragSessionStatusAns)
-        and each.what.session_does_not_exist
-        and one.accepted
-    ]
+    absent = one.absent if one.accepted else []
     if absent:
         text = f"the set-up was accepted, and later the device says {_octets(absent[-1])}"
         evidence = (Evidence(Weight.STRONG, text, (one.setup.at, absent[-1].at)),)
@@ -101,8 +96,8 @@ def _absent(one: Transfer) -> Iterator[Finding]:
         yield Finding(Symptom.SESSION_ABSENT, says, evidence, one.dev_eui)
 
 
-def _octets(answer: Seen[Command] | Seen[frag1.FragSessionStatusAns]) -> str:
-    return answer.what.encode().hex(" ")
+def _octets(answer: Seen[bytes]) -> str:
+    return f"01 {answer.what.hex(' ')}"
 
 
 def _group(device: DeviceLog) -> Iterator[Finding]:
@@ -126,14 +121,32 @@ def _sessions(device: DeviceLog) -> Iterator[Finding]:
     window = windows[-1]
     answer = window.answer
     assert answer is not None  # just seen
-    errors = int(answer.what.errors)
+    errors, index = int(answer.what.errors), answer.what.mc_group_id
+    text = f"{type(answer.what).__name__} {answer.what.encode().hex(' ')}"
+    if errors == _UNDEFINED and _defined(device, index, answer.at):
+        text = f"{text}: undefined, and McGroupID {index} was set up"
+        evidence = (Evidence(Weight.STRONG, text, (window.request.at, answer.at)),)
+        says = (
+            "a version 1 device that finds the window over by its clock says McGroupUndefined, "
+            "having no other bit for it"
+        )
+        yield Finding(Symptom.WINDOW_MISSED, says, evidence, device.dev_eui)
+        return
     for bit, (symptom, words) in _SESSION_BITS.items():
         if not errors & bit or (errors & _UNDEFINED and bit != _UNDEFINED):
             continue  # LoRaMac-node sets all bits for an undefined group
-        text = f"{type(answer.what).__name__} {answer.what.encode().hex(' ')}, bit {bit << 2:#x}"
-        evidence = (Evidence(Weight.STRONG, text, (window.request.at, answer.at)),)
+        where = (window.request.at, answer.at)
+        evidence = (Evidence(Weight.STRONG, f"{text}, bit {bit << 2:#x}", where),)
         says = f"the window was refused: {words.format(req=window.request.what)}"
         yield Finding(symptom, says, evidence, device.dev_eui)
+
+
+def _defined(device: DeviceLog, mc_group_id: int, before: int) -> bool:
+    """Whether the device took a group of that McGroupID before."""
+    return any(
+        one.what.mc_group_id == mc_group_id and not one.what.id_error and one.at < before
+        for one in device.said(mc1.McGroupSetupAns)
+    )
 
 
 def _silence(device: DeviceLog) -> Iterator[Finding]:
@@ -143,13 +156,17 @@ def _silence(device: DeviceLog) -> Iterator[Finding]:
         sent = device.sent(request)
         if sent and not device.said(*answers):
             open_.setdefault(request.__name__, []).extend(one.at for one in sent)
+    silent = not device.up and len(device.down) >= _SEVERAL
+    if silent and not open_:
+        for one in device.down:
+            open_.setdefault(type(one.what).__name__, []).append(one.at)
     if not open_:
         return
     what = ", ".join(f"{name} ({len(ats)} times)" for name, ats in open_.items())
     frames = tuple(at for ats in open_.values() for at in ats)[:8]
     evidence = [Evidence(Weight.FAIR, f"no answer to {what}", frames)]
     says = "requests were not answered at all, not even by a refusal"
-    if not device.up and len(device.down) > 1:
+    if silent:
         text = f"{len(device.down)} commands were sent, and nothing came back"
         evidence.append(Evidence(Weight.STRONG, text))
         says = "the device says nothing at all"

@@ -58,7 +58,7 @@ def _order(one: Transfer) -> Iterator[Finding]:
             late.append(each)
         highest = max(highest, each.what.n)
     told = one.told()
-    if not late or not told or not told[-1][1].missing:
+    if not late or not told or not (told[-1][1].missing and told[-1][1].received):
         return
     after = [(answer, status) for answer, status in told if answer.at > late[-1].at]
     before = [(answer, status) for answer, status in told if answer.at < late[0].at]

@@ -89,7 +89,7 @@ def _v1_setup(one: Transfer) -> Iterator[Finding]:
     if not one.answers and _speaks_otherwise(one):
         text = f"the set-up of 11 octets was sent {_times(one.setups)} and never answered"
         evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
-    absent = [each for each in one.statuses if _is_absent(each)]
+    absent = [each for each in one.statuses if each.what == b"\x04"]
     if absent:
         text = "the device answers 01 04, which version 1 does not have: no such session"
         evidence.append(Evidence(Weight.STRONG, text, (absent[0].at,)))
@@ -109,7 +109,7 @@ def _v1_order(one: Transfer, weight: Weight) -> Iterator[Finding]:
     order = _order_votes(one, 1)
     if not order:
         return
-    example = order[0].what.encode().hex(" ")
+    example = f"01 {order[0].what.hex(' ')}"
     text = f"{example} and {len(order) - 1} more" if len(order) > 1 else example
     evidence = [
         Evidence(
@@ -128,12 +128,12 @@ def _v1_order(one: Transfer, weight: Weight) -> Iterator[Finding]:
     yield Finding(Symptom.STATUS_IN_V1_ORDER, says, tuple(evidence), one.dev_eui)
 
 
-def _order_votes(one: Transfer, order: int) -> list[Seen[Command]]:
+def _order_votes(one: Transfer, order: int) -> list[Seen[bytes]]:
     """Return the status answers that make sense in that order and not in the other."""
     votes = [(each, one.makes_sense(each)) for each in one.statuses]
     if any(sense == {3 - order} for _, sense in votes):
         return []
-    return [Seen(each.at, each.time, each.what) for each, sense in votes if sense == {order}]
+    return [each for each, sense in votes if sense == {order}]
 
 
 def _phantoms(one: Transfer) -> Iterator[Evidence]:
@@ -156,11 +156,6 @@ def _phantoms(one: Transfer) -> Iterator[Evidence]:
             text = f"the set-up was answered by {payload.hex(' ')}: more than one answer to it"
             yield Evidence(Weight.STRONG, text, (seen.at,))
             return
-
-
-def _is_absent(seen: Seen[v1.FragSessionStatusAns | v2.FragSessionStatusAns]) -> bool:
-    what = seen.what
-    return isinstance(what, v2.FragSessionStatusAns) and what.session_does_not_exist
 
 
 def _speaks_otherwise(one: Transfer) -> bool:
