@@ -285,18 +285,18 @@ class Case:
             return
         log = self._log(frame)
         for one in self._fports.parse(frame.fport, UPLINK, frame.payload):
-            if isinstance(one, PackageVersionAns) and package.identifier in (
-                one.package_identifier,
-                0,
-            ):
-                name = names.get(one.package_identifier)
-                if name is not None:
-                    log.told[name] = Seen(at, frame.time, one.package_version)
+            if isinstance(one, PackageVersionAns):
+                mine = package.identifier in (one.package_identifier, 0)
+                # behind a status answer in version 1's order, two of its octets look like one
+                first = package.identifier == 0 or frame.payload[0] == PackageVersionAns.CID
+                if mine and first and one.package_identifier in names:
+                    told = Seen(at, frame.time, one.package_version)
+                    log.told[names[one.package_identifier]] = told
             elif isinstance(one, DevPackageAns):
                 for info in one.packages:
-                    name = names.get(info.package_identifier)
-                    if name is not None:
-                        log.told[name] = Seen(at, frame.time, info.package_version)
+                    if info.package_identifier in names:
+                        told = Seen(at, frame.time, info.package_version)
+                        log.told[names[info.package_identifier]] = told
 
     def _take_unicast(self, at: int, frame: Frame) -> None:
         log = self._log(frame)

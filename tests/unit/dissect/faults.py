@@ -769,11 +769,10 @@ def _storm(seed: int) -> Capture:
         "answers_per_second": 40.0,
         "redundancy": 0.3,
     }
-    devices = 70 + seed % 20
     return run(
         seed,
         profile=documents(seed),
-        devices=devices,
+        devices=70 + seed % 20,
         lose=_all_need_repair,
         config=config,
         **SEVEN,

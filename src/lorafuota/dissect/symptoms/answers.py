@@ -13,6 +13,7 @@ from ..transfer import Transfer
 __all__ = ["look"]
 
 _FEW: Final = 3
+_UPLINK_SECONDS: Final = 10.0
 _MANY: Final = 16
 _PER_SECOND: Final = 4.0
 _IN_ONE_SECOND: Final = 10
@@ -42,14 +43,17 @@ def _spread(case: Case, transfers: list[Transfer]) -> Iterator[Finding]:
                 continue
             asked = [one for one in transfers if request in one.requests]
             spread = max((16 << one.req.block_ack_delay for one in asked), default=16)
+            latest = request.time + spread + _UPLINK_SECONDS
             times = sorted(
-                answer.time - request.time
+                min(times) - request.time
                 for one in asked
-                for answer in one.statuses
-                if answer.time is not None
-                and request.time <= answer.time <= request.time + spread + 10
+                if (times := [t for t in _times(one) if request.time <= t <= latest])
             )
             yield from _at_once(times, spread, request.at)
+
+
+def _times(one: Transfer) -> list[float]:
+    return [each.time for each in one.statuses if each.time is not None]
 
 
 def _at_once(times: Sequence[float], spread: int, at: int) -> Iterator[Finding]:

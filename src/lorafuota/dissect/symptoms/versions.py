@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...fragmentation import v1, v2
-from ...package import PackageVersionAns
+from ...package import PackageVersionAns, PackageVersionReq
 from ...types import DOWNLINK
 from ...wire import Command
 from ..case import Case, Seen
@@ -22,9 +22,11 @@ __all__ = ["face", "look"]
 
 def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
     """Hold every transfer's set-up and status answers against both versions."""
+    transfers = list(transfers)
+    readers = {one.dev_eui for one in transfers if _reads_all(one)}
     for one in transfers:
         if one.setup_version == 2:
-            yield from _v2_setup(one)
+            yield from _v2_setup(one, reads_all=one.dev_eui in readers)
         else:
             yield from _v1_setup(one)
 
@@ -48,16 +50,17 @@ def _rest(cid: int) -> str:
     return f"{known.__name__} (0x{cid:02x}) with too few octets"
 
 
-def _v2_setup(one: Transfer) -> Iterator[Finding]:
+def _v2_setup(one: Transfer, *, reads_all: bool) -> Iterator[Finding]:
     told = one.device.told.get("fragmentation")
-    if told is not None and told.what == 2:
+    phantoms = list(_phantoms(one))
+    if (told is not None and told.what == 2) or (told is None and reads_all):
         yield from _v1_order(one, Weight.STRONG)
         return
     evidence = []
     if told is not None and told.what == 1:
         text = "the device told that it has version 1 of TS004 (PackageVersion 1)"
         evidence.append(Evidence(Weight.STRONG, text, (told.at,)))
-    evidence += _phantoms(one)
+    evidence += phantoms
     if not one.answers and _speaks_otherwise(one):
         text = f"the set-up of 17 octets was sent {_times(one.setups)} and never answered"
         evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
@@ -136,26 +139,38 @@ def _order_votes(one: Transfer, order: int) -> list[Seen[bytes]]:
     return [each for each, sense in votes if sense == {order}]
 
 
+def _reads_all(one: Transfer) -> bool:
+    """Whether a device that took a version 2 set-up found no further commands in it."""
+    return one.setup_version == 2 and bool(_wanted(one) and one.answers) and not [*_phantoms(one)]
+
+
+def _wanted(one: Transfer) -> tuple[int, ...]:
+    """Return what a version 1 device would answer at once to the last six octets: identifiers."""
+    kinds: dict[type[Command], int] = {
+        PackageVersionReq: PackageVersionAns.CID,
+        v1.FragSessionDeleteReq: v1.FragSessionDeleteAns.CID,
+    }
+    read = v1.PACKAGE.parse(one.req.encode(), DOWNLINK)[1:]
+    found = [kinds.get(type(each)) for each in read if isinstance(each, Command)]
+    return tuple(cid for cid in found if cid is not None)
+
+
 def _phantoms(one: Transfer) -> Iterator[Evidence]:
     """Find answers to commands that only a version 1 device finds in the set-up's last octets."""
-    if not isinstance(one.req, v2.FragSessionSetupReq):
-        return
-    read = v1.PACKAGE.parse(one.req.encode(), DOWNLINK)[1:]
-    asked = {type(each) for each in read}
-    kinds: dict[type[Command], type[Command]] = {
-        v1.FragSessionStatusReq: v1.FragSessionStatusAns,
-        v1.PackageVersionReq: PackageVersionAns,
-        v1.FragSessionDeleteReq: v1.FragSessionDeleteAns,
-    }
-    wanted = tuple(kinds[kind].CID for kind in asked if kind in kinds)
+    wanted = (*_wanted(one), v1.FragSessionStatusAns.CID)
     for seen in one.device.payloads:
         payload = seen.what.payload
-        if seen.at < one.setup.at or payload is None or payload[:1] != b"\x02":
+        if seen.at < one.setup.at or payload is None or seen.what.direction is DOWNLINK:
             continue
-        if len(payload) > 2 and payload[2] in wanted and seen.what.direction is not DOWNLINK:
+        if payload[:1] == b"\x02" and len(payload) > 2 and payload[2] in wanted:
             text = f"the set-up was answered by {payload.hex(' ')}: more than one answer to it"
             yield Evidence(Weight.STRONG, text, (seen.at,))
             return
+    first = min((each.at for each in one.requests), default=None)
+    unasked = [each for each in one.statuses if first is None or each.at < first]
+    if unasked:
+        text = f"01 {unasked[0].what.hex(' ')} answers a status request that nobody sent"
+        yield Evidence(Weight.STRONG, text, (unasked[0].at,))
 
 
 def _speaks_otherwise(one: Transfer) -> bool:
