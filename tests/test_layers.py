@@ -128,6 +128,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "completion",
         "crypto",
         "datablock",
+        "dissect",
         "errors",
         "fec",
         "image",
@@ -146,6 +147,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OUTSIDE: dict[str, set[str]] = {
     "crypto": {"cryptography"},
     "completion": {"bitarray"},
+    "dissect": {"bitarray"},
     "fec": {"bitarray"},
     "image": {"cryptography"},
     "simulate": {"bitarray"},

@@ -65,7 +65,7 @@ def _parser() -> Parser:
     # Not at the top of the file: a wish in LORAFUOTA_KERNELS that cannot be granted fails on
     # import, and is to end in a sentence too.
     try:
-        from . import campaign, decode, delta, image, info, keys, plan, simulate
+        from . import campaign, decode, delta, doctor, image, info, keys, plan, simulate
     except ImportError as error:
         raise InputError(f"a part of lorafuota cannot be loaded: {error}") from error
     parser = Parser(
@@ -77,7 +77,7 @@ def _parser() -> Parser:
     subparsers = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
-    for module in (plan, simulate, campaign, image, delta, decode, keys, info):
+    for module in (plan, simulate, campaign, image, delta, decode, doctor, keys, info):
         module.add(subparsers)
     return parser
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Final
 
+from ..datablock import MAX_NB_FRAG
 from ..fragmentation import v1, v2
 from ..types import UPLINK, DevAddr, DevEUI
 from ..wire import Command
@@ -160,6 +161,8 @@ class Transfer:
             return frozenset({2})
         sent = [one for one in self.fragments if one.at < answer.at]
         most = max(len(sent), max((one.what.n for one in sent), default=0))
+        if not self.fragments:  # the capture has none, whatever was sent
+            most = MAX_NB_FRAG
         good = set()
         for order in (1, 2):
             stale = Status.stale(octets) if order == 2 else None
@@ -168,6 +171,8 @@ class Transfer:
                 continue
             if stale is None and status.frag_index != self.req.frag_index:
                 continue
+            if stale is None and status.mic_error and status.missing:
+                continue  # the MIC is looked at when nothing is missing
             if status.received <= most and status.missing <= min(self.req.nb_frag, 255):
                 good.add(order)
         return frozenset(good)

@@ -92,7 +92,7 @@ def _reports(one: Transfer) -> Iterator[Finding]:
 def _one_missing(one: Transfer) -> Iterator[Finding]:
     """Find LoRa Basics Modem's status after a transfer without loss (SWL2001 issue 101)."""
     told = one.told()
-    if not told or one.req.nb_frag < 2:
+    if not told or one.req.nb_frag < 2 or one.success or one.made_good:
         return
     answer, status = told[-1]
     if status.missing != 1 or status.received != one.req.nb_frag or status.memory_error:
@@ -108,7 +108,7 @@ def _one_missing(one: Transfer) -> Iterator[Finding]:
     evidence += _frozen(one)
     if len(sent) >= one.req.nb_frag + _SPARE:
         text = f"NbFragReceived stopped at NbFrag, {one.req.nb_frag}, of {len(sent)} that were sent"
-        evidence.append(Evidence(Weight.FAIR, text, (answer.at,)))
+        evidence.append(Evidence(Weight.HINT, text, (answer.at,)))
     if evidence:
         says = (
             "MissingFrag is 1 although nothing was lost, as LoRa Basics Modem up to 4.8 has it: "
@@ -138,7 +138,7 @@ def _frozen(one: Transfer) -> Iterator[Evidence]:
 def _never_falls(one: Transfer) -> Iterator[Finding]:
     """Find counts of lost fragments that stay, however many are repaired (LoRaMac-node, ST)."""
     told = one.told()
-    if not told:
+    if not told or one.success or one.made_good:
         return
     answer, status = told[-1]
     past = status.received - one.req.nb_frag - status.missing
@@ -151,7 +151,8 @@ def _never_falls(one: Transfer) -> Iterator[Finding]:
             f"NbFragReceived is {status.received}, {past} more than NbFrag and MissingFrag "
             f"{status.missing} together: that many are hardly ever needed"
         )
-        weight = Weight.STRONG if past >= 2 * _SPARE else Weight.FAIR
+        weight = Weight.HINT if past < _SPARE else Weight.FAIR
+        weight = Weight.STRONG if past >= 2 * _SPARE else weight
         evidence.append(Evidence(weight, text, (answer.at,)))
     if evidence:
         says = (

@@ -49,10 +49,11 @@ class _Shown:
 
 def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
     """Follow the clock of every device through the capture."""
+    reached = {one.dev_eui for one in transfers if one.success}
     for device in case.devices.values():
         yield from _device(case, device)
         yield from _server(device)
-        yield from _session_times(device)
+        yield from _session_times(device, reached=device.dev_eui in reached)
 
 
 def named_difference(seconds: float) -> tuple[Symptom, str] | None:
@@ -159,7 +160,7 @@ def _server(device: DeviceLog) -> Iterator[Finding]:
     yield Finding(symptom, says, tuple(evidence), device.dev_eui)
 
 
-def _session_times(device: DeviceLog) -> Iterator[Finding]:
+def _session_times(device: DeviceLog, *, reached: bool) -> Iterator[Finding]:
     """Find SessionTime in another epoch, and devices that say they do not know the time."""
     for window in windows_of(device):
         start, asked = window.start, window.request.time
@@ -186,6 +187,7 @@ def _session_times(device: DeviceLog) -> Iterator[Finding]:
         elif (
             window.answer is not None
             and window.answer.what.time_to_start == CLOCK_UNKNOWN
+            and not reached
             and not _synchronised_later(device, window.answer.at)
         ):
             says = "the device does not know the time when it is asked to listen"
