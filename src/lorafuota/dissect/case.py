@@ -52,6 +52,7 @@ _T = TypeVar("_T", covariant=True)
 _FRAGMENT_HEAD: Final = 3
 _MULTICAST_MHDR: Final = 0x60
 _SHORTEST_PHY: Final = 12
+_LONGEST_TIME: Final = float(1 << 53)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +211,7 @@ class Case:
 
     def __init__(self, frames: Sequence[Frame], known: Known) -> None:
         """Read the capture."""
-        self.frames, self.known = tuple(frames), known
+        self.frames, self.known = tuple(map(_timed, frames)), known
         self.devices: dict[DevEUI | None, DeviceLog] = {}
         self.groups: dict[DevAddr, GroupLog] = {}
         self._fports = PackageMap(fports=known.fports)
@@ -334,6 +335,13 @@ class Case:
             told_so = version == max(told.values(), default=2)
             readings.append((spare, len(parsed), not told_so, version, parsed))
         return min(readings, key=lambda one: one[:4])[4]
+
+
+def _timed(frame: Frame) -> Frame:
+    """Return the frame, without its time if that is none."""
+    if frame.time is None or abs(frame.time) <= _LONGEST_TIME:
+        return frame
+    return dataclasses.replace(frame, time=None)
 
 
 def _exists(name: str, version: int) -> bool:

@@ -7,8 +7,9 @@ the capture.  A set-up that is repeated octet for octet belongs to the same tran
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 from ..datablock import MAX_NB_FRAG
 from ..fragmentation import v1, v2
@@ -63,9 +64,9 @@ class Status:
         return cls._in_order_2(octets)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(eq=False)
 class Transfer:
-    """One block on its way to one device."""
+    """One block on its way to one device; what is computed from it is computed once."""
 
     device: DeviceLog
     setup: Seen[SetupReq]
@@ -113,7 +114,7 @@ class Transfer:
         """Length of the block without padding."""
         return self.req.nb_frag * self.req.frag_size - self.req.padding
 
-    @property
+    @functools.cached_property
     def plain(self) -> dict[int, bytes]:
         """Plain fragments in the capture, by number."""
         found: dict[int, bytes] = {}
@@ -122,13 +123,13 @@ class Transfer:
                 found.setdefault(one.what.n, one.what.payload)
         return found
 
-    @property
+    @functools.cached_property
     def usable(self) -> list[Seen[Fragment]]:
         """Fragments of the right length with a number from 1 on."""
         size = self.req.frag_size
         return [one for one in self.fragments if one.what.n and len(one.what.payload) == size]
 
-    @property
+    @functools.cached_property
     def highest(self) -> int:
         """The highest fragment number in the capture; 0 for none."""
         return max((one.what.n for one in self.fragments), default=0)
@@ -146,7 +147,7 @@ class Transfer:
         read = [(one, Status.of(one.what, order)) for one in self.statuses]
         return [(one, status) for one, status in read if status is not None]
 
-    @property
+    @functools.cached_property
     def order(self) -> int:
         """The order in which the device's status answers make sense; its version's in doubt."""
         votes = [self.makes_sense(one) for one in self.statuses]
@@ -184,7 +185,7 @@ class Transfer:
             return []
         return [one for one in self.statuses if one.what and one.what[0] & _ABSENT]
 
-    @property
+    @functools.cached_property
     def success(self) -> bool:
         """Whether the device told that the block is there and right."""
         if any(not one.what.mic_error for one in self.reports):
@@ -225,15 +226,11 @@ def transfers(case: Case) -> list[Transfer]:
 
 
 def _of_device(case: Case, device: DeviceLog) -> Iterator[Transfer]:
-    events: list[Seen[Command | Fragment]] = [
-        Seen(one.at, one.time, one.what) for one in (*device.down, *device.up)
-    ]
-    events += [Seen(one.at, one.time, one.what) for one in device.fragments]
+    events: list[Seen[Command | Fragment]] = [*device.down, *device.up, *device.fragments]
     if any(isinstance(one.what, _SETUPS) for one in device.down):
         for mc_addr in _groups(case, device):
-            group = case.groups[mc_addr]
-            events += [Seen(one.at, one.time, one.what) for one in group.fragments]
-            events += [Seen(one.at, one.time, one.what) for one in group.requests]
+            events += case.groups[mc_addr].fragments
+            events += case.groups[mc_addr].requests
     running: dict[int, Transfer] = {}
     whole = _whole_statuses(device)
     for one in sorted(events, key=lambda event: event.at):
@@ -281,7 +278,7 @@ def _take(running: dict[int, Transfer], one: Seen[Command | Fragment], whole: by
     match what:
         case Fragment():
             if what.frag_index in running:
-                running[what.frag_index].fragments.append(Seen(one.at, one.time, what))
+                running[what.frag_index].fragments.append(cast("Seen[Fragment]", one))
         case v1.FragSessionStatusReq():
             if what.frag_index in running:
                 running[what.frag_index].requests.append(Seen(one.at, one.time, what))

@@ -9,7 +9,7 @@ from, read with the device's own matrix.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from ...fec.decoder import FragDecoder
 from ...fec.diagnose import Verdict, fitting_variants
@@ -23,30 +23,36 @@ __all__ = ["look", "sent_with"]
 
 _MOST_CODED: Final = 200
 _MAX_NB_FRAG: Final = 16383
+_Fits: TypeAlias = dict[ParityVariant | Matrix, tuple[int, int]]
 
 
 def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
     """Hold the fragments of every transfer against every matrix, and the delivered block too."""
-    judged: dict[tuple[object, ...], tuple[Finding, ...]] = {}
+    judged: dict[tuple[object, ...], _Fits] = {}  # devices of a group share their fragments
     for one in transfers:
         if not 1 <= one.req.nb_frag <= _MAX_NB_FRAG or not one.req.frag_size:
             continue
         if any(not each.what.n for each in one.fragments):
             continue  # numbered from 0: another symptom, and no line would fit
         frames = tuple(each.at for each in one.usable)
-        key = (frames, one.req.nb_frag, one.req.frag_size, one.version, one.dev_eui)
+        key = (frames, one.req.nb_frag, one.req.frag_size)
         if key not in judged:
-            judged[key] = tuple(_judge(case, one))
-        yield from judged[key]
+            judged[key] = sent_with(one)
+        yield from _judge(case, one, judged[key])
 
 
-def sent_with(one: Transfer) -> dict[ParityVariant | Matrix, tuple[int, int]]:
-    """Return, by matrix, how many coded fragments fit it, and how many were checked."""
+def sent_with(one: Transfer) -> _Fits:
+    """Return, by matrix, how many coded fragments fit it, and how many were checked.
+
+    Foreign matrices are tried if none of the variants makes all of them.
+    """
     coded = _coded(one)
     block = one.block()
     if block is not None and coded:
-        every = (*ParityVariant, *FOREIGN)
-        found = agreement(block, coded, nb_frag=one.req.nb_frag, matrices=every)
+        nb_frag = one.req.nb_frag
+        found = agreement(block, coded, nb_frag=nb_frag, matrices=tuple(ParityVariant))
+        if not any(len(fit) == len(coded) for fit in found.values()):
+            found |= agreement(block, coded, nb_frag=nb_frag, matrices=FOREIGN)
         return {matrix: (len(fit), len(coded)) for matrix, fit in found.items()}
     fragments = [(each.what.n, each.what.payload) for each in one.usable]
     fits = fitting_variants(fragments, nb_frag=one.req.nb_frag, frag_size=one.req.frag_size)
@@ -65,9 +71,8 @@ def _coded(one: Transfer) -> dict[int, bytes]:
     return coded
 
 
-def _judge(case: Case, one: Transfer) -> Iterator[Finding]:
+def _judge(case: Case, one: Transfer, fits: _Fits) -> Iterator[Finding]:
     yield from _other_image(case, one)
-    fits = sent_with(one)
     expected = ParityVariant.V1 if one.version == 1 else ParityVariant.V2
     whole = [matrix for matrix, (fit, checked) in fits.items() if fit == checked]
     frames = tuple(each.at for each in one.usable if each.what.n > one.req.nb_frag)[:8]
@@ -79,7 +84,7 @@ def _judge(case: Case, one: Transfer) -> Iterator[Finding]:
 
 def _sent_with_another(
     one: Transfer,
-    fits: dict[ParityVariant | Matrix, tuple[int, int]],
+    fits: _Fits,
     whole: list[ParityVariant | Matrix],
     expected: ParityVariant,
     frames: tuple[int, ...],

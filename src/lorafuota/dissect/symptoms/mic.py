@@ -22,7 +22,7 @@ __all__ = ["look"]
 
 _OCTETS: Final = 4
 _INDICES: Final = range(4)
-_LARGE: Final = 1 << 18
+_LARGE: Final = 1 << 16
 """Above so many octets only single mistakes are tried."""
 
 

@@ -32,7 +32,7 @@ def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
         yield from _short(one)
         yield from _order(one)
         yield from _missing(one)
-        if one.usable and one.highest >= one.req.nb_frag:
+        if one.usable and one.req.frag_size and one.highest >= one.req.nb_frag:
             yield from _rank(one)
 
 
