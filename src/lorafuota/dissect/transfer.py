@@ -23,6 +23,7 @@ _SETUPS: Final = (v1.FragSessionSetupReq, v2.FragSessionSetupReq)
 _ANSWERS: Final = (v1.FragSessionSetupAns, v2.FragSessionSetupAns)
 _STATUS_OCTETS: Final = 4
 _ABSENT: Final = 4
+_LONG_ABSENT: Final = 6  # with a MICError that means nothing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Status:
     @classmethod
     def stale(cls, octets: bytes) -> Status | None:
         """Read the long answer about no session that LoRa Basics Modem 4.8 sends in version 2."""
-        if len(octets) < _STATUS_OCTETS or not octets[0] & _ABSENT:
+        if len(octets) < _STATUS_OCTETS or octets[0] & _LONG_ABSENT != _LONG_ABSENT:
             return None
         return cls._in_order_2(octets)
 

@@ -136,7 +136,7 @@ def _padded(one: Transfer, image: bytes) -> bytes:
 
 def _other_image(case: Case, one: Transfer) -> Iterator[Finding]:
     image, plain = case.known.image, one.plain
-    if image is None or not plain or (case.subject or one.device) is not one.device:
+    if image is None or not plain:
         return
     size, padded = one.req.frag_size, _padded(one, image)
     other = [n for n, octets in plain.items() if padded[(n - 1) * size : n * size] != octets]
