@@ -138,7 +138,7 @@ def _frozen(one: Transfer) -> Iterator[Evidence]:
 def _never_falls(one: Transfer) -> Iterator[Finding]:
     """Find counts of lost fragments that stay, however many are repaired (LoRaMac-node, ST)."""
     told = one.told()
-    if not told or one.success or one.made_good:
+    if not told or one.req.nb_frag < 2 or one.success or one.made_good:
         return
     answer, status = told[-1]
     past = status.received - one.req.nb_frag - status.missing
