@@ -18,6 +18,7 @@ from .causes import LEADS_TO, TRY_NEXT
 from .hypothesis import Evidence, Finding, Hypothesis, Sure, Symptom
 from .symptoms import LOOKS
 from .transfer import Transfer, transfers
+from .words import count
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -130,11 +131,13 @@ def _looked_at(case: Case, found: Sequence[Transfer]) -> tuple[str, ...]:
         if value is not None
     ]
     timed = sum(one.time is not None for one in case.frames)
+    errors = sum(one.mic_error is not None for one in found)
     return (
-        f"{len(case.frames)} frames, {timed} with a time, {whole} multicast ones whole",
-        f"{len(case.devices)} devices, {len(case.groups)} groups, {len(found)} set-ups of a block, "
-        f"{fragments} fragments",
-        f"{sum(one.success for one in found)} blocks reported complete, "
-        f"{sum(one.mic_error is not None for one in found)} with another MIC",
+        f"{count(len(case.frames), 'frame')}, {timed} with a time, "
+        f"{count(whole, 'multicast frame')} as on air",
+        f"{count(len(case.devices), 'device')}, {count(len(case.groups), 'group')}, "
+        f"{count(len(found), 'set-up')} of a block, {count(fragments, 'fragment')}",
+        f"{count(sum(one.success for one in found), 'block')} reported complete, "
+        f"{errors} with another MIC",
         f"known beside it: {', '.join(given) or 'nothing'}",
     )

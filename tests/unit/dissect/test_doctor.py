@@ -67,7 +67,7 @@ def test_nothing_is_found_in_nothing() -> None:
     diagnosis = diagnose([])
     assert (diagnosis.found, diagnosis.hypotheses) == (False, ())
     assert diagnosis.looked_at == (
-        "0 frames, 0 with a time, 0 multicast ones whole",
+        "0 frames, 0 with a time, 0 multicast frames as on air",
         "0 devices, 0 groups, 0 set-ups of a block, 0 fragments",
         "0 blocks reported complete, 0 with another MIC",
         "known beside it: nothing",

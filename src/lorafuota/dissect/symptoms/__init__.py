@@ -23,11 +23,11 @@ from . import (
     windows,
 )
 
-__all__ = ["LOOKS", "Look"]
+__all__ = ["LOOKS"]
 
-Look: TypeAlias = Callable[[Case, Iterable[Transfer]], Iterator[Finding]]
+_Look: TypeAlias = Callable[[Case, Iterable[Transfer]], Iterator[Finding]]
 
-LOOKS: Final[tuple[Look, ...]] = (
+LOOKS: Final[tuple[_Look, ...]] = (
     versions.look,
     keys.look,
     addresses.look,

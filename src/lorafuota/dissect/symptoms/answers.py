@@ -9,6 +9,7 @@ from typing import Final
 from ..case import Case
 from ..hypothesis import Evidence, Finding, Symptom, Weight
 from ..transfer import Transfer
+from ..words import times
 
 __all__ = ["look"]
 
@@ -172,7 +173,7 @@ def _participants(one: Transfer) -> Iterator[Finding]:
         return
     enough = one.highest >= one.req.nb_frag
     weight = Weight.FAIR if len(asked) > 1 and enough else Weight.HINT
-    text = f"asked {len(asked)} times with Participants 0, never with 1, and never answered"
+    text = f"asked {times(len(asked))} with Participants 0, never with 1, and never answered"
     says = "a device that misses nothing does not answer FragSessionStatusReq with Participants 0"
     frames = tuple(each.at for each in asked[:8])
     evidence = (Evidence(weight, text, frames),)

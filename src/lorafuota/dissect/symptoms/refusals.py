@@ -17,6 +17,7 @@ from ..case import Case, DeviceLog, Seen
 from ..hypothesis import Evidence, Finding, Symptom, Weight
 from ..listening import windows_of
 from ..transfer import Transfer
+from ..words import count, times
 
 __all__ = ["look"]
 
@@ -162,12 +163,12 @@ def _silence(device: DeviceLog) -> Iterator[Finding]:
             open_.setdefault(type(one.what).__name__, []).append(one.at)
     if not open_:
         return
-    what = ", ".join(f"{name} ({len(ats)} times)" for name, ats in open_.items())
+    what = ", ".join(f"{name} (sent {times(len(ats))})" for name, ats in open_.items())
     frames = tuple(at for ats in open_.values() for at in ats)[:8]
     evidence = [Evidence(Weight.FAIR, f"no answer to {what}", frames)]
     says = "requests were not answered at all, not even by a refusal"
     if silent:
-        text = f"{len(device.down)} commands were sent, and nothing came back"
+        text = f"{count(len(device.down), 'command')} were sent, and nothing came back"
         evidence.append(Evidence(Weight.STRONG, text))
         says = "the device says nothing at all"
     yield Finding(Symptom.NO_ANSWER, says, tuple(evidence), device.dev_eui)

@@ -16,6 +16,7 @@ from ...wire import Command
 from ..case import Case, Seen
 from ..hypothesis import Evidence, Finding, Symptom, Weight
 from ..transfer import Transfer
+from ..words import count, times
 
 __all__ = ["face", "look"]
 
@@ -62,11 +63,11 @@ def _v2_setup(one: Transfer, *, reads_all: bool) -> Iterator[Finding]:
         evidence.append(Evidence(Weight.STRONG, text, (told.at,)))
     evidence += phantoms
     if not one.answers and _speaks_otherwise(one):
-        text = f"the set-up of 17 octets was sent {_times(one.setups)} and never answered"
+        text = f"the set-up of 17 octets was sent {times(one.setups)} and never answered"
         evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
     order = _order_votes(one, 1)
     if order and not one.reports:
-        text = f"{len(order)} status answers make sense in version 1's order only"
+        text = f"{count(len(order), 'status answer')} can be read in version 1's order only"
         evidence.append(Evidence(Weight.STRONG, text, tuple(each.at for each in order)))
     if not evidence:
         yield from _v1_order(one, Weight.FAIR)
@@ -90,7 +91,7 @@ def _v1_setup(one: Transfer) -> Iterator[Finding]:
         text = "the device told that it has version 2 of TS004 (PackageVersion 2)"
         evidence.append(Evidence(Weight.STRONG, text, (told.at,)))
     if not one.answers and _speaks_otherwise(one):
-        text = f"the set-up of 11 octets was sent {_times(one.setups)} and never answered"
+        text = f"the set-up of 11 octets was sent {times(one.setups)} and never answered"
         evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
     absent = [each for each in one.statuses if each.what == b"\x04"]
     if absent:
@@ -98,7 +99,7 @@ def _v1_setup(one: Transfer) -> Iterator[Finding]:
         evidence.append(Evidence(Weight.STRONG, text, (absent[0].at,)))
     order = _order_votes(one, 2)
     if order and not absent:
-        text = f"{len(order)} status answers make sense in version 2's order only"
+        text = f"{count(len(order), 'status answer')} can be read in version 2's order only"
         evidence.append(Evidence(Weight.FAIR, text, tuple(each.at for each in order)))
     if evidence:
         says = (
@@ -179,7 +180,3 @@ def _speaks_otherwise(one: Transfer) -> bool:
         isinstance(each.what, v1.FragSessionSetupReq | v2.FragSessionSetupReq)
         for each in one.device.down
     )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

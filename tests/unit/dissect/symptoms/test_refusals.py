@@ -79,7 +79,7 @@ def test_requests_nobody_answers() -> None:
     found = log.find(Symptom.NO_ANSWER)
     assert (found.score, found.evidence[0].text) == (
         0.5,
-        "no answer to FragSessionSetupReq (2 times)",
+        "no answer to FragSessionSetupReq (sent 2 times)",
     )
     assert log.up(FRAG, "0200").names() == []
 
