@@ -16,6 +16,7 @@ _CLOCK: Final = frozenset({S.WINDOW_MISSED, S.WINDOW_TOO_SHORT, S.SENT_BEFORE_ST
 _NOT_SET_UP: Final = frozenset({S.NO_ANSWER}) | _DEAF
 
 LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
+    S.NOT_IN_CLEAR: _UNREAD,
     S.V2_SETUP_TO_V1: _UNREAD
     | {S.WRONG_MATRIX, S.SEED_BASE, S.STATUS_IN_V1_ORDER, S.MISSING_NEVER_FALLS, S.MEMORY_ERROR}
     | {S.REPORT_UNANSWERED, S.ORDER, S.PARTICIPANTS},
@@ -83,6 +84,8 @@ LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
 """What a symptom explains.  What it explains is named after it, however sure it is."""
 
 TRY_NEXT: Final[Mapping[S, str]] = {
+    S.NOT_IN_CLEAR: "Take the payloads from a log that shows them decrypted, or give the network "
+    "server the device's AppSKey.",
     S.V2_SETUP_TO_V1: "Ask the device with PackageVersionReq (00 on FPort 201), and send it the "
     "set-up of the version it names; code its fragments with matrix v1.",
     S.V1_SETUP_TO_V2: "Ask the device with PackageVersionReq (00 on FPort 201), and send it the "

@@ -16,6 +16,7 @@ from .capture import Frame
 from .case import Case, Known
 from .causes import LEADS_TO, TRY_NEXT
 from .hypothesis import Evidence, Finding, Hypothesis, Sure, Symptom
+from .mckey import in_clear
 from .symptoms import LOOKS
 from .transfer import Transfer, transfers
 from .words import count
@@ -59,6 +60,9 @@ def diagnose(frames: Sequence[Frame], known: Known | None = None) -> Diagnosis:
         known: Keys, addresses, image and whatever else somebody knows; the more, the surer.
     """
     case = Case(frames, known or Known())
+    opened = in_clear(case)
+    if opened != list(case.frames):
+        case = Case(opened, case.known)
     found = transfers(case)
     findings = [one for look in LOOKS for one in look(case, found)]
     return Diagnosis(_ranked(_merged(findings)), _looked_at(case, found))

@@ -77,6 +77,8 @@ class Evidence:
 class Symptom(enum.Enum):
     """What may be wrong.  Of equally sure ones, the earlier is named first."""
 
+    # What is in the log at all
+    NOT_IN_CLEAR = "payload-not-in-clear"
     # Who speaks which version
     V2_SETUP_TO_V1 = "v2-setup-to-v1-device"
     V1_SETUP_TO_V2 = "v1-setup-to-v2-device"

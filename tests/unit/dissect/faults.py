@@ -18,7 +18,7 @@ from lorafuota.dissect.capture import Frame
 from lorafuota.dissect.case import Known
 from lorafuota.dissect.hypothesis import Symptom
 from lorafuota.dissect.matrices import FOREIGN, line_of
-from lorafuota.dissect.symptoms.keys import reversed_address
+from lorafuota.dissect.mckey import reversed_address
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.fragmentation import v1, v2
 from lorafuota.multicastsetup import v1 as mc
@@ -929,6 +929,18 @@ def _parity_beside(seed: int) -> Capture:
 
 
 # What is left when nothing else is known
+
+
+@fault(Symptom.NOT_IN_CLEAR)
+def _encrypted(seed: int) -> Capture:
+    frames, _ = run(seed, profile=documents(seed))
+    rng = random.Random(seed)
+    log = [
+        dataclasses.replace(one, payload=rng.randbytes(len(one.payload or b"")))
+        for one in frames
+        if one.dev_eui is not None
+    ]
+    return log, Known()
 
 
 @fault(Symptom.NO_ANSWER)

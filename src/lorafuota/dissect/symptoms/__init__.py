@@ -19,6 +19,7 @@ from . import (
     mic,
     refusals,
     repair,
+    unread,
     versions,
     windows,
 )
@@ -28,6 +29,7 @@ __all__ = ["LOOKS"]
 _Look: TypeAlias = Callable[[Case, Iterable[Transfer]], Iterator[Finding]]
 
 LOOKS: Final[tuple[_Look, ...]] = (
+    unread.look,
     versions.look,
     keys.look,
     addresses.look,

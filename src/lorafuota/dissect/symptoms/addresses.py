@@ -8,8 +8,8 @@ from ...multicastsetup.v1 import McGroupSetupReq
 from ...types import DevAddr, DevEUI
 from ..case import Case, Seen
 from ..hypothesis import Evidence, Finding, Symptom, Weight
+from ..mckey import reversed_address
 from ..transfer import Transfer
-from .keys import reversed_address
 
 __all__ = ["look"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lorafuota.dissect.capture import Frame
 from lorafuota.dissect.hypothesis import Symptom
-from lorafuota.dissect.symptoms.keys import reversed_address
+from lorafuota.dissect.mckey import reversed_address
 from lorafuota.types import DOWNLINK, DevAddr, DevEUI
 from tests.unit.dissect.support import EUI, GROUP, MC, Log, group_setup
 

@@ -10,7 +10,7 @@ import pytest
 from lorafuota import crypto
 from lorafuota.dissect.capture import Frame
 from lorafuota.dissect.hypothesis import Symptom
-from lorafuota.dissect.symptoms.keys import reversed_address
+from lorafuota.dissect.mckey import reversed_address
 from lorafuota.link import build_mc_downlink
 from lorafuota.types import (
     DOWNLINK,
@@ -38,7 +38,9 @@ KNOWN = {"gen_app_key": GenAppKey(ROOT), "lorawan": LorawanVersion.V1_0}
 
 def capture(encrypted: bytes, *, address: DevAddr = GROUP, fcnt: int = 5) -> Log:
     """A set-up and two frames, the way a radio heard them."""
-    log = Log().down(MC, group_setup(mc_key_encrypted=encrypted)).up(MC, "0200")
+    log = (
+        Log().down(MC, group_setup(mc_key_encrypted=encrypted, max_mc_fcnt=1 << 20)).up(MC, "0200")
+    )
     for at in (fcnt, fcnt + 1):
         phy = build_mc_downlink(
             b"\x01\x00",
