@@ -43,3 +43,20 @@ def test_no_way_is_tried_twice_with_the_same_name() -> None:
     assert len({says for _, says in tried}) > 10
     assert next(ways(known, bytes(16), with_roots=True)).symptom is None
     assert len([*ways(known, bytes(16), with_roots=False)]) == 2
+
+
+def test_a_frame_that_is_damaged_stays_closed() -> None:
+    bench = Bench(7)
+    frames = bench.run()
+    at = [one.phy is not None for one in frames].index(True) + 5
+    phy = frames[at].phy
+    assert phy is not None
+    closed = [
+        one if one.phy is None else dataclasses.replace(one, fport=None, payload=None)
+        for one in frames
+    ]
+    for damaged in (phy[:-1] + bytes((phy[-1] ^ 1,)), phy[:12]):
+        closed[at] = dataclasses.replace(closed[at], phy=damaged)
+        assert in_clear(Case(closed, bench.known)) == [
+            closed[at] if one is frames[at] else one for one in frames
+        ]

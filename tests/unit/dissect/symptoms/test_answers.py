@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
+
 from lorafuota.dissect.hypothesis import Symptom, Weight
 from lorafuota.types import DevEUI
 from tests.unit.dissect.support import FRAG, Log, fragment, setup1, setup2, status1, status2
@@ -101,3 +105,19 @@ def test_a_complete_device_asked_with_participants_0() -> None:
     assert sent(12).down(FRAG, "0100").find(Symptom.PARTICIPANTS).score == 0.2
     assert "silent-because-complete" not in log.down(FRAG, "0101").names()
     assert "silent-because-complete" not in asked(sent(12), status1(12, 0)).names()
+
+
+def test_a_log_without_times_tells_nothing_about_storms() -> None:
+    log = fleet(80, 0.05)
+    log.frames = [dataclasses.replace(one, time=None) for one in log.frames]
+    assert log.names() == []
+
+
+def test_missing_one_that_stopped_at_nb_frag_is_worth_a_look() -> None:
+    assert asked(sent(18), status1(10, 1)).find(Symptom.MISSING_ONE).score == 0.2
+
+
+@pytest.mark.parametrize(("received", "score"), [(14, 0.2), (19, 0.5), (27, 0.8)])
+def test_the_more_is_counted_the_less_can_be_missing(received: int, score: float) -> None:
+    found = asked(sent(received + 2), status1(received, 2)).find(Symptom.MISSING_NEVER_FALLS)
+    assert found.score == score

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lorafuota.clocksync.v1 import AppTimeAns, AppTimeReq, DeviceAppTimePeriodicityAns
@@ -107,3 +109,10 @@ def test_the_log_of_the_device_counts() -> None:
     assert log.names(device_times=((START + 1, START),)) == []
     found = log.find(Symptom.CLOCK_LEAP_SECONDS, device_times=((START - 18, START),))
     assert found.evidence[0].text == "the device's log: -18.0 s off"
+
+
+def test_a_log_without_times_tells_nothing_about_clocks() -> None:
+    log = accepted(0xFFFFFF)
+    asked(500, log=log)
+    log.frames = [dataclasses.replace(one, time=None) for one in log.frames]
+    assert log.names() == []

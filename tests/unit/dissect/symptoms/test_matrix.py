@@ -7,6 +7,7 @@ import random
 import pytest
 
 from lorafuota.dissect.hypothesis import Symptom
+from lorafuota.dissect.matrices import FOREIGN, line_of
 from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
@@ -96,3 +97,25 @@ def test_the_delivered_block_tells_the_matrix_it_was_decoded_with(lost: set[int]
 def test_fragments_from_0_are_not_judged() -> None:
     log = sent(ParityVariant.V2, 1, EVERY).down(FRAG, fragment(0))
     assert "wrong-parity-matrix" not in log.names()
+
+
+def test_a_known_foreign_matrix_is_named() -> None:
+    plain = [LARGE[at : at + 4] for at in range(0, 128, 4)]
+    log = Log().up(FRAG, "000302").down(FRAG, setup2(nb_frag=32)).up(FRAG, "0200")
+    for n, octets in enumerate(plain, 1):
+        log.down(FRAG, fragment(n, octets))
+    for n in range(33, 40):
+        total = 0
+        for at in line_of(n, 32, FOREIGN[0]).search(1):
+            total ^= int.from_bytes(plain[at])
+        log.down(FRAG, fragment(n, total.to_bytes(4)))
+    found = log.find(Symptom.FOREIGN_MATRIX)
+    assert (found.score, found.says.endswith(FOREIGN[0].name)) == (0.98, True)
+
+
+def test_a_set_up_of_nothing_is_not_judged() -> None:
+    for fields in ({"nb_frag": 0}, {"frag_size": 0}, {"nb_frag": 20_000}):
+        log = Log().down(FRAG, setup2(**fields)).up(FRAG, "0202")
+        for n in range(1, 4):
+            log.down(FRAG, fragment(n, b""))
+        assert "matrix" not in " ".join(log.names(image=BLOCK, block=BLOCK))

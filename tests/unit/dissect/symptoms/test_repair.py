@@ -82,3 +82,8 @@ def test_plain_fragments_after_higher_numbers() -> None:
     assert log.names()[0] == "fragments-out-of-order"
     assert "fragments-out-of-order" not in asked(log, status1(10, 0)).names()
     assert "fragments-out-of-order" not in asked(sent([*PLAIN, 11]), status1(7, 3)).names()
+
+
+def test_without_a_status_after_them_nothing_is_said_of_the_order() -> None:
+    log = asked(sent([*PLAIN, 11]), status1(7, 3))
+    assert "fragments-out-of-order" not in log.down(FRAG, fragment(2, BLOCK[4:8])).names()

@@ -87,3 +87,18 @@ def test_a_device_that_reads_all_17_octets_is_no_version_1() -> None:
 def test_one_answer_in_version_2s_order_speaks_for_version_2() -> None:
     names = transfer("0100070003", status1(7, 3), told="000302").names()
     assert "status-in-v1-order" not in names
+
+
+def test_reports_speak_for_version_2_as_well() -> None:
+    found = transfer(status1(7, 3), told="000302").up(FRAG, "0404").find(Symptom.STATUS_IN_V1_ORDER)
+    assert [one.weight for one in found.evidence] == [Weight.STRONG, Weight.FAIR]
+
+
+def test_version_2s_order_after_a_set_up_of_version_1() -> None:
+    log = Log().up(MC, "000202").down(FRAG, setup1())
+    for n in range(1, 8):
+        log.down(FRAG, fragment(n))
+    found = log.down(FRAG, "0101").up(FRAG, "0100070003").find(Symptom.V1_SETUP_TO_V2)
+    assert "1 status answer can be read in version 2's order only" in [
+        one.text for one in found.evidence
+    ]
