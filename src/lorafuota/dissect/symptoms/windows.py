@@ -44,6 +44,8 @@ def _missed(device: DeviceLog) -> Iterator[Finding]:
         if answer is not None and int(answer.what.errors) & START_MISSED:
             text = f"the device answers StartMissed: {answer.what.encode().hex(' ')}"
             evidence.append(Evidence(Weight.STRONG, text, (answer.at,)))
+            text = "version 1 of TS005 has no such bit: a reader of it waits for three more octets"
+            evidence.append(Evidence(Weight.HINT, text, (answer.at,)))
         if start is not None and asked is not None and start <= asked and not window.accepted:
             late = asked - start
             text = f"the request was sent {late:.0f} s after the start it asks for"

@@ -69,6 +69,7 @@ def test_a_start_that_is_past() -> None:
     assert [one.text for one in found.evidence] == [
         "the device answers StartMissed: 04 20",
         "the request was sent 54 s after the start it asks for",
+        "version 1 of TS005 has no such bit: a reader of it waits for three more octets",
     ]
     log.down(MC, class_c(START + 500)).up(MC, "0400e80100")
     assert log.names() == []  # it took a later one
