@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from ..gpstime import from_wire
@@ -65,44 +65,31 @@ class Window:
         return None if start is None else start + self.seconds
 
 
-def windows_of(device: DeviceLog) -> Iterator[Window]:
-    """Return the windows a device was asked for, with the first answer to each request.
+def windows_of(device: DeviceLog) -> list[Window]:
+    """Return the windows a device was asked for, with the last answer to each request.
 
-    A request that is repeated octet for octet counts once, as long as it was not answered.
+    A request that is repeated octet for octet counts once.
     """
     groups = {one.what.mc_group_id: one.what.mc_addr for one in device.sent(v1.McGroupSetupReq)}
-    requests = _once(device)
-    for at, request in enumerate(requests):
-        index, cid = request.what.mc_group_id, request.what.CID
-        later = [
-            one.at
-            for one in requests[at + 1 :]
-            if (one.what.mc_group_id, one.what.CID) == (index, cid)
-        ]
-        before = min(later, default=None)
-        answers = [
-            one
-            for one in _answers(device)
-            if (one.what.mc_group_id, one.what.CID) == (index, cid)
-            and request.at < one.at
-            and (before is None or one.at < before)
-        ]
-        yield Window(request, answers[-1] if answers else None, groups.get(index))
+    found: dict[SessionReq, Window] = {}
+    newest: dict[tuple[int, int], SessionReq] = {}
+    for one in sorted((*_requests(device), *_answers(device)), key=lambda each: each.at):
+        what, key = one.what, (one.what.mc_group_id, one.what.CID)
+        if isinstance(what, v1.McClassCSessionReq | v1.McClassBSessionReq):
+            newest[key] = what
+            request = Seen(one.at, one.time, what)
+            found.setdefault(what, Window(request, None, groups.get(what.mc_group_id)))
+        elif key in newest:
+            answer = Seen(one.at, one.time, what)
+            found[newest[key]] = dataclasses.replace(found[newest[key]], answer=answer)
+    return list(found.values())
 
 
-def _once(device: DeviceLog) -> list[Seen[SessionReq]]:
-    sent: list[Seen[SessionReq]] = [
-        *device.sent(v1.McClassCSessionReq),
-        *device.sent(v1.McClassBSessionReq),
-    ]
-    found: list[Seen[SessionReq]] = []
-    for one in sorted(sent, key=lambda each: each.at):
-        if not any(each.what == one.what for each in found):
-            found.append(one)
-    return found
+def _requests(device: DeviceLog) -> Sequence[Seen[SessionReq]]:
+    return [*device.sent(v1.McClassCSessionReq), *device.sent(v1.McClassBSessionReq)]
 
 
-def _answers(device: DeviceLog) -> list[Seen[SessionAns]]:
+def _answers(device: DeviceLog) -> Sequence[Seen[SessionAns]]:
     return device.said(
         v1.McClassCSessionAns, v1.McClassBSessionAns, v2.McClassCSessionAns, v2.McClassBSessionAns
     )

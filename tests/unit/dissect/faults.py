@@ -854,7 +854,14 @@ def _participants(seed: int) -> Capture:
             out.payload = bytes((1, out.payload[1] & ~1))
         return [out]
 
-    return run(seed, profile=V1, on_multicast=on_multicast, stop_after=830.0, **change)
+    return run(
+        seed,
+        profile=V1,
+        image_octets=500,
+        on_multicast=on_multicast,
+        stop_after=830.0,  # later the campaign gives up, and begins anew
+        **change,
+    )
 
 
 # Repair

@@ -116,7 +116,7 @@ def _group(device: DeviceLog) -> Iterator[Finding]:
 
 
 def _sessions(device: DeviceLog) -> Iterator[Finding]:
-    windows = list(windows_of(device))
+    windows = windows_of(device)
     if not windows or windows[-1].answer is None:
         return
     window = windows[-1]

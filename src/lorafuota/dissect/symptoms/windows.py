@@ -35,7 +35,7 @@ def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
 
 
 def _missed(device: DeviceLog) -> Iterator[Finding]:
-    windows = list(windows_of(device))
+    windows = windows_of(device)
     for at, window in enumerate(windows):
         if any(later.accepted for later in windows[at + 1 :]):
             continue
