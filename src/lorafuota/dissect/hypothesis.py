@@ -21,6 +21,7 @@ from ..wire import JSON
 __all__ = ["Evidence", "Finding", "Hypothesis", "Sure", "Symptom", "Weight"]
 
 _DIGITS: Final = 3
+_MOST: Final = 0.999
 
 
 class Weight(float, enum.Enum):
@@ -197,7 +198,8 @@ class Hypothesis:
     @property
     def score(self) -> float:
         """How sure it is, 0 to 1: see :mod:`lorafuota.dissect.hypothesis`."""
-        return round(1 - math.prod(1 - one.weight for one in self.evidence), _DIGITS)
+        doubt = math.prod(1 - one.weight for one in self.evidence)
+        return min(round(1 - doubt, _DIGITS), _MOST)
 
     @property
     def sure(self) -> Sure:

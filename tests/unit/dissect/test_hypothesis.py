@@ -25,6 +25,7 @@ def hypothesis(*weights: Weight) -> Hypothesis:
         ((Weight.STRONG,), 0.8, Sure.LIKELY),
         ((Weight.STRONG, Weight.STRONG), 0.96, Sure.CERTAIN),
         ((Weight.PROOF,), 0.98, Sure.CERTAIN),
+        ((Weight.PROOF,) * 3, 0.999, Sure.CERTAIN),
     ],
 )
 def test_the_score_is_what_the_pieces_leave_of_the_doubt(

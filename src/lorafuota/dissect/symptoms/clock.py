@@ -51,8 +51,8 @@ def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
     """Follow the clock of every device through the capture."""
     reached = {one.dev_eui for one in transfers if one.success}
     for device in case.devices.values():
+        yield from _server(device)  # first: a clock it sets wrong is not the device's fault
         yield from _device(case, device)
-        yield from _server(device)
         yield from _session_times(device, reached=device.dev_eui in reached)
 
 

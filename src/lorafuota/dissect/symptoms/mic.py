@@ -108,7 +108,8 @@ def _search(
                 if order:
                     mistakes.append((Symptom.MIC_OCTET_ORDER, order))
                 if root.mistake:
-                    says = f"the MIC was computed with another key: {root.mistake}"
+                    used = root.mistake.partition(" used by")[0].rstrip(",")  # either role: one key
+                    says = f"the MIC was computed with another key than the device's: {used}"
                     mistakes.insert(0, (Symptom.ROOT_KEY_ROLE, says))
                 return tuple(mistakes)
     return None

@@ -28,7 +28,7 @@ _SETUP_BITS: Final = {
         "the device has no memory for {req.nb_frag} fragments of {req.frag_size} octets",
     ),
     4: (Symptom.FRAG_INDEX_REFUSED, "FragIndex {req.frag_index} is not supported"),
-    8: (Symptom.WRONG_DESCRIPTOR, "the device does not take Descriptor {req.descriptor}"),
+    8: (Symptom.WRONG_DESCRIPTOR, "the device does not take Descriptor {descriptor}"),
     16: (Symptom.SESSION_CNT_REPLAY, "SessionCnt {cnt} was used before on this FragIndex"),
 }
 _SESSION_BITS: Final = {
@@ -69,12 +69,16 @@ def _setup(one: Transfer, transfers: list[Transfer]) -> Iterator[Finding]:
         for other in transfers
     ):
         return
-    count = getattr(one.req, "session_cnt", None)
+    fields = {
+        "req": one.req,
+        "cnt": getattr(one.req, "session_cnt", None),
+        "descriptor": one.req.descriptor.hex(" "),
+    }
     for bit, (symptom, words) in _SETUP_BITS.items():
         if int(answer.what.errors) & bit:
             text = f"FragSessionSetupAns {answer.what.encode().hex(' ')}, bit {bit:#x}"
             evidence = (Evidence(Weight.STRONG, text, (one.setup.at, answer.at)),)
-            says = f"the set-up was refused: {words.format(req=one.req, cnt=count)}"
+            says = f"the set-up was refused: {words.format(**fields)}"
             yield Finding(symptom, says, evidence, one.dev_eui)
 
 

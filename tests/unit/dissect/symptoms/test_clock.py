@@ -54,7 +54,8 @@ def test_a_clock_that_is_off_and_not_corrected() -> None:
 def test_a_correction_settles_it_and_a_wrong_one_does_not() -> None:
     assert corrected(asked(100), -100).names() == []
     assert "clock-off" in corrected(asked(100), -100, token=3).names()  # an answer to another
-    found = corrected(asked(0), 18).find(Symptom.CLOCK_LEAP_SECONDS)
+    log = corrected(asked(0), 18)
+    found = asked(18, token=1, log=log).find(Symptom.CLOCK_LEAP_SECONDS)
     assert "the server sets the device's clock wrong" in found.says
     assert corrected(asked(0), 200).names()[0] == "server-clock-off"
     assert corrected(asked(0), (1 << 31) - 1).names() == []  # an extreme says "or more"

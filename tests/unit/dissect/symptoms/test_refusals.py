@@ -24,7 +24,7 @@ from tests.unit.dissect.support import (
         ("0201", ["refused-frag-algo"], "FragAlgo 0 is not supported"),
         ("0202", ["refused-not-enough-memory"], "10 fragments of 4 octets"),
         ("0204", ["refused-frag-index"], "FragIndex 0"),
-        ("0208", ["refused-descriptor"], "Descriptor"),
+        ("0208", ["refused-descriptor"], "Descriptor 00 00 00 00"),
         ("0210", ["refused-session-cnt-replay"], "SessionCnt 48 was used before"),
         ("020a", ["refused-not-enough-memory", "refused-descriptor"], ""),
     ],
