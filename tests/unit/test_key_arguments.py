@@ -24,6 +24,9 @@ from lorafuota.campaign.engine import FuotaCampaign
 from lorafuota.campaign.group import key_check
 from lorafuota.campaign.roster import Roster
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.case import Known
+from lorafuota.dissect.mckey import Way
+from lorafuota.dissect.rootkeys import Root
 from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
@@ -105,6 +108,9 @@ def _rekey(mc_key: McKey) -> None:
 
 Call = tuple[Callable[..., object], dict[str, Any]]
 CALLS: dict[str, Call] = {
+    "dissect.case.Known": (Known, {}),
+    "dissect.mckey.Way": (Way, {"symptom": None, "says": ""}),
+    "dissect.rootkeys.Root": (Root, {"mistake": ""}),
     "crypto.aes128_encrypt": (crypto.aes128_encrypt, {"blocks": bytes(16)}),
     "crypto.aes128_decrypt": (crypto.aes128_decrypt, {"blocks": bytes(16)}),
     "crypto.aes128_cmac": (crypto.aes128_cmac, {}),

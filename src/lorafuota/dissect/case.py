@@ -25,8 +25,10 @@ from ..types import (
     DevEUI,
     Direction,
     GenAppKey,
+    Key,
     LorawanVersion,
     McKey,
+    require_key,
 )
 from ..wire import Command
 from .capture import Frame
@@ -88,6 +90,21 @@ class Known:
     block: bytes | None = dataclasses.field(default=None, repr=False)
     device_times: tuple[tuple[float, float], ...] = ()
     fports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the keys.
+
+        Raises:
+            FieldError: One is of another class, and it does not say which octets.
+        """
+        keys: tuple[tuple[str, type[Key]], ...] = (
+            ("gen_app_key", GenAppKey),
+            ("app_key", AppKey),
+            ("mc_key", McKey),
+        )
+        for field, kind in keys:
+            if getattr(self, field) is not None:
+                require_key("Known", field, getattr(self, field), kind)
 
     @property
     def root(self) -> GenAppKey | AppKey | None:

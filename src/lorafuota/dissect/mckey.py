@@ -7,6 +7,7 @@ A device that unwraps McKey with another key notices nothing.  The MIC of the gr
 from __future__ import annotations
 
 import dataclasses
+import hmac
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -22,7 +23,7 @@ from ..crypto import (
 )
 from ..link import MAX_FCNT, MC_FRAME_OVERHEAD
 from ..multicastsetup.v1 import McGroupSetupReq
-from ..types import DevAddr, McKEKey, McKey, McNwkSKey
+from ..types import DevAddr, McKEKey, McKey, McNwkSKey, require_key
 from .capture import Frame
 from .case import Case, GroupFrame, Known, Seen
 from .hypothesis import Symptom
@@ -51,6 +52,14 @@ class Way:
     symptom: Symptom | None
     says: str
     reverse: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the key.
+
+        Raises:
+            FieldError: It is of another class.
+        """
+        require_key("Way", "mc_key", self.mc_key, McKey)
 
 
 def reversed_address(mc_addr: DevAddr) -> DevAddr:
@@ -166,6 +175,9 @@ def _fcnt(key: McNwkSKey, frame: GroupFrame, setup: McGroupSetupReq) -> int | No
         counters.insert(0, frame.fcnt)
     address = DevAddr(int.from_bytes(phy[1:5], "little"))
     for fcnt in dict.fromkeys(counters):
-        if 0 <= fcnt <= MAX_FCNT and mc_frame_mic(key, message, mc_addr=address, fcnt=fcnt) == mic:
+        if not 0 <= fcnt <= MAX_FCNT:
+            continue
+        computed = mc_frame_mic(key, message, mc_addr=address, fcnt=fcnt)
+        if hmac.compare_digest(computed, mic):
             return fcnt
     return None

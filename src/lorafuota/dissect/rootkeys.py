@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from ..crypto import derive_mc_root_key
-from ..types import AppKey, GenAppKey, LorawanVersion, McRootKey
+from ..types import AppKey, GenAppKey, LorawanVersion, McRootKey, require_key
 from .case import Known
 
 __all__ = ["Root", "mc_root_keys", "roots"]
@@ -26,6 +26,14 @@ class Root:
 
     key: GenAppKey | AppKey
     mistake: str
+
+    def __post_init__(self) -> None:
+        """Check the key.
+
+        Raises:
+            FieldError: It is of another class.
+        """
+        require_key("Root", "key", self.key, GenAppKey, AppKey)
 
 
 def roots(known: Known) -> Iterator[Root]:

@@ -7,6 +7,7 @@ which a server has gone wrong is tried, alone and two at a time.
 from __future__ import annotations
 
 import dataclasses
+import hmac
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -122,11 +123,11 @@ def _differ(first: _Input, second: _Input) -> bool:
 
 def _order(cmac: bytes, mic: bytes) -> str | None:
     """Return what is wrong with the octets taken; empty for nothing, None for no match."""
-    if cmac[:_OCTETS] == mic:
+    if hmac.compare_digest(cmac[:_OCTETS], mic):
         return ""
-    if cmac[:_OCTETS][::-1] == mic:
+    if hmac.compare_digest(cmac[:_OCTETS][::-1], mic):
         return "the four octets of the MIC are in the reverse order; cmac[0] travels first"
-    if cmac[-_OCTETS:] == mic:
+    if hmac.compare_digest(cmac[-_OCTETS:], mic):
         return "the MIC is the last four octets of the CMAC, where the first four belong"
     return None
 
