@@ -125,3 +125,10 @@ def test_groups_of_a_device_are_those_it_was_told_of() -> None:
     log.down(MC, "0200" + "04030201" + "00" * 16 + "00000000" + "e8030000")
     case = only(log)
     assert [group.mc_addr for group, _ in case.groups_of(case.devices[EUI])] == [GROUP]
+
+
+def test_a_version_nobody_has_defined_is_kept_and_read_as_what_fits() -> None:
+    log = Log().up(203, "000409").up(FRAG, "000307").up(FRAG, "0240").up(203, "0100000000")
+    [device] = only(log).devices.values()
+    assert (device.version("firmwaremanagement"), device.version("fragmentation")) == (9, 7)
+    assert v2.FragSessionSetupAns in [type(one.what) for one in device.up]
