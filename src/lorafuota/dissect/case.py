@@ -338,20 +338,18 @@ class Case:
     def _read(
         self, log: DeviceLog, fport: int, payload: bytes, direction: Direction
     ) -> list[Parsed]:
-        """Read a payload in the version of which least is left over, and the fewest commands."""
+        """Read a payload in the version of which least is left over: the newest, in doubt."""
         told = {name: one.what for name, one in log.told.items()}
         readings = []
         for version in (1, 2):
             versions = {one.name: one.version for one in PACKAGES if one.version <= version}
             if direction is UPLINK:
-                versions |= {name: one for name, one in told.items() if one in (1, 2)}
-            known = {name: one for name, one in versions.items() if _exists(name, one)}
-            mapped = PackageMap(versions=known, fports=self.known.fports)
+                versions |= {name: one for name, one in told.items() if _exists(name, one)}
+            mapped = PackageMap(versions=versions, fports=self.known.fports)
             parsed = mapped.parse(fport, direction, payload)
             spare = sum(len(one.payload) + 1 for one in parsed if not isinstance(one, Command))
-            told_so = version == max(told.values(), default=2)
-            readings.append((spare, len(parsed), not told_so, version, parsed))
-        return min(readings, key=lambda one: one[:4])[4]
+            readings.append((spare, len(parsed), -version, parsed))
+        return min(readings, key=lambda one: one[:3])[3]
 
 
 def _timed(frame: Frame) -> Frame:

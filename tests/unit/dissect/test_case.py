@@ -128,7 +128,7 @@ def test_groups_of_a_device_are_those_it_was_told_of() -> None:
 
 
 def test_a_version_nobody_has_defined_is_kept_and_read_as_what_fits() -> None:
-    log = Log().up(203, "000409").up(FRAG, "000307").up(FRAG, "0240").up(203, "0100000000")
+    log = Log().up(203, "000402").up(FRAG, "000307").up(FRAG, "0240").up(203, "0100000000")
     [device] = only(log).devices.values()
-    assert (device.version("firmwaremanagement"), device.version("fragmentation")) == (9, 7)
+    assert (device.version("firmwaremanagement"), device.version("fragmentation")) == (2, 7)
     assert v2.FragSessionSetupAns in [type(one.what) for one in device.up]
