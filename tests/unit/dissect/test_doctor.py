@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import pathlib
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,14 @@ def test_the_fault_is_named_first(fault: Fault) -> None:
 
 def test_every_symptom_is_a_fault_somebody_made() -> None:
     assert set(Symptom) - {fault.symptom for fault in FAULTS} == set()
+
+
+def test_every_fault_is_in_the_table_of_the_guide() -> None:
+    guide = pathlib.Path(__file__).parents[3] / "docs" / "guides" / "doctor.md"
+    rows = guide.read_text("utf-8").splitlines()
+    assert [
+        one.name for one in FAULTS if not any(row.startswith(f"| {one.name} ") for row in rows)
+    ] == []
 
 
 def test_healthy_sessions_are_left_alone() -> None:
