@@ -195,6 +195,12 @@ class DeviceLog:
         told = self.told.get(name)
         return None if told is None else told.what
 
+    def goes_on(self, at: int) -> bool:
+        """Whether anything but fragments went to or came from the device after a frame."""
+        return bool(self.payloads) and any(
+            one.at > at for one in self.payloads if not _is_fragment(one.what)
+        )
+
     def sent(self, *kinds: type[_C]) -> list[Seen[_C]]:
         """Return the commands to the device of these kinds."""
         return [
@@ -357,6 +363,11 @@ def _timed(frame: Frame) -> Frame:
     if frame.time is None or abs(frame.time) <= _LONGEST_TIME:
         return frame
     return dataclasses.replace(frame, time=None)
+
+
+def _is_fragment(frame: Frame) -> bool:
+    down = frame.direction is DOWNLINK and frame.payload is not None
+    return down and _fragment(frame.payload or b"", None) is not None
 
 
 def _exists(name: str, version: int) -> bool:

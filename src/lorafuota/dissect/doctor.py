@@ -81,10 +81,10 @@ def _merged(findings: Iterable[Finding]) -> list[Hypothesis]:
 
 
 def _one(symptom: Symptom, found: list[Finding], devices: tuple[DevEUI | None, ...]) -> Hypothesis:
-    evidence: dict[str, Evidence] = {}
+    evidence: dict[tuple[str, tuple[int, ...]], Evidence] = {}
     for one in found:
         for each in one.evidence:
-            evidence.setdefault(each.text, each)
+            evidence.setdefault((each.text, each.frames), each)
     strongest = sorted(evidence.values(), key=lambda each: -each.weight)
     return Hypothesis(
         symptom=symptom,

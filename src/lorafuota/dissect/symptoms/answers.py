@@ -8,7 +8,7 @@ from typing import Final
 
 from ..case import Case
 from ..hypothesis import Evidence, Finding, Symptom, Weight
-from ..transfer import Transfer
+from ..transfer import Status, Transfer
 from ..words import times
 
 __all__ = ["look"]
@@ -120,20 +120,25 @@ def _one_missing(one: Transfer) -> Iterator[Finding]:
 
 def _frozen(one: Transfer) -> Iterator[Evidence]:
     """Find a device that takes no more fragments, as one does whose block is complete."""
-    told = one.told()
-    for (before, first), (after, second) in itertools.pairwise(told):
+    longest: tuple[int, tuple[int, int], Status] | None = None
+    for status, run in itertools.groupby(one.told(), key=lambda each: each[1]):
+        ats = [answer.at for answer, _ in run]
         coded = {
             each.what.n
             for each in one.fragments
-            if before.at < each.at < after.at and each.what.n > one.req.nb_frag
+            if ats[0] < each.at < ats[-1] and each.what.n > one.req.nb_frag
         }
-        if first == second and len(coded) >= _FEW:
-            text = (
-                f"{len(coded)} coded fragments were sent, and the status stays at "
-                f"{first.received} received, {first.missing} missing: the device takes none"
-            )
-            yield Evidence(Weight.STRONG, text, (before.at, after.at))
-            return
+        if len(coded) >= _FEW and (longest is None or len(coded) > longest[0]):
+            longest = len(coded), (ats[0], ats[-1]), status
+    if longest is None:
+        return
+    number, frames, status = longest
+    text = (
+        f"{number} coded fragments were sent, and the status stays at {status.received} received, "
+        f"{status.missing} missing: the device takes none"
+    )
+    # a few may all be lost
+    yield Evidence(Weight.STRONG if number >= 2 * _FEW else Weight.FAIR, text, frames)
 
 
 def _never_falls(one: Transfer) -> Iterator[Finding]:

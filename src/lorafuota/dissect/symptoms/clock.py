@@ -33,6 +33,7 @@ _SOON: Final = 30 * 86_400
 _RIGHT: Final = 5.0
 _RIGHT_CLASS_B: Final = 60.0
 _SERVER_RIGHT: Final = 3.0
+_SEVERAL: Final = 3  # a device asks because its clock may be off; asked once, it says little
 _EXTREMES: Final = (-(1 << 31), (1 << 31) - 1)
 
 
@@ -85,8 +86,10 @@ def _device(case: Case, device: DeviceLog) -> Iterator[Finding]:
     ]
     named = named_difference(error)
     symptom, text = named or (Symptom.CLOCK_OFF, f"{error:+.1f} s")
-    if named is not None:
-        evidence.append(Evidence(Weight.FAIR, f"{error:+.1f} s is a difference with a name"))
+    sure = len(same) >= _SEVERAL or any(one.weight is not Weight.HINT for one in same)
+    if named is not None and sure:
+        weight = Weight.STRONG if symptom is Symptom.CLOCK_EPOCH else Weight.FAIR
+        evidence.append(Evidence(weight, f"{error:+.1f} s is a difference with a name"))
     if not evidence:
         return
     says = f"the device's clock is off by {text}"
@@ -98,11 +101,11 @@ def _shown(case: Case, device: DeviceLog) -> Iterator[_Shown]:
     for req, clock in clocks:
         if req.time is not None:
             error = float(from_wire(clock, near=req.time) - req.time)
-            yield _Shown(req.at, error, "AppTimeReq.DeviceTime", Weight.FAIR)
+            yield _Shown(req.at, error, "AppTimeReq.DeviceTime", Weight.HINT)
     for ans in device.said(DeviceAppTimePeriodicityAns):
         if ans.time is not None:
             error = from_wire(ans.what.device_time, near=ans.time) - ans.time
-            yield _Shown(ans.at, error, "DeviceAppTimePeriodicityAns.DeviceTime", Weight.FAIR)
+            yield _Shown(ans.at, error, "DeviceAppTimePeriodicityAns.DeviceTime", Weight.HINT)
     for window in windows_of(device):
         answer = window.answer
         if answer is None or answer.time is None or not window.accepted:

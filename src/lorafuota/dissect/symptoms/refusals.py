@@ -5,6 +5,7 @@ A refusal that was followed by an acceptance of the same kind is settled, and is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -161,7 +162,8 @@ def _silence(device: DeviceLog) -> Iterator[Finding]:
         sent = device.sent(request)
         if sent and not device.said(*answers):
             open_.setdefault(request.__name__, []).extend(one.at for one in sent)
-    silent = not device.up and len(device.down) >= _SEVERAL
+    repeats = Counter((one.what.fport, one.what.payload) for one in device.payloads)
+    silent = not device.up and max(repeats.values(), default=0) >= _SEVERAL
     if silent and not open_:
         for one in device.down:
             open_.setdefault(type(one.what).__name__, []).append(one.at)
@@ -169,7 +171,10 @@ def _silence(device: DeviceLog) -> Iterator[Finding]:
         return
     what = ", ".join(f"{name} (sent {times(len(ats))})" for name, ats in open_.items())
     frames = tuple(at for ats in open_.values() for at in ats)[:8]
-    evidence = [Evidence(Weight.FAIR, f"no answer to {what}", frames)]
+    ended = not device.goes_on(max(at for ats in open_.values() for at in ats))
+    once = all(len(ats) == 1 for ats in open_.values())
+    weight = Weight.HINT if ended and once else Weight.FAIR  # perhaps only the capture ended
+    evidence = [Evidence(weight, f"no answer to {what}", frames)]
     says = "requests were not answered at all, not even by a refusal"
     if silent:
         text = f"{count(len(device.down), 'command')} were sent, and nothing came back"

@@ -40,7 +40,10 @@ def _short(one: Transfer) -> Iterator[Finding]:
     if one.highest >= one.req.nb_frag:
         return
     text = f"the highest fragment number is {one.highest}, NbFrag is {one.req.nb_frag}"
-    evidence = [Evidence(Weight.FAIR, text, (one.fragments[-1].at,))]
+    last = one.fragments[-1].at
+    # fragments to the end of a capture: perhaps only the capture ended
+    weight = Weight.FAIR if one.device.goes_on(last) else Weight.HINT
+    evidence = [Evidence(weight, text, (last,))]
     told = one.told()
     if told and told[-1][1].missing:
         answer, status = told[-1]
@@ -106,7 +109,8 @@ def _missing(one: Transfer) -> Iterator[Finding]:
         f"the device misses {status.missing}, and {len(later)} coded fragments followed; about "
         f"{status.missing + _SPARE} have to arrive"
     )
-    weight = Weight.STRONG if len(later) < status.missing else Weight.HINT
+    weight = Weight.STRONG if one.device.goes_on(answer.at) else Weight.FAIR
+    weight = weight if len(later) < status.missing else Weight.HINT
     evidence = (Evidence(weight, text, (answer.at,)),)
     says = f"more coded fragments are needed: the device misses {status.missing}"
     yield Finding(Symptom.NOT_ENOUGH_PARITY, says, evidence, one.dev_eui)

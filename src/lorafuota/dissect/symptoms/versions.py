@@ -64,7 +64,7 @@ def _v2_setup(one: Transfer, *, reads_all: bool) -> Iterator[Finding]:
     evidence += phantoms
     if not one.answers and _speaks_otherwise(one):
         text = f"the set-up of 17 octets was sent {times(one.setups)} and never answered"
-        evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
+        evidence.append(Evidence(_unanswered(one), text, (one.setup.at,)))
     order = _order_votes(one, 1)
     if order and not one.reports:
         text = f"{count(len(order), 'status answer')} can be read in version 1's order only"
@@ -92,7 +92,7 @@ def _v1_setup(one: Transfer) -> Iterator[Finding]:
         evidence.append(Evidence(Weight.STRONG, text, (told.at,)))
     if not one.answers and _speaks_otherwise(one):
         text = f"the set-up of 11 octets was sent {times(one.setups)} and never answered"
-        evidence.append(Evidence(Weight.FAIR, text, (one.setup.at,)))
+        evidence.append(Evidence(_unanswered(one), text, (one.setup.at,)))
     absent = [each for each in one.statuses if each.what == b"\x04"]
     if absent:
         text = "the device answers 01 04, which version 1 does not have: no such session"
@@ -180,3 +180,9 @@ def _speaks_otherwise(one: Transfer) -> bool:
         isinstance(each.what, v1.FragSessionSetupReq | v2.FragSessionSetupReq)
         for each in one.device.down
     )
+
+
+def _unanswered(one: Transfer) -> Weight:
+    """Weigh a set-up without answer: the last thing said to a device that answers says little."""
+    ended = one.setups == 1 and bool(one.device.up) and not one.device.goes_on(one.setup.at)
+    return Weight.HINT if ended else Weight.FAIR

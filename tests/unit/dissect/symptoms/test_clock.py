@@ -46,6 +46,11 @@ def test_a_clock_that_is_off_and_not_corrected() -> None:
     assert asked(100).names() == ["clock-off"]
     assert asked(-18).names() == ["clock-off-by-leap-seconds"]
     assert asked(-315_964_800).names() == ["clock-of-another-epoch"]
+    assert not asked(-18).diagnose().found  # it asks because it may be off
+    log = asked(-18, log=asked(-18, log=asked(-18)))
+    assert log.find(Symptom.CLOCK_LEAP_SECONDS).score == 0.744
+    log = asked(-315_964_800, log=asked(-315_964_800, log=asked(-315_964_800)))
+    assert log.find(Symptom.CLOCK_EPOCH).score == 0.898
     time = int(START) + 100
     log = Log().up(CLOCK, DeviceAppTimePeriodicityAns(not_supported=False, device_time=time))
     assert log.names() == ["clock-off"]

@@ -84,8 +84,14 @@ def test_requests_nobody_answers() -> None:
     assert log.up(FRAG, "0200").names() == []
 
 
+def test_the_last_request_of_a_capture_may_still_be_answered() -> None:
+    log = Log().up(FRAG, "000302").down(FRAG, setup2())
+    assert log.find(Symptom.NO_ANSWER).score == 0.2
+    assert log.up(MC, "000202").find(Symptom.NO_ANSWER).score == 0.5
+
+
 def test_a_device_that_says_nothing_at_all() -> None:
-    log = Log().down(FRAG, "00").down(MC, "00")
-    assert log.names() == []
+    log = Log().down(FRAG, "00").down(MC, "00").down(FRAG, "00")
+    assert log.names() == []  # three questions, none of them three times
     found = log.down(FRAG, "00").find(Symptom.NO_ANSWER)
     assert (found.score, found.says) == (0.9, "the device says nothing at all")

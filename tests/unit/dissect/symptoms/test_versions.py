@@ -52,6 +52,13 @@ def test_a_device_of_version_2_that_is_silent_is_not_said_to_be_version_1() -> N
     assert log.names() == ["requests-not-answered"]
 
 
+def test_the_last_set_up_of_a_capture_may_still_be_answered() -> None:
+    log = Log().up(MC, "000202").down(FRAG, setup2(session_cnt=0x3030))
+    assert log.find(Symptom.V2_SETUP_TO_V1).score == 0.36
+    log = Log().up(MC, "000202").down(FRAG, setup1())
+    assert log.find(Symptom.V1_SETUP_TO_V2).score == 0.2
+
+
 def test_a_set_up_of_version_1_for_a_device_of_version_2() -> None:
     log = Log().up(FRAG, "000302").down(FRAG, setup1()).down(FRAG, setup1())
     assert log.names()[0] == "v1-setup-to-v2-device"
