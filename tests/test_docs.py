@@ -48,6 +48,8 @@ from lorafuota.conformance.check import Catalogue, Severity
 from lorafuota.conformance.lines import Done, Error, kind_of
 from lorafuota.conformance.subject import CAPABILITIES, About, DeviceEvent, DeviceRequest
 from lorafuota.conformance.transports.example import compiler
+from lorafuota.dissect.causes import TRY_NEXT
+from lorafuota.dissect.hypothesis import Symptom
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.package import Package
 from lorafuota.plan import LintCode
@@ -335,6 +337,12 @@ def test_every_setting_of_a_campaign_is_explained(config: Any) -> None:
 def test_every_lint_of_a_plan_is_explained() -> None:
     text = (DOCS / "guides" / "plan.md").read_text("utf-8")
     assert [code.value for code in LintCode if f"| `{code.value}` |" not in text] == []
+
+
+def test_every_symptom_of_the_doctor_is_listed_with_what_to_try() -> None:
+    text = (DOCS / "guides" / "doctor.md").read_text("utf-8")
+    rows = [f"| `{one.value}` | {TRY_NEXT[one]} |" for one in Symptom]
+    assert [row for row in rows if row not in text] == []
 
 
 def test_the_page_of_kernels_says_which_sets_are_there() -> None:

@@ -176,6 +176,7 @@ OUTSIDE: dict[str, set[str]] = {
     "crypto": {"cryptography"},
     "completion": {"bitarray"},
     "losses": {"bitarray"},
+    "dissect": {"bitarray"},
     "fec": {"bitarray"},
     "image": {"cryptography"},
     "simulate": {"bitarray"},

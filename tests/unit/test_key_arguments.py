@@ -29,7 +29,10 @@ from lorafuota.conformance.run import run_device_checks
 from lorafuota.conformance.serversubject import DeviceEntry, GroupOrder
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.case import Known
 from lorafuota.dissect.keyring import AddressKeys
+from lorafuota.dissect.mckey import Way
+from lorafuota.dissect.rootkeys import Root
 from lorafuota.errors import FieldError, IntegrityError
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
@@ -40,6 +43,7 @@ from lorafuota.session.fragmentation import FragDevice, FragServer
 from lorafuota.session.multicast import McDevice, McGroupServer
 from lorafuota.session.profile import frag_profile, mc_profile
 from lorafuota.session.stacks import device_profile
+from lorafuota.testing.peers import ReferenceDevice
 from lorafuota.types import (
     AppKey,
     AppSKey,
@@ -164,6 +168,10 @@ CALLS: dict[str, Call] = {
         run_device_checks,
         {"checks": (), "subject": _Deaf()},
     ),
+    "dissect.case.Known": (Known, {}),
+    "dissect.mckey.Way": (Way, {"symptom": None, "says": ""}),
+    "dissect.rootkeys.Root": (Root, {"mistake": ""}),
+    "testing.peers.ReferenceDevice": (ReferenceDevice, {}),
     "crypto.aes128_encrypt": (crypto.aes128_encrypt, {"blocks": bytes(16)}),
     "crypto.aes128_decrypt": (crypto.aes128_decrypt, {"blocks": bytes(16)}),
     "crypto.aes128_cmac": (crypto.aes128_cmac, {}),
@@ -243,8 +251,14 @@ CALLS: dict[str, Call] = {
         {"request": _plan.request, "radio": _plan.radio, "mc_addr": ADDRESS},
     ),
 }
-NO_SINGLE_CLASS = {"types.require_key", "types.Key", "campaign.document.config_from_json"}
-"""The check itself; a key compared with a key; many keys at once, which has tests of its own."""
+NO_SINGLE_CLASS = {
+    "types.require_key",
+    "types.Key",
+    "campaign.document.config_from_json",
+    "testing.devicemachine.DeviceMachine.new_device",
+}
+"""The check itself; a key compared with a key; many keys at once, with tests of its own; written
+by whoever subclasses the machine."""
 
 
 def parameters(function: Any) -> dict[str, tuple[type[Key], ...]]:

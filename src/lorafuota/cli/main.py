@@ -22,6 +22,7 @@ COMMANDS: Final = (
     "image",
     "delta",
     "dissect",
+    "doctor",
     "conform",
     "wireshark",
     "keys",

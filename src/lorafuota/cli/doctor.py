@@ -1,0 +1,198 @@
+"""``lorafuota doctor``: what may have gone wrong in a captured session, the surest first."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ..dissect.capture import Frame
+from ..dissect.case import Known
+from ..dissect.doctor import Diagnosis, diagnose
+from ..dissect.hypothesis import Hypothesis, Sure
+from ..dissect.logreader import Captured, Unread, read_log
+from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
+from .arguments import InputError, Status, Subparsers, add_json, subcommand
+from .keyinput import KEY_CLASSES, Given, gather, key_of, lorawan_version
+from .output import bad, good, strong, write_json
+
+__all__ = ["add", "run"]
+
+_WIDTH: Final = 96
+_MAX_FILE: Final = 1 << 28
+_DESCRIPTION: Final = """\
+Read a captured session and say what may have gone wrong: hypotheses, the
+surest first, each with the evidence for it and what to try next.  Mixed
+versions, wrong keys and MICs, another parity matrix, clocks, windows, frame
+counters, refusals, and what known stacks do otherwise.
+
+CAPTURE is a log in the order of time, one JSON object a line, as lorafuota
+dissect log reads it: our own format, or the events of ChirpStack or of The
+Things Stack.  Lines that cannot be read are passed over and reported.
+
+All options are optional: the more is known, the surer the answer.  Keys come
+as for lorafuota keys: from --keys, or the environment, never as arguments,
+and none is ever printed.  They and --block are those of the device --dev-eui,
+or of the only one in the capture.  Frames are counted from 0."""
+
+_EXAMPLE: Final = """\
+lorafuota doctor tests/data/captures/session-cnt-1.jsonl
+lorafuota doctor capture.jsonl --keys keys.txt --lorawan 1.0 --image app.bin"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Declare the arguments."""
+    parser = subcommand(
+        subparsers,
+        "doctor",
+        run,
+        summary="find out what went wrong in a captured session",
+        description=_DESCRIPTION,
+        example=_EXAMPLE,
+    )
+    parser.add_argument("capture", metavar="CAPTURE", help="file of JSON lines; - is stdin")
+    parser.add_argument("--keys", metavar="FILE", help="GenAppKey, AppKey, McKey; lines NAME=HEX")
+    parser.add_argument("--lorawan", metavar="VERSION", help="link layer of the device, 1.0 or 1.1")
+    parser.add_argument("--dev-eui", metavar="EUI", help="whose keys and block these are")
+    parser.add_argument("--join-eui", metavar="EUI", help="its JoinEUI, to find it misplaced")
+    parser.add_argument("--dev-addr", metavar="ADDR", help="its DevAddr, to find it misplaced")
+    parser.add_argument("--mc-addr", metavar="ADDR", help="address of the group as it should be")
+    parser.add_argument("--image", metavar="FILE", help="what was to be delivered")
+    parser.add_argument("--block", metavar="FILE", help="what the device delivered")
+    parser.add_argument(
+        "--device-time",
+        metavar="SHOWN@GPS",
+        action="append",
+        default=[],
+        help="what the device's clock showed at a GPS second; may be given several times",
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Diagnose; 1 when something was found."""
+    known = _known(args)
+    diagnosis = diagnose(_read(args.capture), known)
+    if args.json:
+        write_json(diagnosis.to_json())
+    else:
+        print("\n".join(_text(diagnosis)))
+    return Status.NO if diagnosis.found else Status.GOOD
+
+
+# What comes in
+
+
+def _known(args: argparse.Namespace) -> Known:
+    given = _keys(args.keys)
+    return Known(
+        gen_app_key=key_of(given.keys, GenAppKey),
+        app_key=key_of(given.keys, AppKey),
+        mc_key=key_of(given.keys, McKey),
+        lorawan=lorawan_version(args.lorawan),
+        dev_eui=_eui(args.dev_eui),
+        join_eui=_eui(args.join_eui),
+        dev_addr=_addr(args.dev_addr),
+        mc_addr=_addr(args.mc_addr) or given.mc_addr,
+        image=_file(args.image),
+        block=_file(args.block),
+        device_times=tuple(_time(text) for text in args.device_time),
+    )
+
+
+def _keys(path: str | None) -> Given:
+    """Gather keys if there are any; nobody is asked for some."""
+    variables = (f"LORAFUOTA_{cls.__name__.upper()}" for cls in KEY_CLASSES)
+    if path is None and not any(os.environ.get(name) for name in variables):
+        return Given({})
+    return gather(path, None, {})
+
+
+def _eui(text: str | None) -> DevEUI | None:
+    return None if text is None else DevEUI.from_hex(text)
+
+
+def _addr(text: str | None) -> DevAddr | None:
+    return None if text is None else DevAddr.from_hex(text)
+
+
+def _time(text: str) -> tuple[float, float]:
+    shown, at, gps = text.partition("@")
+    try:
+        return float(shown), float(gps if at else "")
+    except ValueError:
+        raise InputError(f"--device-time {text}: expected SHOWN@GPS, two numbers") from None
+
+
+def _file(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return file.read(_MAX_FILE)
+
+
+def _read(path: str) -> list[Frame]:
+    """Read a capture, and say on stderr what of it could not be read.
+
+    Raises:
+        InputError: Nothing of it could.
+    """
+    if path == "-":
+        octets = b"" if sys.stdin is None else sys.stdin.buffer.read(_MAX_FILE)
+    else:
+        octets = _file(path) or b""
+    read = list(read_log(octets.splitlines()))
+    frames = [one.frame for one in read if isinstance(one, Captured)]
+    unread = [one for one in read if isinstance(one, Unread) and not one.expected]
+    if unread:
+        first = f"line {unread[0].line} of the capture: {unread[0].reason}"
+        if not frames:
+            raise InputError(first)
+        more = f"; {len(unread)} lines in all" if len(unread) > 1 else ""
+        print(f"lorafuota doctor: passed over, {first}{more}", file=sys.stderr)
+    return frames
+
+
+# What goes out
+
+
+def _text(diagnosis: Diagnosis) -> Iterator[str]:
+    if not diagnosis.hypotheses:
+        yield good("nothing wrong found")
+    for number, one in enumerate(diagnosis.hypotheses, 1):
+        yield from _hypothesis(number, one)
+        yield ""
+    if diagnosis.hypotheses and not diagnosis.found:
+        yield good("nothing that is more than worth a look")
+    yield strong("looked at")
+    yield from (f"  {one}" for one in diagnosis.looked_at)
+
+
+def _hypothesis(number: int, one: Hypothesis) -> Iterator[str]:
+    mark = strong if one.sure is Sure.WORTH_A_LOOK else bad
+    yield f"{number}. {mark(one.symptom.value)}  {one.sure.value} ({one.score:.2f})"
+    yield from _wrapped(one.says, "   ")
+    if one.devices:
+        yield from _wrapped(f"devices: {', '.join(map(str, one.devices))}", "   ")
+    for each in one.evidence:
+        frames = f" [{_frames(each.frames)}]" if each.frames else ""
+        yield from _wrapped(f"{each.weight.name.lower()}: {each.text}{frames}", "   - ")
+    if one.follows_from:
+        causes = ", ".join(each.value for each in one.follows_from)
+        yield from _wrapped(f"follows from: {causes}", "   ")
+    yield from _wrapped(f"try: {one.try_next}", "   ")
+
+
+def _frames(frames: Iterable[int]) -> str:
+    numbers = ", ".join(map(str, frames))
+    return f"frames {numbers}" if "," in numbers else f"frame {numbers}"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    hanging = " " * len(indent)
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=hanging, break_long_words=False
+    )
