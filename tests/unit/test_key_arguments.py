@@ -34,6 +34,7 @@ from lorafuota.session.fragmentation import FragDevice, FragServer
 from lorafuota.session.multicast import McDevice, McGroupServer
 from lorafuota.session.profile import frag_profile, mc_profile
 from lorafuota.session.stacks import device_profile
+from lorafuota.testing.peers import ReferenceDevice
 from lorafuota.types import (
     AppKey,
     DataBlockIntKey,
@@ -176,14 +177,21 @@ CALLS: dict[str, Call] = {
         _roster.check_key,
         {"group": _roster.groups["g"], "mc_addr": ADDRESS},
     ),
+    "testing.peers.ReferenceDevice": (ReferenceDevice, {}),
     "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
     "plan.windows.group_config": (
         group_config,
         {"request": _plan.request, "radio": _plan.radio, "mc_addr": ADDRESS},
     ),
 }
-NO_SINGLE_CLASS = {"types.require_key", "types.Key", "campaign.document.config_from_json"}
-"""The check itself; a key compared with a key; many keys at once, which has tests of its own."""
+NO_SINGLE_CLASS = {
+    "types.require_key",
+    "types.Key",
+    "campaign.document.config_from_json",
+    "testing.devicemachine.DeviceMachine.new_device",
+}
+"""The check itself; a key compared with a key; many keys at once, which has tests of its own; what
+others write."""
 
 
 def parameters(function: Any) -> dict[str, tuple[type[Key], ...]]:
