@@ -155,6 +155,7 @@ CALLS: dict[str, Call] = {
         FuotaDevice.from_profile,
         {"profile": device_profile("documents v1"), "rng": random.Random(1)},
     ),
+    "testing.peers.ReferenceDevice": (ReferenceDevice, {}),
     "session.fragmentation.FragDevice": (
         FragDevice,
         {"profile": frag_profile(1), "rng": random.Random(1)},
@@ -177,7 +178,6 @@ CALLS: dict[str, Call] = {
         _roster.check_key,
         {"group": _roster.groups["g"], "mc_addr": ADDRESS},
     ),
-    "testing.peers.ReferenceDevice": (ReferenceDevice, {}),
     "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
     "plan.windows.group_config": (
         group_config,
