@@ -22,7 +22,7 @@ from ..fragmentation.v1 import DataFragment
 from ..losses import Losses
 from ..session.fragmentation import FragServer, SetupReq
 from ..session.profile import FragProfile, frag_profile
-from ..types import AppKey, GenAppKey
+from ..types import AppKey, GenAppKey, require_key
 from ._values import numbers
 from .arrivals import Arrivals, Pattern, arrivals
 from .blocks import blocks
@@ -103,7 +103,8 @@ def sessions(
             ``ack_reception`` and ``session_cnt``.
 
     Raises:
-        FieldError: There is no such version or field, or a number is out of range.
+        FieldError: There is no such version or field, a number is out of range, or the key is of
+            another class.
     """
     profile = frag_profile(version)
     free: dict[str, st.SearchStrategy[Any]] = {
@@ -121,6 +122,8 @@ def sessions(
     roots = root_key
     if roots is None:
         roots = cast("st.SearchStrategy[RootKey]", st.one_of(keys(GenAppKey), keys(AppKey)))
+    elif not isinstance(roots, st.SearchStrategy):
+        require_key("sessions", "root_key", roots, GenAppKey, AppKey)
 
     @st.composite
     def draw_session(draw: st.DrawFn) -> Session:

@@ -11,7 +11,7 @@ from lorafuota.testing.arrivals import Pattern
 from lorafuota.testing.channel import Channel, Corrupt, Cut, Delay, Effect, Loss, Reorder, Repeat
 from lorafuota.testing.peers import Block, ReferenceDevice
 from lorafuota.testing.sessions import Session, channels, sessions
-from lorafuota.types import DOWNLINK, GenAppKey
+from lorafuota.types import DOWNLINK, GenAppKey, McKey
 
 NOW = 1_400_000_000.0
 every_version = pytest.mark.parametrize("version", [1, 2])
@@ -72,6 +72,11 @@ def test_a_field_that_is_not_free_is_refused() -> None:
         sessions(1, session_cnt=1)
     with pytest.raises(FieldError, match=r"^sessions.pinned = 'nb_frag'"):
         sessions(2, nb_frag=1)
+
+
+def test_a_key_of_another_class_is_refused() -> None:
+    with pytest.raises(FieldError, match=r"^sessions.root_key = McKey"):
+        sessions(2, root_key=McKey(bytes(16)))  # type: ignore[arg-type]
 
 
 def test_channels_shrink_to_the_one_effect_that_matters() -> None:
