@@ -303,6 +303,10 @@ def test_octets_stand_between_numbers() -> None:
     message = Opaque(first=1, middle=b"ab", last=2)
     assert message.encode() == b"\x36\x01ab\x02"
     assert [row.octets for row in Opaque.table()] == ["0", "1-2", "3"]
+    assert [row.bits for row in Opaque.table()] == ["", "", ""]
+    with pytest.raises(TruncatedError) as caught:
+        Opaque.decode(b"")
+    assert caught.value == TruncatedError("Opaque", 0, "there is no command identifier")
     with pytest.raises(FieldError, match="expected 2 octets"):
         Opaque(first=1, middle=b"abc", last=2)
 
