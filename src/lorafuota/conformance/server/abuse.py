@@ -44,6 +44,17 @@ def _commands(device: FleetDevice, air: Air) -> list[bytes]:
     return [one.encode() for one in parsed if isinstance(one, Command)] or [air[2]]
 
 
+def _tells_time(device: FleetDevice, air: Air) -> bool:
+    """Say whether an uplink reads the device's clock: late, it would tell a wrong time."""
+    clock, groups = (device.packages.fport(name) for name in ("clocksync", "multicastsetup"))
+    return air[1] == clock or (air[1] == groups and air[2][:1] in (b"\x04", b"\x05"))
+
+
+def _delayed(device: FleetDevice, air: Air, seconds: float) -> Iterable[Air]:
+    wait = 0.0 if _tells_time(device, air) else seconds
+    return [(air[0] + wait, air[1], air[2])]
+
+
 @check("fragmentation", BOTH, "twice", clause="promise R9: repetition")
 def twice(peer: ServerPeer) -> None:
     """Every uplink arrives three times: the update is the same, and no longer."""
@@ -59,15 +70,15 @@ def twice(peer: ServerPeer) -> None:
 
 @check("fragmentation", BOTH, "late", clause="promise R9: delay")
 def late(peer: ServerPeer) -> None:
-    """Every uplink takes a minute and a half: the update takes longer, no more."""
-    _all(peer, lambda device, air: [(air[0] + 90.0, air[1], air[2])])
+    """Every answer takes a minute and a half: the update takes longer, no more."""
+    _all(peer, lambda device, air: _delayed(device, air, 90.0))
 
 
 @check("fragmentation", BOTH, "disordered", clause="promise R9: reordering")
 def disordered(peer: ServerPeer) -> None:
-    """Uplinks overtake each other."""
+    """Answers overtake each other."""
     rng = random.Random(peer.package.version)
-    _all(peer, lambda device, air: [(air[0] + rng.uniform(0.0, 50.0), air[1], air[2])])
+    _all(peer, lambda device, air: _delayed(device, air, rng.uniform(0.0, 50.0)))
 
 
 @check("fragmentation", BOTH, "lossy", clause="promise R9: loss")

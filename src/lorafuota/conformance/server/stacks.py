@@ -27,7 +27,7 @@ _FINE: Final = ("Successful", "Initial")
 """Of a device with the block: known, or not claimed, but never a failure."""
 
 
-def _play(peer: ServerPeer, stack: str, loss: float) -> None:
+def _play(peer: ServerPeer, stack: str, loss: float, firmware: bool) -> None:
     profile = device_profile(stack)
     about = peer.subject.about
     if peer.by_groups and not about.speaks(profile.multicast.package):
@@ -35,12 +35,14 @@ def _play(peer: ServerPeer, stack: str, loss: float) -> None:
     unable = profile.multicast.class_b_as_c or not profile.multicast.knows_class_b
     if peer.by_groups and unable and "class-c" not in peer.can:
         raise NotApplicable("the stack has no class B")
+    if firmware and not about.versions.get("firmwaremanagement"):
+        raise NotApplicable("the server does not speak firmwaremanagement")
     peer.draw_image()
     fleet = [peer.make_device(profile=profile, stack=stack) for _ in range(2)]
     for device in fleet:
         rng = random.Random(f"{device.entry.dev_eui}")
         device.loses = lambda n, rng=rng: rng.random() < loss  # type: ignore[misc]
-    peer.begin()
+    peer.begin(firmware=firmware)
     peer.finish()
     for device in fleet:
         said = peer.outcomes.get(device.entry.dev_eui)
@@ -57,9 +59,9 @@ def _slug(stack: str) -> str:
 def _declare(stack: str, quirk: str) -> None:
     version = device_profile(stack).fragmentation.package.version
 
-    def declare(name: str, loss: float, text: str) -> None:
+    def declare(name: str, loss: float, text: str, *, firmware: bool = False) -> None:
         def script(peer: ServerPeer) -> None:
-            _play(peer, stack, loss)
+            _play(peer, stack, loss, firmware)
 
         script.__doc__ = text
         decorate: Callable[[Callable[[ServerPeer], None]], object] = CHECKS.check(
@@ -81,6 +83,14 @@ def _declare(stack: str, quirk: str) -> None:
         0.2,
         f"What is reported of a {stack} device that loses a fifth is true of it.",
     )
+    if device_profile(stack).firmware is not None:
+        declare(
+            f"{_slug(stack)}-firmware",
+            0.3,
+            f"What is reported of a {stack} device that loses a third and is asked for its image is"
+            " true of it.",
+            firmware=True,
+        )
 
 
 for _stack, _quirk in _STACKS.items():
