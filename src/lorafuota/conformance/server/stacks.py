@@ -39,9 +39,9 @@ def _play(peer: ServerPeer, stack: str, loss: float, firmware: bool) -> None:
         raise NotApplicable("the server does not speak firmwaremanagement")
     peer.draw_image()
     fleet = [peer.make_device(profile=profile, stack=stack) for _ in range(2)]
-    for device in fleet:
-        rng = random.Random(f"{device.entry.dev_eui}")
-        device.loses = lambda n, rng=rng: rng.random() < loss  # type: ignore[misc]
+    for place, device in enumerate(fleet):
+        rng, share = random.Random(f"{device.entry.dev_eui}"), loss * (1 + place)
+        device.loses = lambda n, rng=rng, share=share: rng.random() < share  # type: ignore[misc]
     peer.begin(firmware=firmware)
     peer.finish()
     for device in fleet:
@@ -81,14 +81,14 @@ def _declare(stack: str, quirk: str) -> None:
     declare(
         f"{_slug(stack)}-lossy",
         0.2,
-        f"What is reported of a {stack} device that loses a fifth is true of it.",
+        f"What is reported of {stack} devices that lose a fifth, and twice that, is true of them.",
     )
     if device_profile(stack).firmware is not None:
         declare(
             f"{_slug(stack)}-firmware",
             0.3,
-            f"What is reported of a {stack} device that loses a third and is asked for its image is"
-            " true of it.",
+            f"What is reported of {stack} devices that lose a third, or most, and are asked for"
+            " their image is true of them.",
             firmware=True,
         )
 
