@@ -694,6 +694,14 @@ MUTANTS: Final = (
         "delay = wait + place / self._config.answers_per_second",
         "delay = wait + 0 * place",
     ),
+    Mutant(
+        "likely-is-success",
+        "ts004-v1/stack-loramac-node-lossy",
+        "A block that is only likely there is reported Successful, as ours was until the kit came.",
+        "campaign.report",
+        '    Outcome.LIKELY: "Initial",\n',
+        "",
+    ),
     # Versions
     Mutant(
         "version-guessed",

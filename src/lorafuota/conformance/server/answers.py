@@ -233,9 +233,7 @@ def clock_wrong(peer: ServerPeer) -> None:
     peer.expect_updated(fleet)
 
 
-@check(
-    "multicastsetup", BOTH, "straggler", clause="promise S16: one device does not hold the group"
-)
+@check("multicastsetup", BOTH, "straggler", clause="hostile devices: one does not hold the group")
 def straggler(peer: ServerPeer) -> None:
     """A device that is dead from the beginning does not hold the group for long."""
     need_groups(peer)

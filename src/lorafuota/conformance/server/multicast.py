@@ -115,7 +115,7 @@ def fcnt_range_small(peer: ServerPeer) -> None:
     "multicastsetup",
     BOTH,
     "fcnt-end",
-    clause="promise: a counter range that ends is respected",
+    clause="TS005, 4.3: maxMcFCnt ends the group",
 )
 def fcnt_end(peer: ServerPeer) -> None:
     """When the counters of a group end, nothing is sent behind them.
