@@ -1,4 +1,4 @@
-"""The checks of a server: what each has to do, from the documents, public reports and promises."""
+"""The checks of a server: what each has to do, from the documents and from public reports."""
 
 from __future__ import annotations
 
