@@ -702,6 +702,14 @@ MUTANTS: Final = (
         '    Outcome.LIKELY: "Initial",\n',
         "",
     ),
+    Mutant(
+        "no-image-is-bad-image",
+        "ts004-v2/stack-st-middleware-v2-unlucky",
+        "A device without an image had a bad one, also where the block is only likely to be there.",
+        _EXCHANGE,
+        "known = record.outcome.success  # else the block may never have been there",
+        "known = True",
+    ),
     # Versions
     Mutant(
         "version-guessed",

@@ -12,7 +12,7 @@ def test_our_server_passes(check: Check[ServerPeer]) -> None:
 def test_every_stack_is_played_with_and_without_losses_and_with_firmware_if_it_has_that() -> None:
     assert len([one for one in CHECKS if one.name.endswith("-lossy")]) == 6
     assert len([one for one in CHECKS if one.name.endswith("-firmware")]) == 4
-    assert len(CHECKS) == 16
+    assert len(CHECKS) == 22
     assert {one.severity for one in CHECKS} == {Severity.QUIRK}
 
 
