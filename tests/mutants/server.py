@@ -694,6 +694,22 @@ MUTANTS: Final = (
         "delay = wait + place / self._config.answers_per_second",
         "delay = wait + 0 * place",
     ),
+    Mutant(
+        "likely-is-success",
+        "ts004-v1/stack-loramac-node-lossy",
+        "A block that is only likely there is reported Successful, as ours was until the kit came.",
+        "campaign.report",
+        '    Outcome.LIKELY: "Initial",\n',
+        "",
+    ),
+    Mutant(
+        "no-image-is-bad-image",
+        "ts004-v2/stack-st-middleware-v2-unlucky",
+        "A device without an image had a bad one, also where the block is only likely to be there.",
+        _EXCHANGE,
+        "known = record.outcome.success  # else the block may never have been there",
+        "known = True",
+    ),
     # Versions
     Mutant(
         "version-guessed",

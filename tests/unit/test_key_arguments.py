@@ -221,7 +221,6 @@ CALLS: dict[str, Call] = {
         FuotaDevice.from_profile,
         {"profile": device_profile("documents v1"), "rng": random.Random(1)},
     ),
-    "testing.peers.ReferenceDevice": (ReferenceDevice, {}),
     "session.fragmentation.FragDevice": (
         FragDevice,
         {"profile": frag_profile(1), "rng": random.Random(1)},

@@ -196,8 +196,9 @@ def silence(config: CampaignConfig, member: Member, record: DeviceRecord, *, now
         case Stage.CONFIRM:  # the outcome stays what is known
             return Step(Stage.CLEANUP, detail="no version after the reboot")
         case Stage.IMAGE if record.detail == _NO_IMAGE:
-            known = record.outcome is not Outcome.UNKNOWN
-            return Step(Stage.CLEANUP, Outcome.BAD_IMAGE if known else None, record.detail)
+            known = record.outcome.success  # else the block may never have been there
+            ends = Outcome.BAD_IMAGE if known else Outcome.UNKNOWN
+            return Step(Stage.CLEANUP, ends, record.detail)
         case Stage.IMAGE:
             return Step(Stage.CLEANUP, detail="no image status")
         case Stage.CLEANUP:

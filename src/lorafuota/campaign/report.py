@@ -16,6 +16,7 @@ __all__ = ["CampaignReport", "DeviceReport", "aws_status"]
 _AWS: Final = {
     Outcome.PENDING: "Initial",
     Outcome.UNKNOWN: "Initial",
+    Outcome.LIKELY: "Initial",
     Outcome.NO_ANSWER: "Initial",
     Outcome.NO_GROUP: "Initial",
     Outcome.CLOCK_WRONG: "Initial",
@@ -38,7 +39,8 @@ def aws_status(outcome: Outcome) -> str:
     """Return the nearest status of AWS IoT Core for LoRaWAN; ours are finer.
 
     It has none for what follows the transport, so a bad image or an old firmware after the reboot
-    reads "Successful" there: the block did arrive.
+    reads "Successful" there: the block did arrive.  One that is only likely to have arrived reads
+    "Initial": a device like that may have given up.
     """
     return _AWS.get(outcome, "Successful")
 

@@ -621,12 +621,16 @@ def test_only_the_new_version_confirms_and_an_old_one_is_asked_again() -> None:
             Step(Stage.CLEANUP, detail="no image status"),
         ),
         (
-            record(Stage.IMAGE, outcome=Outcome.LIKELY, detail="no image is stored"),
+            record(Stage.IMAGE, outcome=Outcome.TRANSPORTED, detail="no image is stored"),
             Step(Stage.CLEANUP, Outcome.BAD_IMAGE, "no image is stored"),
         ),
         (
+            record(Stage.IMAGE, outcome=Outcome.LIKELY, detail="no image is stored"),
+            Step(Stage.CLEANUP, Outcome.UNKNOWN, "no image is stored"),
+        ),
+        (
             record(Stage.IMAGE, outcome=Outcome.UNKNOWN, detail="no image is stored"),
-            Step(Stage.CLEANUP, detail="no image is stored"),
+            Step(Stage.CLEANUP, Outcome.UNKNOWN, "no image is stored"),
         ),
         (record(Stage.REBOOT), Step(Stage.CONFIRM, delay_seconds=90.0)),
         (record(Stage.CONFIRM), Step(Stage.CLEANUP, detail="no version after the reboot")),

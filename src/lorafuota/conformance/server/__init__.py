@@ -1,4 +1,4 @@
-"""The checks of a server: what each has to do, from the documents, public reports and promises."""
+"""The checks of a server: what each has to do, from the documents and from public reports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ..check import Catalogue
 from ..serverpeer import ServerPeer
 from . import (
     abuse,
+    answers,
     clock,
     firmware,
     fragments,
@@ -20,6 +21,7 @@ from . import (
     setup,
     stacks,
     status,
+    windows,
 )
 
 __all__ = ["SERVER_CHECKS"]
@@ -28,6 +30,8 @@ SERVER_CHECKS: Final[Catalogue[ServerPeer]] = Catalogue(
     setup.CHECKS,
     fragments.CHECKS,
     multicast.CHECKS,
+    windows.CHECKS,
+    answers.CHECKS,
     status.CHECKS,
     negotiation.CHECKS,
     repair.CHECKS,

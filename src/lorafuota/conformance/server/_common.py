@@ -10,7 +10,7 @@ from ...fragmentation import v2 as frag_v2
 from ...multicastsetup import v1 as mc_v1
 from ...session.fragsession import SetupReq, StatusAns
 from ...wire import Command
-from ..check import Failed
+from ..check import Failed, NotApplicable
 from ..fleetdevice import Air, FleetDevice
 from ..serverpeer import ServerPeer
 
@@ -53,6 +53,49 @@ def window_of(session: Session) -> tuple[float, float]:
     """Return from when until when a device listens that took this request."""
     unit = 1 if isinstance(session, mc_v1.McClassCSessionReq) else 128
     return float(session.session_time), float(session.session_time + (unit << session.time_out))
+
+
+def need_groups(peer: ServerPeer) -> None:
+    """Leave the check if the server sends nothing by multicast.
+
+    Raises:
+        NotApplicable: So.
+    """
+    if not peer.by_groups:
+        raise NotApplicable("the server has no groups")
+
+
+def played_by_group(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetDevice]:
+    """Play an update; fail if nothing was sent by multicast.
+
+    Raises:
+        Failed: So.
+    """
+    need_groups(peer)
+    fleet = peer.play(count, **how)
+    peer.end()
+    if not peer.observer.frames:
+        raise Failed("nothing was sent by multicast")
+    return fleet
+
+
+def announced(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetDevice]:
+    """Play an update; fail if no device was told of a window.
+
+    Raises:
+        Failed: So.
+    """
+    need_groups(peer)
+    fleet = peer.play(count, **how)
+    peer.end()
+    if not sessions(peer):
+        raise Failed("no device was told of a window")
+    return fleet
+
+
+def windows_of(peer: ServerPeer) -> list[tuple[float, float]]:
+    """Return every window that devices were told of, each once, in order."""
+    return sorted({window_of(one) for _, one in sessions(peer)})
 
 
 def count(peer: ServerPeer, device: FleetDevice, kinds: Sequence[type[Command]]) -> int:

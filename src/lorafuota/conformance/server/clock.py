@@ -238,7 +238,7 @@ def resync_bounded(peer: ServerPeer) -> None:
         raise Failed(f"ForceDeviceResync was sent {len(told)} times")
 
 
-@check("clocksync", BOTH, "lying-clock", clause="promise S16: a hostile device")
+@check("clocksync", BOTH, "lying-clock", clause="hostile devices do not harm the others")
 def lying_clock(peer: ServerPeer) -> None:
     """A device whose clock is wrong whatever it is told does not hold the others."""
     peer.draw_image()

@@ -209,7 +209,7 @@ def rolled_back(peer: ServerPeer) -> None:
     expect_bounded(peer, bad, v1.DevVersionReq)
 
 
-@check(_PACKAGE, (1,), "gone-after-reboot", clause="TS006, 5; promise R10")
+@check(_PACKAGE, (1,), "gone-after-reboot", clause="TS006, 5; honest reports")
 def gone_after_reboot(peer: ServerPeer) -> None:
     """A device that does not come back from its reboot is not reported installed."""
     bad, good = _fleet(peer)

@@ -166,7 +166,7 @@ def loss_all_different(peer: ServerPeer) -> None:
         raise Failed(f"{frames} fragments for eight devices that miss 2 or 3 of 20 each")
 
 
-@check("fragmentation", BOTH, "hopeless", clause="promise S16: bounded retries")
+@check("fragmentation", BOTH, "hopeless", clause="hostile devices: bounded retries")
 def hopeless(peer: ServerPeer) -> None:
     """A device that never hears a fragment is given up, and nothing is claimed of it."""
     peer.draw_image()
@@ -181,7 +181,7 @@ def hopeless(peer: ServerPeer) -> None:
         raise Failed(f"{frames} fragments were sent for a device that hears none")
 
 
-@check("fragmentation", BOTH, "dies-in-window", clause="promise R9: the end, or a named failure")
+@check("fragmentation", BOTH, "dies-in-window", clause="robustness: the end, or a named failure")
 def dies_in_window(peer: ServerPeer) -> None:
     """A device that falls silent in the middle of the transfer is given up by name."""
     peer.draw_image()

@@ -18,7 +18,7 @@ __all__ = ["CHECKS"]
 CHECKS: Catalogue[ServerPeer] = Catalogue()
 check = CHECKS.check
 
-_CLAUSE = "promise R7, S9: nothing lost at any crash"
+_CLAUSE = "crash safety: nothing lost, no counter used twice"
 _NEEDS = ["restart"]
 
 

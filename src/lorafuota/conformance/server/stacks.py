@@ -8,6 +8,7 @@ from typing import Final
 
 from ...session.stacks import device_profile
 from ..check import Catalogue, Failed, NotApplicable, Severity
+from ..fleetdevice import FleetDevice
 from ..serverpeer import ServerPeer
 
 __all__ = ["CHECKS"]
@@ -27,7 +28,27 @@ _FINE: Final = ("Successful", "Initial")
 """Of a device with the block: known, or not claimed, but never a failure."""
 
 
-def _play(peer: ServerPeer, stack: str, loss: float) -> None:
+Loses = Callable[[int], bool]
+
+
+def _random(loss: float) -> Callable[[FleetDevice, int], Loses]:
+    """Lose a share of all fragments, the second device twice that."""
+
+    def how(device: FleetDevice, place: int) -> Loses:
+        rng, share = random.Random(f"{device.entry.dev_eui}"), loss * (1 + place)
+        return lambda n: rng.random() < share
+
+    return how
+
+
+def _unlucky(device: FleetDevice, place: int) -> Loses:
+    """Lose three plain fragments, and of the coded ones all but every twelfth."""
+    return lambda n: n in (5, 6, 7) or (n > 20 and n % 12 != 0)
+
+
+def _play(
+    peer: ServerPeer, stack: str, losing: Callable[[FleetDevice, int], Loses], firmware: bool
+) -> None:
     profile = device_profile(stack)
     about = peer.subject.about
     if peer.by_groups and not about.speaks(profile.multicast.package):
@@ -35,17 +56,20 @@ def _play(peer: ServerPeer, stack: str, loss: float) -> None:
     unable = profile.multicast.class_b_as_c or not profile.multicast.knows_class_b
     if peer.by_groups and unable and "class-c" not in peer.can:
         raise NotApplicable("the stack has no class B")
+    if firmware and not about.versions.get("firmwaremanagement"):
+        raise NotApplicable("the server does not speak firmwaremanagement")
     peer.draw_image()
     fleet = [peer.make_device(profile=profile, stack=stack) for _ in range(2)]
-    for device in fleet:
-        rng = random.Random(f"{device.entry.dev_eui}")
-        device.loses = lambda n, rng=rng: rng.random() < loss  # type: ignore[misc]
-    peer.begin()
+    for place, device in enumerate(fleet):
+        device.loses = losing(device, place)
+    peer.begin(firmware=firmware)
     peer.finish()
     for device in fleet:
         said = peer.outcomes.get(device.entry.dev_eui)
-        if not device.has_block and not loss:
-            raise Failed("the device does not have the block although nothing was lost")
+        if not device.has_block and all(map(device.heard.__contains__, range(1, 21))):
+            raise Failed(
+                "the device does not have the block although it heard every fragment of it"
+            )
         if device.has_block and said is not None and said.status not in _FINE:
             raise Failed(f"the device has the block, and is reported {said.status}")
 
@@ -57,9 +81,15 @@ def _slug(stack: str) -> str:
 def _declare(stack: str, quirk: str) -> None:
     version = device_profile(stack).fragmentation.package.version
 
-    def declare(name: str, loss: float, text: str) -> None:
+    def declare(
+        name: str,
+        losing: Callable[[FleetDevice, int], Loses],
+        text: str,
+        *,
+        firmware: bool = False,
+    ) -> None:
         def script(peer: ServerPeer) -> None:
-            _play(peer, stack, loss)
+            _play(peer, stack, losing, firmware)
 
         script.__doc__ = text
         decorate: Callable[[Callable[[ServerPeer], None]], object] = CHECKS.check(
@@ -73,14 +103,30 @@ def _declare(stack: str, quirk: str) -> None:
 
     declare(
         _slug(stack),
-        0.0,
+        _random(0.0),
         f"A {stack} device that loses nothing gets the block, and is not reported failed.",
     )
     declare(
         f"{_slug(stack)}-lossy",
-        0.2,
-        f"What is reported of a {stack} device that loses a fifth is true of it.",
+        _random(0.2),
+        f"What is reported of {stack} devices that lose a fifth, and twice that, is true of them.",
     )
+    has_firmware = device_profile(stack).firmware is not None
+    declare(
+        f"{_slug(stack)}-unlucky",
+        _unlucky,
+        f"What is reported of {stack} devices that hear few of many coded fragments, among them"
+        " the last, is true of them.",
+        firmware=has_firmware,
+    )
+    if has_firmware:
+        declare(
+            f"{_slug(stack)}-firmware",
+            _random(0.3),
+            f"What is reported of {stack} devices that lose a third, or most, and are asked for"
+            " their image is true of them.",
+            firmware=True,
+        )
 
 
 for _stack, _quirk in _STACKS.items():

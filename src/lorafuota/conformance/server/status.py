@@ -91,7 +91,7 @@ def success_asked(peer: ServerPeer) -> None:
             raise Failed("a device that never said so is reported updated")
 
 
-@check("fragmentation", BOTH, "transported-only", clause="promise R10; TS004-1.0.0 has no MIC")
+@check("fragmentation", BOTH, "transported-only", clause="honest reports; TS004-1.0.0 has no MIC")
 def transported_only(peer: ServerPeer) -> None:
     """Transported, verified and installed are kept apart.
 
@@ -123,7 +123,10 @@ def nothing_yet(peer: ServerPeer) -> None:
 
 
 @check(
-    "fragmentation", BOTH, "too-few", clause="promises, lessons: 0 missing counts with M received"
+    "fragmentation",
+    BOTH,
+    "too-few",
+    clause="field reports: 0 missing counts with NbFrag received only",
 )
 def too_few(peer: ServerPeer) -> None:
     """MissingFrag 0 with fewer than NbFrag fragments received is no success."""
@@ -339,7 +342,7 @@ def status_late(peer: ServerPeer) -> None:
     peer.expect_updated([bad, *good])
 
 
-@check("fragmentation", BOTH, "claims-early", clause="promise R10")
+@check("fragmentation", BOTH, "claims-early", clause="honest reports: no success without the block")
 def claims_early(peer: ServerPeer) -> None:
     """A device that reports a complete block before the first fragment is not believed."""
     bad, good = bad_and_good(peer)
@@ -438,7 +441,7 @@ def session_deleted(peer: ServerPeer) -> None:
             raise Failed(f"{device.entry.dev_eui} keeps the session for ever")
 
 
-@check("fragmentation", BOTH, "asks-in-bounds", clause="promise S16: bounded retries")
+@check("fragmentation", BOTH, "asks-in-bounds", clause="hostile devices: bounded retries")
 def asks_in_bounds(peer: ServerPeer) -> None:
     """A fleet that is complete is not asked again and again."""
     peer.play(3)

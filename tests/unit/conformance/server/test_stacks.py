@@ -9,8 +9,10 @@ def test_our_server_passes(check: Check[ServerPeer]) -> None:
     expect_pass(check)
 
 
-def test_every_stack_is_played_with_and_without_losses() -> None:
-    assert len(CHECKS) == 12
+def test_every_stack_is_played_with_and_without_losses_and_with_firmware_if_it_has_that() -> None:
+    assert len([one for one in CHECKS if one.name.endswith("-lossy")]) == 6
+    assert len([one for one in CHECKS if one.name.endswith("-firmware")]) == 4
+    assert len(CHECKS) == 22
     assert {one.severity for one in CHECKS} == {Severity.QUIRK}
 
 
@@ -19,3 +21,11 @@ def test_a_failure_reported_of_a_device_with_the_block_is_found() -> None:
         CHECKS["ts004-v2/stack-lora-basics-modem-48"], Meddler(outcomes(status="MissingFrag"))
     )
     assert words == "the device has the block, and is reported MissingFrag"
+
+
+def test_success_reported_of_a_stack_that_gave_up_is_found() -> None:
+    """A LoRaMac-node that lost more than it can make good, and says nothing anybody can use."""
+    words = reason(
+        CHECKS["ts004-v1/stack-loramac-node-lossy"], Meddler(outcomes(status="Successful"))
+    )
+    assert words.endswith("is reported Successful although it does not have the block")
