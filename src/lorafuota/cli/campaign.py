@@ -40,6 +40,8 @@ __all__ = ["add"]
 
 _SCENARIO: Final = "simulation"
 """Name of the document with the scenario."""
+_MOST_DEVICES: Final = 1_000_000
+"""In a store; more would not be simulated in days, and so it is damaged or forged."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -254,7 +256,10 @@ def _stored(
             octets = read_image(pathlib.Path(name) if image is None else image)
             if hashlib.sha256(octets).hexdigest() != digest:
                 raise InputError(f"{image or name} is not the image the campaign began with")
-            return Scenario.from_json(fields, image=octets), name
+            scenario = Scenario.from_json(fields, image=octets)
+            if scenario.devices > _MOST_DEVICES:
+                raise InputError(f"{path} is of more than {_MOST_DEVICES} devices")
+            return scenario, name
         case _:
             raise InputError(f"{path} is not the store of a simulated campaign")
 
