@@ -12,7 +12,7 @@ from lorafuota import types
 
 PACKAGE = pathlib.Path(lorafuota.__file__).parent
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
-SEEDED = ("simulate/", "testing/")
+SEEDED = ("simulate/", "testing/", "conformance/")
 """Where keys are made from a seed: nothing there ever meets a real device."""
 
 KEYS = {name for name in types.__all__ if name.endswith("Key")}

@@ -41,6 +41,8 @@ __all__ = ["add"]
 
 _SCENARIO: Final = "simulation"
 """Name of the document with the scenario."""
+_MOST_DEVICES: Final = 1_000_000
+"""In a store; more would not be simulated in days, and so it is damaged or forged."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -263,7 +265,10 @@ def _stored(
             if hashlib.sha256(octets).hexdigest() != digest:
                 raise InputError(f"{image or name} is not the image the campaign began with")
             gate = None if let_in is None else FleetGate.from_json(let_in)
-            return Scenario.from_json(fields, image=octets), name, gate
+            scenario = Scenario.from_json(fields, image=octets)
+            if scenario.devices > _MOST_DEVICES:
+                raise InputError(f"{path} is of more than {_MOST_DEVICES} devices")
+            return scenario, name, gate
         case _:
             raise InputError(f"{path} is not the store of a simulated campaign")
 

@@ -222,7 +222,17 @@ class Simulation:
                         self.tally.take(arrival, when)
             self.now = max(self.now, entry.now)
             if not isinstance(entry.sent, Pause):
+                if not self._can_send(entry.sent):
+                    raise AirLogError("the log of the air does not fit the scenario")
                 self._send(entry.sent)
+
+    def _can_send(self, action: Unicast | Multicast | WindowAnnounced) -> bool:
+        """Whether there is such a device or group, and something to send."""
+        if isinstance(action, Unicast):
+            known = 0 <= self.plan.index(action.dev_eui) < self.scenario.devices
+        else:
+            known = action.group in [parity.value for parity in self.plan.parities]
+        return known and (isinstance(action, WindowAnnounced) or bool(action.payload))
 
 
 def _asks(action: Unicast | Multicast) -> bool:

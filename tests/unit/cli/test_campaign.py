@@ -198,6 +198,18 @@ def test_bad_input_is_one_sentence_and_status_2(
     assert sentence in shown.err
 
 
+@pytest.mark.parametrize("devices", [1_000_001, 2**32 - 1])
+def test_a_store_of_more_devices_than_can_be_is_refused_at_once(
+    begun: pathlib.Path, capsys: pytest.CaptureFixture[str], devices: int
+) -> None:
+    with SqliteStore(begun, sync=False) as opened:
+        document: Any = opened.document("simulation")
+        document[0]["devices"] = devices
+        opened.put_document("simulation", document)
+    assert main(["campaign", "status", str(begun)]) == 2
+    assert "is of more than 1000000 devices" in capsys.readouterr().err
+
+
 def test_the_scenario_is_given_once(
     begun: pathlib.Path, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:

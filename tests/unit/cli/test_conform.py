@@ -20,7 +20,6 @@ def few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     for role in CATALOGUES.keys() - {"device"}:
         monkeypatch.delitem(CATALOGUES, role)
     monkeypatch.setitem(CATALOGUES, "device", FEW)
-    monkeypatch.delitem(CATALOGUES, "server")
 
 
 def test_the_catalogue_is_listed() -> None:

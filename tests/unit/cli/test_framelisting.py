@@ -202,7 +202,7 @@ def test_what_cannot_be_read_or_is_odd_in_a_log_is_shown(tmp_path: pathlib.Path)
         (["77", "up", "00", "--port", "ts004=200"], "--port 200: expected a port of its own"),
         (["77", "up", "00", "--port", "ts004=0"], "--port 0: expected int in 1..224"),
         (["78", "up", "00", "--port", "ts004=77"], "no package lives on port 78: expected one of"),
-        (["phy", "00", "--keys", "/nowhere"], "the file of --keys cannot be read"),
+        (["phy", "00", "--keys", "/nowhere"], "the file of keys cannot be read"),
     ],
 )
 def test_bad_input_is_one_sentence(argv: list[str], sentence: str) -> None:

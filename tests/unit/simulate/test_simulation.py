@@ -300,6 +300,29 @@ def test_a_log_that_asks_for_steps_behind_its_own_time_is_refused(tmp_path: path
         pass
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        '"Unicast", {"dev_eui": 1, "fport": 201, "payload": "00"}',
+        '"Unicast", {"dev_eui": 18446744073709551615, "fport": 201, "payload": "00"}',
+        '"Multicast", {"group": "x", "time": 1, "fcnt": 0, "fport": 201, "payload": "00", '
+        '"phy": "00"}',
+        '"Multicast", {"group": "v2", "time": 1, "fcnt": 0, "fport": 201, "payload": "", '
+        '"phy": ""}',
+    ],
+)
+def test_a_log_of_a_device_or_group_that_is_not_there_is_refused(
+    tmp_path: pathlib.Path, sent: str
+) -> None:
+    store, path = MemoryStore(), tmp_path / "air"
+    with kept(path, store) as simulation:
+        steps(simulation, 5)
+    with path.open("a") as log:
+        log.write(f"[0, 1400000001.0, {sent}]\n")
+    with pytest.raises(AirLogError, match="does not fit the scenario"), kept(path, store):
+        pass
+
+
 def test_every_key_and_loss_depends_on_the_seed() -> None:
     one, other = Simulation(scenario()), Simulation(scenario(seed=1))
     assert one.root_key(0).reveal() != other.root_key(0).reveal()
