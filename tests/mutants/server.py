@@ -796,14 +796,13 @@ MUTANTS: Final = (
         "            del events\n",
     ),
     Mutant(
-        "stored-behind",
+        "control",
         "",
-        "What is stored does not contain the SessionCnt of a set-up.",
+        "Nothing is wrong: the same field, declared at length.",
         "campaign.state",
         "    session_cnt: int = 0\n",
         "    session_cnt: int = dataclasses.field(default=0)\n",
-        survives="the same field, declared at length: it shows that the harness itself "
-        "kills nothing",
+        survives="it shows that the harness itself kills nothing",
     ),
     Mutant(
         "removed-served",
