@@ -13,7 +13,7 @@ from lorafuota import types
 PACKAGE = pathlib.Path(lorafuota.__file__).parent
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 SEEDED = ("simulate/", "testing/", "conformance/")
-"""Where keys are made from a seed: nothing there ever meets a real device."""
+"""Where keys are made from a seed: for tests, never for a device in the field."""
 
 KEYS = {name for name in types.__all__ if name.endswith("Key")}
 DRAWS = {

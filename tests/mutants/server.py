@@ -73,6 +73,7 @@ class Mutant:
 
 
 _FRAG, _ENGINE, _EXCHANGE = "session.fragserver", "campaign.engine", "campaign.exchange"
+_REBOOT = "campaign.reboot"
 _GROUP, _ROUNDS, _COMPLETION = "campaign.group", "campaign.rounds", "campaign.completion"
 _MC, _NEGOTIATION, _SETS = "session.groupserver", "campaign.negotiation", "campaign.packing"
 
@@ -932,9 +933,9 @@ MUTANTS: Final = (
         "reboot-refusal-ignored",
         "",
         "A refused reboot is taken for programmed.",
-        _EXCHANGE,
-        "            if seconds == 0:\n                return None",
-        "            if seconds < 0:\n                return None",
+        _REBOOT,
+        "        if seconds == 0:\n            return None",
+        "        if seconds < 0:\n            return None",
         survives="the version is asked for afterwards, and says that nothing was installed",
     ),
     Mutant(
@@ -949,8 +950,8 @@ MUTANTS: Final = (
         "reboot-now",
         "ts006-v1/reboot-acknowledged",
         "The reboot is ordered at once, which nobody acknowledges.",
-        _EXCHANGE,
-        "DevRebootCountdownReq(countdown=config.firmware.countdown_seconds)",
+        _REBOOT,
+        "DevRebootCountdownReq(countdown=min(_left(step, now), MAX_COUNTDOWN))",
         "DevRebootCountdownReq(countdown=0)",
     ),
     # TS007

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import types
 
 import pytest
 
@@ -110,7 +111,8 @@ def test_without_matplotlib_the_extra_is_named(
     def missing(name: str) -> object:
         raise ImportError(name)
 
-    monkeypatch.setattr("lorafuota.cli.plot.importlib.import_module", missing)
+    without = types.SimpleNamespace(import_module=missing)
+    monkeypatch.setattr("lorafuota.cli.plot.importlib", without)
     shown = call("plan", "--size", "100", "--plot", str(tmp_path))
     assert shown.status == 2
     assert "--plot needs matplotlib: pip install 'lorafuota[plot]' brings it" in shown.err
