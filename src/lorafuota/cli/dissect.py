@@ -15,7 +15,7 @@ from ..package import Package
 from ..types import DOWNLINK, UPLINK
 from .arguments import InputError, Status, Subparsers, UsageError, add_json, subcommand
 from .framelisting import PAINT, run_log, run_phy
-from .octetinput import octets_of
+from .octetinput import octets_of, repeated
 from .output import write_json
 
 __all__ = ["add", "run"]
@@ -128,7 +128,7 @@ def _run_payload(args: argparse.Namespace) -> int:
     one, speaks = _package(args.what, spoken, _ports(args))
     direction = _DIRECTIONS.get(args.words[0].lower())
     if direction is None:
-        raise InputError(f"the direction is {args.words[0]!r}: expected uplink or downlink")
+        raise InputError(f"the direction is {repeated(args.words[0])}: expected uplink or downlink")
     payload = octets_of(args.words[1:], as_base64=args.base64)
     if speaks is None:
         candidates = readings(one, direction, payload)
@@ -198,7 +198,7 @@ def _ports(args: argparse.Namespace) -> dict[str, int]:
         name, equals, fport = text.partition("=")
         if not (equals and fport.isascii() and fport.isdigit() and len(fport) < 4):
             raise InputError(
-                f"--port takes a package and its port, as in fragmentation=77: {text!r}"
+                f"--port takes a package and its port, as in fragmentation=77: {repeated(text)}"
             )
         fports[_find(name, max(versions_of(name), default=-1)).name] = int(fport)
     try:
@@ -232,14 +232,14 @@ def _named_version(text: str) -> tuple[str, int]:
     name, slash, version = text.partition("/")
     if not slash:
         raise InputError(
-            f"--speaks takes a package and its version, as in fragmentation/1: {text!r}"
+            f"--speaks takes a package and its version, as in fragmentation/1: {repeated(text)}"
         )
     return _find(name, _number(version)).name, _number(version)
 
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise InputError(f"a package version is a number, as in fragmentation/1: {text!r}")
+        raise InputError(f"a package version is a number, as in fragmentation/1: {repeated(text)}")
     return int(text)
 
 
@@ -248,7 +248,8 @@ def _find(name: str, version: int) -> Package:
         return package(name, version)
     except FieldError as error:
         if error.field == "name":
-            reason = f"there is no package {error.value!r}: expected {error.expected}, phy or log"
+            named = repeated(str(error.value))
+            reason = f"there is no package {named}: expected {error.expected}, phy or log"
         else:
             reason = f"there is no {name}/{version}: expected version {error.expected}"
         raise InputError(reason) from None

@@ -11,9 +11,10 @@ from typing import Final
 
 from .arguments import InputError
 
-__all__ = ["from_base64", "from_hex", "octets_of"]
+__all__ = ["from_base64", "from_hex", "octets_of", "repeated"]
 
 _MAX_TEXT: Final = 1 << 16
+_LONGEST_NAME: Final = 21  # a key in base64 has 22 characters
 
 
 def octets_of(words: Sequence[str], *, as_base64: bool) -> bytes:
@@ -67,3 +68,8 @@ def from_base64(text: str) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
         raise InputError("the octets are not base64") from None
+
+
+def repeated(word: str) -> str:
+    """Return a word to repeat in a sentence, unless it is so long that it may be a key."""
+    return repr(word) if len(word) <= _LONGEST_NAME else f"a word of {len(word)} characters"

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from lorafuota.cli.arguments import InputError
-from lorafuota.cli.octetinput import from_base64, from_hex, octets_of
+from lorafuota.cli.octetinput import from_base64, from_hex, octets_of, repeated
+from tests.unit.cli.support import call
 
 
 def test_hex_may_have_any_punctuation_and_base64_any_white_space() -> None:
@@ -29,3 +30,14 @@ def test_what_is_no_octets_is_refused_in_a_sentence() -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             octets_of(words, as_base64=as_base64)
+
+
+@pytest.mark.parametrize("key", ["00112233445566778899aabbccddeeff", "ABEiM0RVZneImaq7zN3u/w"])
+@pytest.mark.parametrize(
+    "argv", [["{}", "up", "00"], ["ts004/{}", "up", "00"], ["ts004", "{}", "00"]], ids=str
+)
+def test_a_key_that_strayed_is_not_repeated(argv: list[str], key: str) -> None:
+    outcome = call("dissect", *(word.format(key) for word in argv))
+    assert outcome.status == 2
+    assert key not in outcome.err
+    assert repeated("ts009") == "'ts009'"
