@@ -24,9 +24,9 @@ from ..dissect.listing import (
 )
 from ..dissect.logentry import Entry
 from ..dissect.logreader import MAX_LINE, Unread, read_log
-from ..dissect.meaning import count
 from ..dissect.story import Story, tell
 from ..dissect.versions import Candidate, hints, rank, readings
+from ..dissect.words import count
 from ..gpstime import utc_text
 from .arguments import InputError, Status
 from .framekeys import keyring

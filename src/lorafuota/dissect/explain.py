@@ -24,8 +24,8 @@ from ..types import UPLINK, BytesLike, Direction
 from ..wire import Command
 from .anomaly import Anomaly, Oddity
 from .layout import Line, lay_out
-from .meaning import count
 from .oddities import oddities
+from .words import count
 
 __all__ = ["MULTIPACKAGE", "Explanation", "Piece", "explain", "refusal"]
 

@@ -7,7 +7,7 @@ import itertools
 from typing import Any, Final, final
 
 from .._kinds import JSON
-from .meaning import count
+from .words import count
 
 __all__ = ["FragmentRun", "ranges_of"]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from .._kinds import JSON, Int, Kind, OnlyIf, spec_name
 from ..wire import Record, Repeat, Run
-from .meaning import count, in_words
+from .meaning import in_words
+from .words import count
 
 __all__ = ["Line", "lay_out", "reserved_bits"]
 

@@ -26,8 +26,8 @@ from ..errors import DecodeError
 from .anomaly import Anomaly, Oddity
 from .explain import MULTIPACKAGE, Explanation, Piece
 from .layout import Line
-from .meaning import count
 from .versions import Candidate, same_reading
+from .words import count
 
 __all__ = [
     "PLAIN",

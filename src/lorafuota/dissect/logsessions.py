@@ -9,7 +9,8 @@ from .._kinds import JSON
 from ..gpstime import from_wire, utc_text
 from ..wire import Command
 from .logentry import GROUP
-from .meaning import count, duration
+from .meaning import duration
+from .words import count
 
 __all__ = ["NamedSession", "SessionNames"]
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 from ..catalogue import PACKAGES
 from ..gpstime import utc_text
 from ..wire import Record
+from .words import count
 
-__all__ = ["count", "duration", "in_words", "plain"]
+__all__ = ["duration", "in_words", "plain"]
 
 _DIGITS_A_LINE: Final = 32
 
@@ -50,11 +51,6 @@ def _flags(value: enum.IntFlag) -> str:
     names = [name for name, member in known.items() if value & member]
     unnamed = int(value) & ~sum(known.values())
     return " | ".join([*names, *([f"reserved 0x{unnamed:02X}"] if unnamed else [])]) or "none"
-
-
-def count(n: int, what: str) -> str:
-    """Return ``1 octet``, ``2 octets``."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,8 @@ from ..package import Package
 from ..wire import Command
 from .anomaly import Anomaly, Oddity
 from .layout import reserved_bits
-from .meaning import count, duration
+from .meaning import duration
+from .words import count
 
 __all__ = ["oddities"]
 

@@ -19,7 +19,7 @@ from ..package import Package
 from ..types import DOWNLINK, UPLINK, BytesLike, Direction
 from .anomaly import Oddity
 from .explain import MULTIPACKAGE, Explanation, explain, refusal
-from .meaning import count
+from .words import count
 
 __all__ = ["Candidate", "Reason", "hints", "rank", "readings", "same_reading", "versions_of"]
 

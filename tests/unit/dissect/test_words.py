@@ -6,5 +6,5 @@ from lorafuota.dissect.words import count, times
 
 
 def test_nouns_and_numbers_agree() -> None:
-    assert [count(n, "frame") for n in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
+    assert [count(n, "frame") for n in (0, 1, 2000)] == ["0 frames", "1 frame", "2,000 frames"]
     assert [times(n) for n in (1, 2)] == ["once", "2 times"]
