@@ -67,13 +67,22 @@ class UsageError(InputError):
         self.prog = prog
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps line breaks, and has room for the longest command, whose indent argparse forgets."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += self._indent_increment
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises UsageError, takes no abbreviations and keeps line breaks in its help."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take what ArgumentParser takes."""
         kwargs.setdefault("allow_abbrev", False)
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", _Formatter)
         super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:

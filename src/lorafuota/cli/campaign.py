@@ -52,7 +52,7 @@ def add(subparsers: Subparsers) -> None:
         subparsers,
         "campaign",
         _run,
-        summary="run a campaign that survives crashes, against a simulated fleet",
+        summary="run a campaign kept in a file, on a simulated fleet",
         description=(
             "Run, watch and steer a campaign that is kept in a file. The fleet is simulated;\n"
             "everything else is what a network server does. A process that is killed loses\n"
