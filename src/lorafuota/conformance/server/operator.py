@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...fragmentation import v1 as frag_v1
 from ..check import Catalogue, Failed, Severity
+from ..fleetdevice import FleetDevice
 from ..serverpeer import ServerPeer
 from ..serversubject import STATUSES
 from ._common import BOTH, expect_unclaimed, sessions, window_of
@@ -14,6 +15,15 @@ CHECKS: Catalogue[ServerPeer] = Catalogue()
 check = CHECKS.check
 
 _DAY = 86_400.0
+
+
+def _half_way(peer: ServerPeer, count: int) -> list[FleetDevice]:
+    """Begin an update of *count* devices, and play until each has heard five fragments."""
+    peer.draw_image()
+    fleet = peer.devices(count)
+    peer.begin()
+    peer.run(lambda: all(len(one.heard) >= 5 for one in fleet))
+    return fleet
 
 
 @check(
@@ -62,10 +72,7 @@ def quiet_after_end(peer: ServerPeer) -> None:
 )
 def pause(peer: ServerPeer) -> None:
     """While the update is paused no request and no fragment is sent; then it goes on."""
-    peer.draw_image()
-    fleet = peer.devices(3)
-    peer.begin()
-    peer.run(lambda: all(len(one.heard) >= 5 for one in fleet))
+    fleet = _half_way(peer, 3)
     peer.pause()
     peer.wait(30.0)  # what was handed out before may still leave
     sent, frames = len(peer.observer.sent), len(peer.observer.frames)
@@ -99,10 +106,7 @@ def pause_setup(peer: ServerPeer) -> None:
 @check("multicastsetup", BOTH, "pause-window", clause="TS005, 4.5", needs=["pause"])
 def pause_window(peer: ServerPeer) -> None:
     """After a pause that outlasts the window, frames are sent in another one only."""
-    peer.draw_image()
-    fleet = peer.devices(2)
-    peer.begin()
-    peer.run(lambda: all(len(one.heard) >= 5 for one in fleet))
+    fleet = _half_way(peer, 2)
     peer.pause()
     peer.wait(_DAY)
     peer.resume()
@@ -117,10 +121,7 @@ def pause_window(peer: ServerPeer) -> None:
 @check("fragmentation", BOTH, "cancel", clause="TR002, 4: ABORT", needs=["cancel"])
 def cancel(peer: ServerPeer) -> None:
     """A cancelled update sends no more fragments, comes to an end, and claims nothing."""
-    peer.draw_image()
-    fleet = peer.devices(3)
-    peer.begin()
-    peer.run(lambda: all(len(one.heard) >= 5 for one in fleet))
+    fleet = _half_way(peer, 3)
     peer.cancel()
     peer.wait(30.0)
     had = sum(1 for _ in peer.observer.fragments)
@@ -141,10 +142,7 @@ def cancel(peer: ServerPeer) -> None:
 )
 def cancel_cleans(peer: ServerPeer) -> None:
     """A cancelled update deletes the sessions it has set up."""
-    peer.draw_image()
-    fleet = peer.devices(2)
-    peer.begin()
-    peer.run(lambda: all(len(one.heard) >= 5 for one in fleet))
+    fleet = _half_way(peer, 2)
     peer.cancel()
     peer.finish()
     for device in fleet:
@@ -155,10 +153,7 @@ def cancel_cleans(peer: ServerPeer) -> None:
 @check("fragmentation", BOTH, "cancel-silent", clause="TR002, 4: ABORT", needs=["cancel"])
 def cancel_silent(peer: ServerPeer) -> None:
     """A cancelled update ends although no device answers any more."""
-    peer.draw_image()
-    fleet = peer.devices(2)
-    peer.begin()
-    peer.run(lambda: all(len(one.heard) >= 5 for one in fleet))
+    fleet = _half_way(peer, 2)
     for device in fleet:
         device.deaf = device.mute = True
     peer.cancel()
