@@ -19,6 +19,26 @@ from ..devicepeer import DevicePeer
 
 __all__ = ["KNOWN_QUIRKS", "with_quirks"]
 
+_BASICS_MODEM: Final = frozenset(
+    (
+        "ts006-v1/unknown-behind",
+        "ts006-v1/many-all",
+        "ts006-v1/several-answers",
+        "ts007-v1/no-answer-goes-on",
+        "ts007-v1/unknown-package",
+        "ts007-v1/unknown-command",
+        "ts007-v1/cut-command",
+        "ts007-v1/buffer-range",
+        "ts007-v1/buffer-one-octet",
+        "ts007-v1/buffer-error-exact",
+        "ts007-v1/mixed-last",
+        "ts007-v1/mixed-error",
+        "ts007-v1/overflow-fills",
+        "ts007-v1/pieces-fit",
+    )
+)
+"""LoRa Basics Modem, whichever versions of TS004 and TS005 it was built with."""
+
 KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
     "LoRaMac-node": frozenset(
         (
@@ -82,13 +102,11 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts004-v1/index-in-use-by-other",
         )
     ),
-    "LoRa Basics Modem 4.8": frozenset(
+    "LoRa Basics Modem 4.8": _BASICS_MODEM.union(
         (
             "ts003-v2/unknown-behind",
             "ts005-v2/unknown-behind",
             "ts004-v2/unknown-behind",
-            "ts006-v1/unknown-behind",
-            "ts006-v1/many-all",
             "ts005-v2/status-all",
             "ts005-v2/setup-while-running",
             "ts005-v2/fcnt-above-16-bits",
@@ -123,27 +141,13 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts004-v2/complete-once",
             "ts004-v2/by-multicast-skipped",
             "ts004-v2/index-in-use-by-other",
-            "ts006-v1/several-answers",
-            "ts007-v1/no-answer-goes-on",
-            "ts007-v1/unknown-package",
-            "ts007-v1/unknown-command",
-            "ts007-v1/cut-command",
-            "ts007-v1/buffer-range",
-            "ts007-v1/buffer-one-octet",
-            "ts007-v1/buffer-error-exact",
-            "ts007-v1/mixed-last",
-            "ts007-v1/mixed-error",
-            "ts007-v1/overflow-fills",
-            "ts007-v1/pieces-fit",
         )
     ),
-    "LoRa Basics Modem 4.8 v1": frozenset(
+    "LoRa Basics Modem 4.8 v1": _BASICS_MODEM.union(
         (
             "ts003-v1/unknown-behind",
             "ts005-v1/unknown-behind",
             "ts004-v1/unknown-behind",
-            "ts006-v1/unknown-behind",
-            "ts006-v1/many-all",
             "ts005-v1/status-all",
             "ts005-v1/setup-while-running",
             "ts005-v1/fcnt-at-max",
@@ -175,18 +179,6 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts004-v1/random-order",
             "ts004-v1/complete-once",
             "ts004-v1/index-in-use-by-other",
-            "ts006-v1/several-answers",
-            "ts007-v1/no-answer-goes-on",
-            "ts007-v1/unknown-package",
-            "ts007-v1/unknown-command",
-            "ts007-v1/cut-command",
-            "ts007-v1/buffer-range",
-            "ts007-v1/buffer-one-octet",
-            "ts007-v1/buffer-error-exact",
-            "ts007-v1/mixed-last",
-            "ts007-v1/mixed-error",
-            "ts007-v1/overflow-fills",
-            "ts007-v1/pieces-fit",
         )
     ),
     "Zephyr 2025": frozenset(
