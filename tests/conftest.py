@@ -1,12 +1,20 @@
-"""Hypothesis profiles, a header that says which kernels run, and an ear for keys in the output."""
+"""Hypothesis profiles, a header that says which kernels run, an ear for keys, and figures.
+
+What a test counts and gives to ``record_property`` as a number is added up over the tests that
+passed, and told in one line at the end, with the examples of Hypothesis; the table of promises
+(tests.fuzz.promises) takes its figures from there.
+"""
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +22,7 @@ from hypothesis import HealthCheck, settings
 from lorafuota.fec import kernels as fec_kernels
 from lorafuota.fec import matrix
 from lorafuota.testing import _entry
+from tests.fuzz.proving import FIGURES
 
 QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 settings.register_profile("everyday", deadline=None, max_examples=30, suppress_health_check=QUIET)
@@ -53,10 +62,36 @@ def _spellings() -> frozenset[str]:
 
 SPELLINGS = _spellings()
 leaks: list[str] = []
+figures: Counter[str] = Counter()
+_counting: set[int] = set()
+"""The wrappers put around tests of Hypothesis."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Count the examples that Hypothesis tries."""
+    for item in items:
+        handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+        if handle is not None and id(handle.inner_test) not in _counting:
+            handle.inner_test = _counted(handle.inner_test)
+            _counting.add(id(handle.inner_test))
+
+
+def _counted(test: Any) -> Any:
+    @functools.wraps(test)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        figures["examples"] += 1
+        return test(*args, **kwargs)
+
+    return wrapper
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Search what a test printed, logged or warned about for the keys it worked with (S13)."""
+    """Add up what the test counted, and search what it printed, logged or warned about (S13).
+
+    The search is for the keys it worked with.
+    """
+    if report.when == "call" and report.passed:
+        figures.update({name: n for name, n in report.user_properties if isinstance(n, int)})
     for name, text in report.sections:
         if any(spelling in text for spelling in SPELLINGS):
             leaks.append(f"{report.nodeid}: a key in its {name}")
@@ -68,5 +103,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if figures:
+        told = ", ".join(f"{count:,} {name}" for name, count in figures.items())
+        terminalreporter.write_line(f"{FIGURES}{told}")
     for leak in leaks:
         terminalreporter.write_line(f"LEAK {leak}", red=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import lorafuota
@@ -16,6 +17,8 @@ from lorafuota.types import Direction
 from lorafuota.wire import Command
 
 VECTORS = pathlib.Path(__file__).parent / "vectors"
+Record = Callable[[str, object], None]
+"""The fixture ``record_property``, which takes what a test has counted (tests/conftest.py)."""
 LONG = bool(os.environ.get("LORAFUOTA_LONG"))
 """Whether the long versions of the tests are wanted (promises: figures for the note)."""
 

@@ -1,29 +1,28 @@
 """Invariant: every promise R1 to R11 and S1 to S16 is kept, in numbers that tests cannot afford.
 
-Runs the long version of what proves each promise, and ends with one table: the promise, what was
-run, its figures, the result.  Hours for everything; a few minutes with ``--scale 0.01``.
+Runs the long version of what proves each promise, and ends with one table.  Hours for everything;
+a few minutes with ``--scale 0.01``:
 
-    python -m tests.fuzz.promises
-    python -m tests.fuzz.promises --only R9,S16 --scale 0.1 --markdown table.md --json table.json
+    python -m tests.fuzz.promises --jobs 2 --keep promises.json --markdown promises.md
+    python -m tests.fuzz.promises --only R9,S16 --scale 0.1
 
-A *law* is a function with a number of runs, *tests* are a selection for pytest (the long versions,
-LORAFUOTA_LONG, from scale 1 on), a *tool* is another module of this package.
+What is kept in a file is not run again while the sources are the same: a run that was cut off
+goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
-import os
 import pathlib
-import re
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from tests.fuzz import proving
+from tests.fuzz.proving import BROKEN, Law, Promise, Selection, Tool
 from tests.laws import (
     counters,
     hostile_clock,
@@ -35,117 +34,6 @@ from tests.laws import (
     walk,
     work,
 )
-
-ROOT: Final = pathlib.Path(__file__).parents[2]
-KEPT, BROKEN, LEFT_OUT, OPEN = "kept", "BROKEN", "left out", "nothing proves it"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    id: str
-    promise: str
-    command: str
-    figures: str
-    result: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Law:
-    """A function that makes so many runs, returns its figures, and raises if the law is broken."""
-
-    run: Callable[[int], str]
-    count: int
-
-    def command(self, id: str, scale: float) -> str:
-        return f"python -m tests.fuzz.promises --only {id}" + _scaled(scale)
-
-    def prove(self, scale: float) -> tuple[str, str]:
-        try:
-            return self.run(max(1, round(self.count * scale))), KEPT
-        except Exception as error:  # whatever it is, the table must come
-            return f"{type(error).__name__}: {error}", BROKEN
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Process:
-    """A command whose last line of output is its figures; it fails when it is broken."""
-
-    arguments: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...] = ()
-
-    def prove(self) -> tuple[str, str]:
-        process = subprocess.run(
-            [sys.executable, "-m", *self.arguments],
-            cwd=ROOT,
-            env={**os.environ, **dict(self.environment)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        lines = [line for line in process.stdout.splitlines() if line.strip()]
-        if process.returncode:
-            print(process.stdout[-4000:], flush=True)
-        last = re.sub(r"^=+ | =+$| in \d.*", "", lines[-1] if lines else "no output")
-        return last, KEPT if process.returncode == 0 else BROKEN
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Selection:
-    """A selection of the tests; pytest fails when it selects nothing."""
-
-    paths: tuple[str, ...]
-    named: str = ""
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        return (*self.paths, *(("-k", self.named) if self.named else ()))
-
-    def command(self, id: str, scale: float) -> str:
-        selection = f' -k "{self.named}"' if self.named else ""
-        long = "LORAFUOTA_LONG=1 " if scale >= 1 else ""
-        return f"{long}pytest {' '.join(self.paths)}{selection}"
-
-    def prove(self, scale: float) -> tuple[str, str]:
-        long = (("LORAFUOTA_LONG", "1" if scale >= 1 else ""),)
-        return Process(("pytest", "-q", "-p", "no:cacheprovider", *self.arguments), long).prove()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tool:
-    """Another module of this package."""
-
-    module: str
-    options: tuple[str, ...] = ()
-    """The last takes the count."""
-    count: int = 0
-    least_scale: float = 0.0
-
-    def _arguments(self, scale: float) -> tuple[str, ...]:
-        count = str(max(1, round(self.count * scale)))
-        return (self.module, *((*self.options, count) if self.options else ()))
-
-    def command(self, id: str, scale: float) -> str:
-        return " ".join(("python", "-m", *self._arguments(scale)))
-
-    def prove(self, scale: float) -> tuple[str, str]:
-        if scale < self.least_scale:
-            return f"from --scale {self.least_scale:g} on", LEFT_OUT
-        return Process(self._arguments(scale)).prove()
-
-
-Proof = Law | Selection | Tool
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Promise:
-    """What is promised, and all that proves it."""
-
-    id: str
-    text: str
-    proofs: tuple[Proof, ...]
-
 
 # Laws as text
 
@@ -159,14 +47,11 @@ def _walks(steps: int) -> str:
     return f"{made:,} steps in {campaigns:,} campaigns, 0 stuck ({_named(outcomes.most_common())})"
 
 
-def _reports(name: str) -> Callable[[int], str]:
-    def run(count: int) -> str:
-        outcomes, wrong = stacks.honest_reports(name, count)
-        if wrong:
-            raise AssertionError(f"{len(wrong)} false of {outcomes.total()} reports: {wrong[0]}")
-        return f"{name}: {outcomes.total():,} reports, 0 false ({_named(outcomes.most_common())})"
-
-    return run
+def _reports(name: str, count: int) -> str:
+    outcomes, wrong = stacks.honest_reports(name, count)
+    if wrong:
+        raise AssertionError(f"{len(wrong)} false of {outcomes.total()} reports: {wrong[0]}")
+    return f"{name}: {outcomes.total():,} reports, 0 false ({_named(outcomes.most_common())})"
 
 
 def _device_clocks(count: int) -> str:
@@ -254,7 +139,9 @@ PROMISES: Final = (
         "Any octets given to any decoder give commands or the one decode error",
         (
             Tool(f"{FUZZ}.inputs", ("--only", "decoders", "--count"), 10_000_000),
-            Tool(f"{FUZZ}.inputs", ("--without", "decoders", "--count"), 100_000),
+            Tool(
+                f"{FUZZ}.inputs", ("--without", "decoders", "--seconds", "30", "--count"), 100_000
+            ),
             Selection((f"{LAWS}/test_message_laws.py",), "octets"),
             Selection((f"{LAWS}/test_inputs.py",)),
         ),
@@ -274,14 +161,17 @@ PROMISES: Final = (
         "R4",
         "Pure Python and C agree",
         (
-            Selection((f"{LAWS}/test_kernel_laws.py",)),
+            Selection((f"{LAWS}/test_kernel_laws.py",), long=True),
             Tool(f"{FUZZ}.sanitize", least_scale=1.0),
         ),
     ),
     Promise(
         "R5",
         "The decoder finishes exactly at full rank, with the right data",
-        (Selection((f"{LAWS}/test_fec_laws.py",)),),
+        (
+            Selection((f"{LAWS}/test_fec_laws.py",), "exactly", long=True),
+            Selection((f"{LAWS}/test_fec_laws.py",), "not exactly"),
+        ),
     ),
     Promise(
         "R6",
@@ -296,7 +186,8 @@ PROMISES: Final = (
         "R7",
         "Nothing lost at any crash",
         (
-            Selection((f"{LAWS}/test_crash.py",), "cut or killed"),
+            Selection((f"{LAWS}/test_crash.py",), "cut or killed", long=True),
+            Selection((f"{LAWS}/test_device_crash.py",), long=True),
             Selection((f"{UNIT}/session/test_saved.py",), "reset or resets or cut"),
         ),
     ),
@@ -304,7 +195,8 @@ PROMISES: Final = (
         "R8",
         "Storage that fails is reported, never taken as success",
         (
-            Selection((f"{LAWS}/test_crash.py",), "fails"),
+            Selection((f"{LAWS}/test_crash.py",), "fails or flipped", long=True),
+            Selection((f"{UNIT}/campaign/test_sqlitestore.py",), long=True),
             Selection((f"{UNIT}/campaign/test_store.py",)),
             Selection((f"{UNIT}/session/test_saved.py",), "refused or damaged"),
         ),
@@ -322,7 +214,7 @@ PROMISES: Final = (
         "R10",
         "No success reported without the verified block, no failure for a verified one",
         (
-            *(Law(_reports(name), 10_000) for name in stacks.STACKS),
+            *(Law(functools.partial(_reports, name), 1_500) for name in stacks.STACKS),
             Selection((f"{LAWS}/test_end_to_end.py",)),
         ),
     ),
@@ -331,7 +223,7 @@ PROMISES: Final = (
         "Time comes from the caller and may jump, stop, go back, wrap",
         (
             Law(_device_clocks, 100_000),
-            Law(_campaign_clocks, 100_000),
+            Law(_campaign_clocks, 20_000),
             Selection((UNIT,), "r11 or clock or time_does"),
         ),
     ),
@@ -339,7 +231,7 @@ PROMISES: Final = (
         "S1",
         "Memory per session is bounded before set-up; refusal instead of allocation",
         (
-            Law(_memory, 5_000),
+            Law(_memory, 1_000),
             Tool(f"{FUZZ}.memory"),
             Selection((SESSION,), "s1_"),
             Selection((f"{UNIT}/fec/test_decoder.py",), "memory or larger"),
@@ -414,14 +306,19 @@ PROMISES: Final = (
         "S11",
         "Forged or damaged fragments are noticed",
         (
-            Selection((LAWS,), "forged or contradiction or wrong_variant or hostile_member"),
+            Selection((f"{LAWS}/test_fec_laws.py",), "forged", long=True),
+            Selection((f"{LAWS}/test_end_to_end.py",), "betray", long=True),
+            Selection((LAWS,), "contradiction or wrong_variant or hostile_member"),
             Selection((f"{UNIT}/fec", f"{UNIT}/session"), "forged or conflict or disagrees"),
         ),
     ),
     Promise(
         "S12",
         "Receive time is bounded; answers are spread over BlockAckDelay",
-        (Selection((f"{UNIT}/session",), "s12_ or test_windows or spread"),),
+        (
+            Selection((f"{UNIT}/session/test_fragmentation.py",), "spread_evenly", long=True),
+            Selection((f"{UNIT}/session",), "s12_ or test_windows"),
+        ),
     ),
     Promise(
         "S13",
@@ -449,43 +346,12 @@ PROMISES: Final = (
 )
 
 
-def _scaled(scale: float) -> str:
-    return "" if scale == 1 else f" --scale {scale:g}"
-
-
-def rows(
-    promises: Sequence[Promise], scale: float, tell: Callable[[str], None] = lambda line: None
-) -> list[Row]:
-    """Prove promises one after the other; tell how it goes."""
-    table = []
-    for promise in promises:
-        if not promise.proofs:
-            table.append(Row(promise.id, promise.text, "", "", OPEN))
-            tell(f"{promise.id}: {OPEN}")
-        for proof in promise.proofs:
-            command = proof.command(promise.id, scale)
-            tell(f"{promise.id}: {command}")
-            began = time.monotonic()
-            figures, result = proof.prove(scale)
-            tell(f"{promise.id}: {result}: {figures} [{time.monotonic() - began:.0f} s]")
-            table.append(Row(promise.id, promise.text, command, figures, result))
-    return table
-
-
-def markdown(table: Sequence[Row]) -> str:
-    """The table, as it goes into a note."""
-    lines = ["| id | promise | command | figures | result |", "| --- | --- | --- | --- | --- |"]
-    for row in table:
-        cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in dataclasses.astuple(row)]
-        cells[2] = f"`{cells[2]}`" if cells[2] else ""
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: Sequence[str] | None = None, promises: Sequence[Promise] = PROMISES) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="ids, with commas between them")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of runs")
+    parser.add_argument("--jobs", type=int, default=1, help="proofs at a time")
+    parser.add_argument("--keep", type=pathlib.Path, help="file for the rows, to go on from")
     parser.add_argument("--json", type=pathlib.Path, help="file for the table")
     parser.add_argument("--markdown", type=pathlib.Path, help="file for the table")
     given = parser.parse_args(arguments)
@@ -493,12 +359,13 @@ def main(arguments: Sequence[str] | None = None, promises: Sequence[Promise] = P
     if unknown := wanted - {promise.id for promise in promises}:
         parser.error(f"no such promise: {', '.join(sorted(unknown))}")
     chosen = [one for one in promises if not wanted or one.id in wanted]
-    table = rows(chosen, given.scale, lambda line: print(line, flush=True))
+    shelf = proving.Shelf(given.keep)
+    table = proving.rows(chosen, given.scale, jobs=given.jobs, shelf=shelf)
     if given.json:
         given.json.write_text(json.dumps([dataclasses.asdict(row) for row in table], indent=1))
     if given.markdown:
-        given.markdown.write_text(markdown(table))
-    print(markdown(table), end="")
+        given.markdown.write_text(proving.markdown(table))
+    print(proving.markdown(table), end="")
     return 1 if any(row.result == BROKEN for row in table) else 0
 
 

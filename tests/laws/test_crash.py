@@ -8,7 +8,6 @@ and after it, and go on from the store; the referee of the fleet watches the cou
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import random
 import signal
@@ -32,12 +31,12 @@ from lorafuota.campaign import (
 from lorafuota.campaign.state import CampaignPhase, Outcome
 from lorafuota.wire import JSON
 from tests.laws.crash_process import OUTCOME, STORE, read_air
+from tests.support import LONG, Record
 from tests.unit.campaign.fleet import NEW, Channel, Crash, Fleet, Unit, config, member
 from tests.unit.campaign.test_sqlitestore import Failing, failing
 
 __all__ = ["failing"]  # a fixture
 
-LONG = bool(os.environ.get("LORAFUOTA_LONG"))
 PATIENT = RetryPolicy(10, 20.0)
 PAGE = 4096
 
@@ -139,7 +138,7 @@ class TornStore:
 
 @each_scenario
 def test_a_campaign_cut_at_any_commit_ends_like_one_that_was_not(
-    make: Callable[[], Fleet], record_property: Callable[[str, object], None]
+    make: Callable[[], Fleet], record_property: Record
 ) -> None:
     whole = make().start().run()
     whole.check_honest()
@@ -156,9 +155,9 @@ def test_a_campaign_cut_at_any_commit_ends_like_one_that_was_not(
 
 @each_scenario
 def test_a_campaign_cut_in_the_middle_of_a_transaction_ends_like_one_that_was_not(
-    make: Callable[[], Fleet], tmp_path: pathlib.Path
+    make: Callable[[], Fleet], tmp_path: pathlib.Path, record_property: Record
 ) -> None:
-    whole = make().start().run()
+    whole, cuts = make().start().run(), 0
     for number in range(0, whole.commits, 1 if LONG else 3):
         for share in (0.0, 0.5, 1.0):
             path = tmp_path / f"{number}-{share}"
@@ -169,10 +168,12 @@ def test_a_campaign_cut_in_the_middle_of_a_transaction_ends_like_one_that_was_no
             assert cut.outcomes == whole.outcomes, (number, share)
             torn.store.close()
             path.unlink()
+            cuts += 1
+    record_property("cuts in a transaction", cuts)
 
 
 @pytest.mark.parametrize("seed", range(200 if LONG else 10))
-def test_a_campaign_cut_twice_or_more_ends_all_the_same(seed: int) -> None:
+def test_a_campaign_cut_twice_or_more_ends_all_the_same(seed: int, record_property: Record) -> None:
     rng = random.Random(seed)
     make = rng.choice(list(SCENARIOS.values()))
     whole, cut = make().start().run(), make()
@@ -187,6 +188,7 @@ def test_a_campaign_cut_twice_or_more_ends_all_the_same(seed: int) -> None:
     cut.run()
     cut.check_honest()
     assert cut.outcomes == whole.outcomes
+    record_property("campaigns cut again and again", 1)
 
 
 STATEMENTS = 4
@@ -200,7 +202,7 @@ def test_a_disk_that_fails_at_any_operation_stops_the_sending_and_loses_nothing(
     for_ever: bool,
     tmp_path: pathlib.Path,
     failing: type[Failing],
-    record_property: Callable[[str, object], None],
+    record_property: Record,
 ) -> None:
     make = SCENARIOS["mixed versions, losses"]
     whole = make().start().run()
@@ -225,13 +227,13 @@ def test_a_disk_that_fails_at_any_operation_stops_the_sending_and_loses_nothing(
         assert cut.outcomes == whole.outcomes
         store.close()
         path.unlink()
-    record_property("faults", len(numbers))
+    record_property("failing operations", len(numbers))
 
 
 def test_a_flipped_bit_in_the_store_of_a_campaign_is_noticed_or_changes_nothing(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
-    record_property: Callable[[str, object], None],
+    record_property: Record,
 ) -> None:
     monkeypatch.setattr(sqlitestore, "_SNAPSHOT_EVERY", 50)
     path, cut = tmp_path / "store", SCENARIOS["mixed versions, losses"]()
@@ -257,23 +259,28 @@ def test_a_flipped_bit_in_the_store_of_a_campaign_is_noticed_or_changes_nothing(
         else:
             assert found == right, bit
     assert noticed > len(bits) // 5
-    record_property("flips", len(bits))
-    record_property("flips noticed", noticed)
+    record_property("bits flipped", len(bits))
+    record_property("of them noticed", noticed)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 @pytest.mark.parametrize("seed", range(30 if LONG else 2))
-def test_a_process_that_is_killed_goes_on_from_its_store(seed: int, tmp_path: pathlib.Path) -> None:
+def test_a_process_that_is_killed_goes_on_from_its_store(
+    seed: int, tmp_path: pathlib.Path, record_property: Record
+) -> None:
     rng = random.Random(seed)
     command = [sys.executable, "-m", "tests.laws.crash_process", str(tmp_path), str(seed)]
     root = pathlib.Path(__file__).parents[2]
+    killed = 0
     for _ in range(4):
         process = subprocess.Popen(command, cwd=root)
         while not (tmp_path / STORE).exists() and process.poll() is None:
             time.sleep(0.005)
         time.sleep(rng.random() * 0.4)
         process.send_signal(signal.SIGKILL)
-        assert process.wait() in (0, -signal.SIGKILL)
+        status = process.wait()
+        assert status in (0, -signal.SIGKILL)
+        killed += status != 0
     subprocess.run(command, cwd=root, check=True)
     frames: dict[tuple[object, object], object] = {}
     for _, _, (group, fcnt, phy) in read_air(tmp_path):
@@ -283,3 +290,4 @@ def test_a_process_that_is_killed_goes_on_from_its_store(seed: int, tmp_path: pa
         Outcome.TRANSPORTED.value: 2,
         Outcome.VERIFIED.value: 2,
     }
+    record_property("processes killed", killed)

@@ -44,7 +44,7 @@ from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import UPLINK, DevAddr, GenAppKey, McKey
 from lorafuota.wire import Command
-from tests.support import LONG
+from tests.support import LONG, Record
 
 START: Final = 1_400_000_000.0
 ROOT: Final = GenAppKey(bytes(range(16)))
@@ -369,7 +369,7 @@ def live(name: str, cuts: set[int]) -> Owner:
 
 @each_life
 def test_a_life_that_is_cut_at_any_action_ends_like_one_that_was_not(
-    name: str, record_property: Callable[[str, object], None]
+    name: str, record_property: Record
 ) -> None:
     whole = live(name, set())
     assert len(whole.reboots) == 1
@@ -381,6 +381,9 @@ def test_a_life_that_is_cut_at_any_action_ends_like_one_that_was_not(
 
 @each_life
 @pytest.mark.parametrize("seed", range(100 if LONG else 4))
-def test_a_life_that_is_cut_again_and_again_ends_all_the_same(name: str, seed: int) -> None:
+def test_a_life_that_is_cut_again_and_again_ends_all_the_same(
+    name: str, seed: int, record_property: Record
+) -> None:
     rng = random.Random(f"{name} {seed}")
     live(name, set(rng.sample(range(150), rng.randint(2, 5))))
+    record_property("lives cut again and again", 1)

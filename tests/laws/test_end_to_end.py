@@ -40,7 +40,7 @@ from lorafuota.testing import channel as toolbox
 from lorafuota.testing.channel import Corrupt, Loss, Reorder, Repeat
 from lorafuota.types import UPLINK, AppKey, DevAddr, GenAppKey, McKey
 from lorafuota.wire import Command
-from tests.support import LONG, rebuilt
+from tests.support import LONG, Record, rebuilt
 
 NOW = 1_400_000_000.0
 FIRMWARE = pathlib.Path(__file__).parents[1] / "data" / "firmware"
@@ -322,7 +322,9 @@ def test_a_hostile_member_never_gets_a_wrong_image_called_verified(
         assert outcome.status.missing_frag
 
 
-def test_spare_fragments_betray_a_forged_one_that_one_of_them_covers() -> None:
+def test_spare_fragments_betray_a_forged_one_that_one_of_them_covers(
+    record_property: Record,
+) -> None:
     """Promise S11: one wrong fragment, in sessions of version 1 with fragments to spare.
 
     One plain fragment is withheld and then made good.  Coded fragments that do not need it came
@@ -356,6 +358,8 @@ def test_spare_fragments_betray_a_forged_one_that_one_of_them_covers() -> None:
         assert received.check.disagreeing == tuple(covering)
         told += not received.check.ok
     assert told > sessions // 5
+    record_property("sessions with a forged fragment", sessions)
+    record_property("told", told)
 
 
 @both

@@ -24,7 +24,7 @@ from lorafuota.fec.diagnose import Verdict, fitting_variants
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.matrix import parity_lines
 from lorafuota.fec.variant import ParityVariant
-from tests.support import LONG
+from tests.support import LONG, Record
 
 pytestmark = pytest.mark.usefixtures("kernels")
 SESSIONS = 100_000 if LONG else 400
@@ -120,7 +120,7 @@ def observed(decoder: FragDecoder) -> dict[str, Any]:
     return seen | {"check": decoder.check(), "save": decoder.save()}
 
 
-def test_a_decoder_is_complete_exactly_when_the_rank_is_full() -> None:
+def test_a_decoder_is_complete_exactly_when_the_rank_is_full(record_property: Record) -> None:
     """R5: never early, never late, never wrong."""
     finished = 0
     for seed in range(SESSIONS):
@@ -149,6 +149,8 @@ def test_a_decoder_is_complete_exactly_when_the_rank_is_full() -> None:
             with pytest.raises(StateError):
                 decoder.block()
     assert 0.3 < finished / SESSIONS < 0.95  # both outcomes were tried
+    record_property("sessions", SESSIONS)
+    record_property("of them complete", finished)
 
 
 @given(sessions)

@@ -13,10 +13,10 @@ from bitarray import bitarray
 
 from lorafuota.fec import _reference
 from lorafuota.fec.kernels import Kernels, available, basis_octets
-from tests.support import LONG
+from tests.support import LONG, Record
 
 LINES = 1_000_000 if LONG else 3_000
-SESSIONS = 100_000 if LONG else 150
+SESSIONS = 25_000 if LONG else 150
 CALLS = 1_000_000 if LONG else 3_000
 
 SETS = {name: kernels for name, kernels in available().items() if name != "reference"}
@@ -40,7 +40,7 @@ def random_lines(chance: random.Random, large: float) -> tuple[int, list[int], i
 
 
 @every_set
-def test_lines_agree_with_the_reference(kernels: Kernels) -> None:
+def test_lines_agree_with_the_reference(kernels: Kernels, record_property: Record) -> None:
     chance, done = random.Random(4), 0
     while done < LINES:
         m, numbers, variant = random_lines(chance, 0.1)
@@ -50,6 +50,7 @@ def test_lines_agree_with_the_reference(kernels: Kernels) -> None:
             variant,
         )
         done += len(numbers)
+    record_property("lines", done)
 
 
 @every_set
@@ -121,7 +122,7 @@ def pieces(chance: random.Random, case: Case) -> Iterator[bytes]:
 
 
 @every_set
-def test_ranks_products_and_solutions_agree(kernels: Kernels) -> None:
+def test_ranks_products_and_solutions_agree(kernels: Kernels, record_property: Record) -> None:
     for i, (chance, it) in enumerate(cases(7, SESSIONS)):
         m, size, missing = it.nb_frag, it.frag_size, it.missing
         expected = bytearray(basis_octets(len(it.lost)))
@@ -149,6 +150,7 @@ def test_ranks_products_and_solutions_agree(kernels: Kernels) -> None:
         else:
             with pytest.raises(ValueError, match="rank"):
                 kernels.solve(it.block, missing, size, m, it.lines, payloads)
+    record_property("sessions solved", SESSIONS)
 
 
 @every_set
@@ -242,7 +244,9 @@ def session(chance: random.Random) -> Session:
 
 
 @every_c
-def test_blocks_are_decoded_as_the_reference_decodes_them(kernels: Any) -> None:
+def test_blocks_are_decoded_as_the_reference_decodes_them(
+    kernels: Any, record_property: Record
+) -> None:
     chance, blocks = random.Random(12), 0
     for i in range(4 * SESSIONS):
         it = session(chance)
@@ -250,6 +254,7 @@ def test_blocks_are_decoded_as_the_reference_decodes_them(kernels: Any) -> None:
         assert kernels.decode(*it) == block, i
         blocks += block is not None
     assert SESSIONS < blocks < 3 * SESSIONS
+    record_property("sessions decoded", 4 * SESSIONS)
 
 
 @every_c

@@ -31,6 +31,7 @@ from lorafuota.types import (
     McNwkSKey,
     McRootKey,
 )
+from tests.support import Record
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 KEYS = json.loads((VECTORS / "ts005.json").read_text())["keys"]
@@ -225,7 +226,9 @@ def flips(octets: bytes) -> list[bytes]:
     return [(number ^ 1 << bit).to_bytes(len(octets)) for bit in range(8 * len(octets))]
 
 
-def test_flipping_any_bit_of_mic_descriptor_counter_index_or_block_is_noticed() -> None:
+def test_flipping_any_bit_of_mic_descriptor_counter_index_or_block_is_noticed(
+    record_property: Record,
+) -> None:
     key, block = DataBlockIntKey(bytes(range(16))), bytes(range(95))
     right: dict[str, Any] = {
         "data": block,
@@ -248,6 +251,7 @@ def test_flipping_any_bit_of_mic_descriptor_counter_index_or_block_is_noticed() 
         with pytest.raises(IntegrityError) as caught:
             crypto.verify_data_block_mic(key, **arguments)
         assert str(caught.value) == "data block: the MIC does not fit"
+    record_property("changes under a MIC", len(wrong))
 
 
 def test_flipping_any_bit_of_the_length_in_b0_changes_the_mic() -> None:
@@ -287,7 +291,9 @@ def test_payload_encryption_and_frame_mic_are_those_of_the_vector(vector: dict[s
         assert part == cipher[start : start + 16]
 
 
-def test_flipping_any_bit_of_a_frame_its_mic_address_or_counter_is_noticed() -> None:
+def test_flipping_any_bit_of_a_frame_its_mic_address_or_counter_is_noticed(
+    record_property: Record,
+) -> None:
     vector = FRAMES[2]
     key, message = (
         McNwkSKey.from_hex(vector["McNwkSKey"]),
@@ -310,6 +316,7 @@ def test_flipping_any_bit_of_a_frame_its_mic_address_or_counter_is_noticed() -> 
         with pytest.raises(IntegrityError) as caught:
             crypto.verify_mc_frame_mic(key, **arguments)
         assert str(caught.value) == "multicast frame: the MIC does not fit"
+    record_property("changes under a MIC", len(wrong))
 
 
 @given(payload=st.binary(max_size=300), fcnt=st.integers(0, 2**32 - 1))

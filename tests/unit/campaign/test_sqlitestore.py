@@ -16,10 +16,10 @@ import pytest
 from lorafuota.campaign import EventKind, SqliteStore, StoreError, sqlitestore
 from lorafuota.campaign.lockedfile import LockedFile
 from lorafuota.wire import JSON
+from tests.support import LONG, Record
 from tests.unit.campaign.fleet import fleet, group, member
 from tests.unit.campaign.test_store import BATCHES, ONE, STATES, WHOLE, event
 
-LONG = bool(os.environ.get("LORAFUOTA_LONG"))
 AGAIN = "open the store again"
 
 
@@ -76,7 +76,7 @@ def test_the_log_can_be_read_with_any_sqlite(path: pathlib.Path) -> None:
 
 
 def test_a_flipped_bit_is_noticed_or_changes_nothing(
-    path: pathlib.Path, record_property: Callable[[str, object], None]
+    path: pathlib.Path, record_property: Record
 ) -> None:
     """Every bit of the pages in use, in the long run; a sample of them always."""
     octets = written(path)
@@ -98,8 +98,8 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(
             assert found == STATES[-1], bit
             assert history == WHOLE, bit
     assert noticed > len(chosen) // 5 or LONG
-    record_property("flips", len(chosen))
-    record_property("flips noticed", noticed)
+    record_property("bits flipped", len(chosen))
+    record_property("of them noticed", noticed)
     print(f"{len(chosen)} bits flipped, {noticed} noticed, the others without effect")
 
 
@@ -255,7 +255,7 @@ def test_a_transaction_cut_in_the_middle_is_undone(
 
 
 def test_a_flipped_bit_in_what_undoes_a_transaction_is_noticed_or_changes_nothing(
-    path: pathlib.Path, tmp_path: pathlib.Path
+    path: pathlib.Path, tmp_path: pathlib.Path, record_property: Record
 ) -> None:
     written(path)
     first = tmp_path / "first"
@@ -264,7 +264,8 @@ def test_a_flipped_bit_in_what_undoes_a_transaction_is_noticed_or_changes_nothin
     right = load(path)
     rng, noticed = random.Random(2), 0
     bits = [bit for bit in range(8 * len(journal)) if journal[bit // 8] or bit < 512]
-    for bit in bits if LONG else rng.sample(bits, 400) + bits[:224]:
+    chosen = bits if LONG else rng.sample(bits, 400) + bits[:224]
+    for bit in chosen:
         target = tmp_path / "flipped"
         changed = bytearray(journal)
         changed[bit // 8] ^= 1 << bit % 8
@@ -275,6 +276,7 @@ def test_a_flipped_bit_in_what_undoes_a_transaction_is_noticed_or_changes_nothin
         except StoreError:
             noticed += 1
     assert noticed > 100
+    record_property("bits flipped in a journal", len(chosen))
 
 
 def test_a_file_whose_journal_was_lost_in_the_middle_is_noticed(

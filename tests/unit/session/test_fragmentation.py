@@ -44,7 +44,7 @@ from lorafuota.session.fragsession import FragSession
 from lorafuota.session.profile import FragProfile, frag_profile
 from lorafuota.types import AppKey, GenAppKey
 from lorafuota.wire import Command
-from tests.support import LONG, session_rebuilt
+from tests.support import LONG, Record, session_rebuilt
 
 NOW = 1_400_000_000.0
 ROOT = GenAppKey(bytes.fromhex("00112233445566778899aabbccddeeff"))
@@ -253,7 +253,7 @@ NONSENSE: list[dict[str, int]] = [
 @both
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=str)
 def test_every_combination_of_mistakes_is_answered_with_exactly_its_bits(
-    version: int, nonsense: dict[str, int]
+    version: int, nonsense: dict[str, int], record_property: Record
 ) -> None:
     limits = FragLimits(
         max_memory=1 << 20, nb_indices=2, descriptors=frozenset({BLOCK.descriptor, b"next"})
@@ -288,6 +288,7 @@ def test_every_combination_of_mistakes_is_answered_with_exactly_its_bits(
         refused += 1
     assert refused == 192 - (0 if nonsense else 4 if version == 1 else 1)
     assert feed(receiver, sender, *range(3, 10)) == [received(sender)]  # 12 stands for 10
+    record_property("set-ups refused", refused)
 
 
 @both
@@ -664,7 +665,7 @@ def test_as_many_losses_as_the_matrix_holds_are_made_good(version: int) -> None:
 # Verification (S7, S11)
 
 
-def test_every_flipped_bit_of_what_the_mic_covers_gives_no_block() -> None:
+def test_every_flipped_bit_of_what_the_mic_covers_gives_no_block(record_property: Record) -> None:
     good = server(2, session_cnt=300).setup_req
     assert isinstance(good, v2.FragSessionSetupReq)
     wrong: list[dict[str, Any]] = []
@@ -692,6 +693,7 @@ def test_every_flipped_bit_of_what_the_mic_covers_gives_no_block() -> None:
             BlockFailed(index, req.descriptor, "data block: the MIC does not fit", AGREED),
         ]
         assert receiver.state(index) is FragState.FAILED
+    record_property("wrong set-ups", len(wrong))
 
 
 @pytest.mark.parametrize("numbers", [tuple(range(1, 11)), (1, 3, 4, 6, 7, 9, 10, 11, 12, 13, 14)])
@@ -817,7 +819,7 @@ def test_missing_fragments_are_told_up_to_255(version: int, nb_frag: int, shown:
 @both
 @pytest.mark.parametrize("block_ack_delay", range(8))
 def test_answers_to_a_multicast_request_are_spread_evenly(
-    version: int, block_ack_delay: int
+    version: int, block_ack_delay: int, record_property: Record
 ) -> None:
     receiver, _ = started(version, block_ack_delay=block_ack_delay)
     window, draws, bins = 2 ** (block_ack_delay + 4), 20_000 if LONG else 1000, [0] * 20
@@ -830,6 +832,7 @@ def test_answers_to_a_multicast_request_are_spread_evenly(
     expected = draws / 20
     chi_square = sum((seen - expected) ** 2 / expected for seen in bins)
     assert chi_square < 43.8  # 19 degrees of freedom, one in a thousand; the seed is fixed
+    record_property("delays", draws)
 
 
 @both
