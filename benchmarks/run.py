@@ -14,7 +14,6 @@ import math
 import os
 import pathlib
 import platform
-import subprocess
 import time
 
 from benchmarks import (
@@ -31,6 +30,7 @@ from benchmarks import (
     rank,
 )
 from benchmarks.harness import markdown, markdown_table, measure, show, show_table
+from benchmarks.page import commit, replace
 from benchmarks.workloads import kernel_sets, kernels_kept
 from lorafuota.fec import kernels
 from lorafuota.version import VERSION
@@ -50,35 +50,10 @@ PARTS = {
 }
 
 
-def commit() -> str:
-    """The commit the working tree is at, or "unknown" outside a repository."""
-    here = pathlib.Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
 def stamp(commit: str) -> str:
     """Where, when and in what company a part ran."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     return f"{time.strftime('%Y-%m-%d')}, commit {commit}, load average {load:.1f} at the start."
-
-
-def replace(page: pathlib.Path, part: str, text: str) -> None:
-    """Put *text* where a page has room for the tables of *part*: between two comments."""
-    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
-    before, found, rest = page.read_text().partition(begin)
-    if found:
-        after = rest.partition(end)[2]
-        page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def main() -> None:

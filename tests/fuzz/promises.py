@@ -3,7 +3,7 @@
 Runs the long version of what proves each promise, and ends with one table.  Hours for everything;
 a few minutes with ``--scale 0.01``:
 
-    python -m tests.fuzz.promises --jobs 2 --keep promises.json --markdown promises.md
+    python -m tests.fuzz.promises --jobs 2 --keep promises.json --page docs/reference/promises.md
     python -m tests.fuzz.promises --only R9,S16 --scale 0.1
 
 What is kept in a file is not run again while the sources are the same: a run that was cut off
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime
 import functools
 import json
 import pathlib
@@ -21,6 +22,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from benchmarks.page import commit, replace
 from tests.fuzz import proving
 from tests.fuzz.proving import BROKEN, Law, Promise, Selection, Tool
 from tests.laws import (
@@ -354,6 +356,7 @@ def main(arguments: Sequence[str] | None = None, promises: Sequence[Promise] = P
     parser.add_argument("--keep", type=pathlib.Path, help="file for the rows, to go on from")
     parser.add_argument("--json", type=pathlib.Path, help="file for the table")
     parser.add_argument("--markdown", type=pathlib.Path, help="file for the table")
+    parser.add_argument("--page", type=pathlib.Path, help="page that has room for the table")
     given = parser.parse_args(arguments)
     wanted = {one for one in given.only.split(",") if one}
     if unknown := wanted - {promise.id for promise in promises}:
@@ -365,6 +368,9 @@ def main(arguments: Sequence[str] | None = None, promises: Sequence[Promise] = P
         given.json.write_text(json.dumps([dataclasses.asdict(row) for row in table], indent=1))
     if given.markdown:
         given.markdown.write_text(proving.markdown(table))
+    if given.page:
+        stamp = f"{datetime.date.today()}, commit {commit()}, sources {proving.sources()[:16]}."
+        replace(given.page, "promises", f"{stamp}\n\n{proving.markdown(table).rstrip()}")
     print(proving.markdown(table), end="")
     return 1 if any(row.result == BROKEN for row in table) else 0
 

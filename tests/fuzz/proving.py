@@ -235,14 +235,17 @@ def proof_count(proof: Proof) -> int:
 
 
 def markdown(table: Sequence[Row]) -> str:
-    """The table, as it goes into a note or a page."""
+    """The table, as it goes into a note or a page; a promise is named in its first row only."""
     lines = [
         "| id | promise | command | figures | time | result |",
         "| --- | --- | --- | --- | ---: | --- |",
     ]
+    before = ""
     for row in table:
         command = f"`{row.command}`" if row.command else ""
-        cells = [row.id, row.promise, command, row.figures, f"{row.seconds:,} s", row.result]
+        named = ("", "") if row.id == before else (row.id, row.promise)
+        before = row.id
+        cells = [*named, command, row.figures, f"{row.seconds:,} s", row.result]
         cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in cells]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -97,9 +97,13 @@ def test_a_broken_promise_is_shown_as_broken_and_the_rest_is_run(
         Promise("S8", "nothing", ()),
     ]
     files = {"--json": tmp_path / "table.json", "--markdown": tmp_path / "table.md"}
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n\n<!-- promises -->\n\nold\n\n<!-- end of promises -->\n\nAfter.\n")
+    files["--page"] = page
     arguments = [word for option, path in files.items() for word in (option, str(path))]
     assert promises.main([*arguments, "--scale", "0.5"], table) == 1
     shown = json.loads(files["--json"].read_text())
+    on_page = page.read_text()
     assert [(row["id"], row["result"]) for row in shown] == [
         ("R1", BROKEN),
         ("R2", BROKEN),
@@ -114,6 +118,8 @@ def test_a_broken_promise_is_shown_as_broken_and_the_rest_is_run(
     assert all(row["seconds"] >= 0 for row in shown)
     text = files["--markdown"].read_text()
     assert "| R1 | a law | `python -m tests.fuzz.promises --only R1 --scale 0.5` |" in text
+    assert on_page.startswith("Before.\n\n<!-- promises -->\n\n20")
+    assert on_page.endswith(f"\n\n{text}\n<!-- end of promises -->\n\nAfter.\n")
     printed = capsys.readouterr().out
     assert printed.endswith(text)
     assert "R1: BROKEN: AssertionError: seed 7" in printed
@@ -187,7 +193,7 @@ def test_what_was_proved_is_not_proved_again_while_the_sources_are_the_same(
     assert counts == [1, 2, 2]
     assert capsys.readouterr().out == proving.markdown(proving.rows(table, 1, shelf=Shelf(kept)))
     assert first.endswith(
-        "| R1 | one | `python -m tests.fuzz.promises --only R1` | 2 runs | 0 s | kept |\n"
+        "|  |  | `python -m tests.fuzz.promises --only R1` | 2 runs | 0 s | kept |\n"
     )
     assert promises.main([*arguments, "--scale", "2"], table) == 0  # other numbers
     table = [Promise("R1", "one", (Law(counted, 9), Law(counted, 2)))]
