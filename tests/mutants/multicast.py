@@ -131,43 +131,43 @@ def _time_to_start(new: Any) -> Any:
     return _answers(change)
 
 
-def _setup_keeps_key(real: Any, self: McDevice, req: Any) -> Any:
+def _setup_keeps_key(real: Any, self: McDevice, req: Any, now: float) -> Any:
     old = self._groups.get(req.mc_group_id)
     if old is not None:
         req = dataclasses.replace(req, mc_key_encrypted=old.setup.mc_key_encrypted)
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _setup_keeps_group(real: Any, self: McDevice, req: Any) -> Any:
+def _setup_keeps_group(real: Any, self: McDevice, req: Any, now: float) -> Any:
     if req.mc_group_id in self._groups:
         return [Answer(v1.McGroupSetupAns(mc_group_id=req.mc_group_id, id_error=False))]
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _any_id(real: Any, self: McDevice, req: Any) -> Any:
+def _any_id(real: Any, self: McDevice, req: Any, now: float) -> Any:
     if req.mc_group_id >= self.limits.max_groups:
         return [Answer(v1.McGroupSetupAns(mc_group_id=req.mc_group_id, id_error=False))]
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _refused_deletes(real: Any, self: McDevice, req: Any) -> Any:
+def _refused_deletes(real: Any, self: McDevice, req: Any, now: float) -> Any:
     if req.min_mc_fcnt > req.max_mc_fcnt:
         self._groups.pop(req.mc_group_id, None)
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _max_below_min(real: Any, self: McDevice, req: Any) -> Any:
+def _max_below_min(real: Any, self: McDevice, req: Any, now: float) -> Any:
     low, high = sorted((req.min_mc_fcnt, req.max_mc_fcnt))
-    return real(self, dataclasses.replace(req, min_mc_fcnt=low, max_mc_fcnt=high))
+    return real(self, dataclasses.replace(req, min_mc_fcnt=low, max_mc_fcnt=high), now)
 
 
-def _delete_nothing(real: Any, self: McDevice, index: int) -> Any:
+def _delete_nothing(real: Any, self: McDevice, index: int, now: float) -> Any:
     undefined = index not in self._groups
     return [Answer(v1.McGroupDeleteAns(mc_group_id=index, mc_group_undefined=undefined))]
 
 
-def _delete_all(real: Any, self: McDevice, index: int) -> Any:
-    actions = real(self, index)
+def _delete_all(real: Any, self: McDevice, index: int, now: float) -> Any:
+    actions = real(self, index, now)
     self._groups.clear()
     return actions
 
@@ -176,7 +176,7 @@ def _all_listed(real: Any, self: McDevice, mask: int, room: int) -> Any:
     return real(self, 15, room)
 
 
-def _no_window_end(real: Any, self: McDevice, index: int) -> Any:
+def _no_window_end(real: Any, self: McDevice, index: int, now: float) -> Any:
     return []
 
 
@@ -250,8 +250,8 @@ def _without(prefix: str) -> Any:
     return lambda: around(McDevice, "restore", restore)
 
 
-def _delete_not_stored(real: Any, self: McDevice, index: int) -> Any:
-    return [one for one in real(self, index) if not isinstance(one, Store)]
+def _delete_not_stored(real: Any, self: McDevice, index: int, now: float) -> Any:
+    return [one for one in real(self, index, now) if not isinstance(one, Store)]
 
 
 def _unknown_time_guessed(real: Any, req: Any, profile: Any, *, listen: Any, gps: Any) -> Any:

@@ -77,8 +77,8 @@ def tick(member: McDevice, *, now: float) -> Result:
     return said(member.tick(now=now))
 
 
-def leave(member: McDevice, mc_group_id: int) -> Result:
-    return said(member.leave(mc_group_id))
+def leave(member: McDevice, mc_group_id: int, *, now: float = NOW) -> Result:
+    return said(member.leave(mc_group_id, now=now))
 
 
 def joined(version: int, *, mc_group_id: int = 0, **options: Any) -> tuple[McDevice, McGroupServer]:

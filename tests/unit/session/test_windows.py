@@ -289,7 +289,7 @@ def test_whatever_time_does_a_receiver_is_open_only_inside_its_window(
         if what in requests:
             actions += one.schedule(requests[what], now=now)
         elif what == "cancel":
-            actions += one.cancel(number % 3)
+            actions += one.cancel(number % 3, now=now)
         elif what == "none":
             one.set_offset(None, now=now)
         elif what == "offset":
