@@ -441,13 +441,8 @@ class Windows:
             return math.inf
         if not share:
             return min(self._day.clears_in, _STORED_EVERY)
-        ends = [
-            self._owners(window.listen).end - now
-            for window in self._windows.values()
-            if window.running and window.listen is not None and self._offset is not None
-        ]
-        longest = max(ends, default=math.inf)
-        lasts = min(at_once / share, self._day.lasts(share), longest, _STORED_EVERY)
+        longest = max(min(self._closes(one)) for one in self._windows.values() if one.running) - now
+        lasts = min(at_once / share, longest, _STORED_EVERY)
         return max(lasts, NOTHING_LEFT)
 
 
