@@ -31,6 +31,7 @@ from tests.laws import (
     hostile_devices,
     installs,
     plans,
+    receive_time,
     set_ups,
     stacks,
     walk,
@@ -107,6 +108,10 @@ def _liars(count: int) -> str:
 def _floods(count: int) -> str:
     growth = hostile_devices.floods(count)
     return f"{count:,} floods of {11 * hostile_devices.FLOOD:,} uplinks, {growth:,} octets at most"
+
+
+def _receive_time(count: int) -> str:
+    return str(receive_time.schedules(count))
 
 
 def _plans(trials: int) -> str:
@@ -318,8 +323,10 @@ PROMISES: Final = (
         "S12",
         "Receive time is bounded; answers are spread over BlockAckDelay",
         (
+            Law(_receive_time, 10_000),
+            Selection((f"{LAWS}/test_promises_receive_time.py",), "resets or every_day", long=True),
             Selection((f"{UNIT}/session/test_fragmentation.py",), "spread_evenly", long=True),
-            Selection((f"{UNIT}/session",), "s12_ or test_windows"),
+            Selection((f"{UNIT}/session",), "s12_ or test_windows or test_receivetime"),
         ),
     ),
     Promise(
