@@ -82,10 +82,8 @@ class ReceiveTime:
             share: Above 0, at most 1.
         """
         at, left = 0.0, self.limit - self.used
-        if -_ROUNDING < left < 0:
-            left = 0.0
         for begins, ends in self._frees():
-            if (begins - at) * share > left:
+            if (begins - at) * share > left + _ROUNDING:
                 break
             left += (ends - begins) - (ends - at) * share
             at = ends

@@ -30,6 +30,7 @@ def listened(one: ReceiveTime, *pieces: tuple[float, float]) -> ReceiveTime:
 
 
 def test_fresh_time_lasts_as_long_as_the_limit() -> None:
+    assert DAY_SECONDS == 24 * 60 * 60
     one = ReceiveTime(600)
     assert (one.used, one.lasts(1.0), one.lasts(0.25), one.opens_in) == (0, 600, 2400, 0)
     assert (one.spans, one.clears_in) == ([], 0)
@@ -44,8 +45,17 @@ def test_what_is_used_is_missing_for_a_day_and_then_comes_back_second_by_second(
     assert (one.used, one.clears_in) == (50, 50)
     one.advance(50, 0.0)
     assert (one.used, one.clears_in) == (0, 0)
+    one.advance(100, 0.0)
+    assert (one.used, one.lasts(1.0)) == (0, 600)
     one.settle()
     assert one.spans == []
+
+
+def test_what_was_used_before_a_pause_is_as_old_as_the_pause() -> None:
+    one = ReceiveTime(600)
+    one.advance(100, 1.0)
+    one.advance(50, 0.0)
+    assert (one.spans, one.used, one.clears_in) == ([Span(100, 50)], 100, DAY_SECONDS - 50)
 
 
 def test_a_day_later_to_the_second_there_is_as_much_again() -> None:
@@ -53,6 +63,11 @@ def test_a_day_later_to_the_second_there_is_as_much_again() -> None:
     assert (one.opens_in, one.lasts(1.0)) == (0, 600)
     late = listened(ReceiveTime(600), (600, DAY_SECONDS - 610))
     assert (late.opens_in, late.lasts(1.0)) == (10, 0)
+
+
+def test_what_comes_back_meanwhile_can_be_used_as_well() -> None:
+    one = listened(ReceiveTime(600), (200, DAY_SECONDS - 300))
+    assert one.lasts(0.5) == 100 + 200 + (400 - 50 + 200 - 100) / 0.5
 
 
 def test_no_midnight_lets_two_days_follow_each_other() -> None:
@@ -70,6 +85,20 @@ def test_more_than_the_limit_leaves_nothing_until_it_is_less() -> None:
     assert (one.used, one.lasts(1.0), one.opens_in) == (300, 0, DAY_SECONDS - 300 + 200)
     one.advance(one.opens_in, 0.0)
     assert (one.used, one.lasts(1.0)) == (100, 100)
+    two = ReceiveTime(100)
+    two.restore([Span(150, 10_000), Span(150, 0)])
+    assert two.opens_in == DAY_SECONDS - 150 + 50  # the first, and a third of the second
+
+
+def test_a_rounding_error_closes_nothing_and_more_than_that_does() -> None:
+    for beyond, lasts in ((5e-5, 100), (0.5, 0), (-0.5, 100)):
+        one = ReceiveTime(100)
+        one.restore([Span(100 + beyond, 0)])
+        one.advance(DAY_SECONDS - 100 - beyond, 0.0)
+        assert one.lasts(1.0) == pytest.approx(lasts, abs=1e-3)
+        assert one.opens_in == pytest.approx(max(beyond, 0), abs=1e-3)
+    one = listened(ReceiveTime(100), (99.5, 1000))
+    assert one.lasts(1.0) == 0.5
 
 
 def test_where_nothing_is_allowed_nothing_ever_opens() -> None:
@@ -108,12 +137,19 @@ def test_spans_stay_few_and_the_shortest_pauses_go() -> None:
     assert len(one.spans) == MAX_SPANS
     assert one.used == 200
     assert [span.seconds for span in one.spans] == [130, 10, 10, 10, 10, 10, 10, 10]
+    last = sum(100 + 10 * at for at in range(12, 20))
+    assert one.spans[0].ago == last + 7 * 10
+    assert one.spans[-1].ago == 290
+    long = listened(ReceiveTime(90_000), *[(10, 500)] * 4, (10, 400), (2000, 500), *[(10, 500)] * 3)
+    assert [span.seconds for span in long.spans] == [10] * 4 + [2010] + [10] * 3
 
 
 def test_what_may_have_gone_on_has_ended_by_the_time_of_a_restore() -> None:
     one = ReceiveTime(9000)
     one.restore([Span(100, 500), Span(900, -880), Span(5, DAY_SECONDS)])
     assert one.spans == [Span(1000, 0)]  # 900 to now run into the other; a day ago is over
+    one.restore([Span(10, 100), Span(10, 1000), Span(10, 110.5)])
+    assert one.spans == [Span(10, 1000), Span(20, 100)]
     one.restore([Span(DAY_SECONDS, 0), Span(DAY_SECONDS, 3)])
     assert one.spans == [Span(DAY_SECONDS, 0)]
 

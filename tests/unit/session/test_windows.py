@@ -253,10 +253,13 @@ def test_a_window_without_any_receive_time_is_dropped_once_and_known_to_its_end(
 
 def test_a_window_waits_for_the_receive_time_of_yesterday_to_be_a_day_ago() -> None:
     """Ten seconds early, after a correction of the clock: that is no reason to miss it."""
-    one = windows(class_c(), max_daily_seconds=256)
-    run(one, START + 1000)
-    one.schedule(class_c(0, START + 86_390), now=START + 1000)
-    assert [now - START for now, _ in run(one, START + 1e6, START + 1000)] == [86_400, 86_646]
+    for early in (10, 1, 0.5):
+        one = windows(class_c(), max_daily_seconds=256)
+        run(one, START + 1000)
+        one.schedule(class_c(0, START + 86_400 - math.ceil(early)), now=START + 1000)
+        one.set_offset(early - math.ceil(early), now=START + 1000)
+        happened = [now - START for now, _ in run(one, START + 1e6, START + 1000)]
+        assert happened == [86_400, 86_400 + 256 - early]
 
 
 def test_a_window_that_has_used_up_what_there_was_goes_on_when_there_is_more() -> None:
@@ -342,6 +345,19 @@ def test_no_more_is_set_aside_than_the_window_and_the_limits_leave() -> None:
     assert day.export() == {"listened": f"{START} 10 -10"}
 
 
+def test_a_stretch_is_a_sixteenth_of_the_smaller_limit_a_minute_to_a_quarter_of_an_hour() -> None:
+    inf = math.inf
+    for session, day, stretch in (
+        (inf, inf, inf),
+        (inf, 86_400, 900),
+        (3200, 86_400, 200),
+        (3200, 1600, 100),
+        (1, inf, 60),
+    ):
+        limits = WindowLimits(max_session_seconds=session, max_daily_seconds=day)
+        assert limits.stretch_seconds == stretch
+
+
 def test_class_b_sets_aside_what_its_slots_take_for_a_quarter_of_a_day_at_most() -> None:
     one = windows(class_b(time_out=15, periodicity=7), max_session_seconds=1000)
     one.tick(now=START)
@@ -357,6 +373,9 @@ def test_each_further_window_sets_aside_its_own() -> None:
     assert one.export() == {"listened/0": 70, "listened/1": 60}
     assert one.cancel(0, now=START + 20.5) == [StopListening(0)]
     assert one.export() == {"listened/1": 71}
+    uneven = windows(class_c(0), class_c(1, START + 80), max_session_seconds=100)
+    run(uneven, START + 80)
+    assert uneven.export() == {"listened/0": 100, "listened/1": 60}  # 20 are left of the one
 
 
 def test_how_long_ago_it_was_is_stored_four_times_a_day_until_it_does_not_matter() -> None:
@@ -416,6 +435,20 @@ def test_a_day_goes_on_after_a_reset_as_far_as_the_clock_can_tell(
     fresh.schedule(class_c(start=START + 1000), now=now)
     happened = run(fresh, now + 300, now)
     assert [then - now for then, _ in happened] == [0, pytest.approx(left)], what
+
+
+def test_a_clock_that_restarts_leaves_everything_as_old_as_it_was_stored() -> None:
+    one = again({"listened": "1000 50 300 20 0"}, 0.0, max_daily_seconds=100)
+    assert one.next_deadline == 21_600
+    one.tick(now=21_600)
+    assert one.export() == {"listened": "21600 50 21900 20 21600"}
+
+
+def test_the_same_beacon_announced_roughly_is_the_same_session() -> None:
+    one = windows(class_b(), max_session_seconds=100)
+    one.tick(now=START - 256)
+    assert one.schedule(class_b(0, START - 5), now=START - 250) == []
+    assert one.running == (0,)
 
 
 def test_a_clock_that_restarts_every_few_hours_does_not_keep_receive_time_for_ever() -> None:
