@@ -61,7 +61,7 @@ class ReceiveTime:
     @property
     def clears_in(self) -> float:
         """Seconds until nothing of what was used counts any more."""
-        return max((DAY_SECONDS - one.ago for one in self._all()), default=0.0)
+        return max([0.0, *(DAY_SECONDS - one.ago for one in self._all())])
 
     @property
     def opens_in(self) -> float:

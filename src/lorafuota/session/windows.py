@@ -251,7 +251,7 @@ class Windows:
         for window in self._windows.values():
             if window.running:
                 times += self._closes(window)
-            elif window.listen is not None and self._offset is not None:
+            elif window.listen is not None:
                 times.append(self._looks_again(window, self._owners(window.listen)))
         return min((one for one in times if math.isfinite(one)), default=None)
 
@@ -388,7 +388,7 @@ class Windows:
             return [] if told else [Dropped(DropReason.RECEIVE_TIME, f"window of group {index}")]
         if wait > 0:
             return []
-        window.running, window.told = True, False
+        window.running = True
         return [self._owners(listen)]
 
     # Receive time

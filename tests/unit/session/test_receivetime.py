@@ -49,6 +49,8 @@ def test_what_is_used_is_missing_for_a_day_and_then_comes_back_second_by_second(
     assert (one.used, one.lasts(1.0)) == (0, 600)
     one.settle()
     assert one.spans == []
+    one = listened(ReceiveTime(600), (200, DAY_SECONDS + 1000))
+    assert (one.used, one.lasts(1.0), one.clears_in) == (0, 600, 0)
 
 
 def test_what_was_used_before_a_pause_is_as_old_as_the_pause() -> None:
@@ -68,6 +70,8 @@ def test_a_day_later_to_the_second_there_is_as_much_again() -> None:
 def test_what_comes_back_meanwhile_can_be_used_as_well() -> None:
     one = listened(ReceiveTime(600), (200, DAY_SECONDS - 300))
     assert one.lasts(0.5) == 100 + 200 + (400 - 50 + 200 - 100) / 0.5
+    one.restore([Span(200, DAY_SECONDS - 300), Span(100, DAY_SECONDS - 600)])
+    assert one.lasts(0.5) == 600 + (300 - 300 + 300) / 0.5
 
 
 def test_no_midnight_lets_two_days_follow_each_other() -> None:

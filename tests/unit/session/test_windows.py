@@ -258,7 +258,8 @@ def test_a_window_waits_for_the_receive_time_of_yesterday_to_be_a_day_ago() -> N
         run(one, START + 1000)
         one.schedule(class_c(0, START + 86_400 - math.ceil(early)), now=START + 1000)
         one.set_offset(early - math.ceil(early), now=START + 1000)
-        happened = [now - START for now, _ in run(one, START + 1e6, START + 1000)]
+        assert one.tick(now=START + 86_400 - 0.25) == []
+        happened = [now - START for now, _ in run(one, START + 1e6, START + 86_400 - 0.25)]
         assert happened == [86_400, 86_400 + 256 - early]
 
 
