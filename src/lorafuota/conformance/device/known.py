@@ -265,6 +265,7 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts004-v1/status-delay-6",
             "ts004-v1/status-delay-7",
             "ts004-v1/status-delay-uniform",
+            "ts004-v1/status-delay-after-reset",
             "ts004-v1/one-too-few",
             "ts004-v1/nb-frag-1",
             "ts004-v1/high-numbers",
