@@ -17,6 +17,8 @@ CHECKS: Final[Catalogue[DevicePeer]] = Catalogue()
 
 _BOTH: Final = (1, 2)
 _S12: Final = "LoRa Basics Modem issues SWL2001 155, 156 and 25; promise S12"
+_SOON: Final = 300.0
+"""Seconds in which a device should have noticed, and a board can be waited for."""
 
 
 @CHECKS.check(
@@ -64,7 +66,7 @@ def class_c_already_complete(peer: DevicePeer) -> None:
     answer, _ = session_answer(peer, request)
     if answer is None:
         raise Failed("expected an answer to the session request; came nothing")
-    changes = class_changes(peer, request.session_time + 900.0)
+    changes = class_changes(peer, request.session_time + _SOON)
     if changes and answer.errors:
         raise Failed("the device refuses the session, and listens all the same")
     if changes and changes[-1].device_class != "A":
@@ -118,7 +120,7 @@ def class_c_other_block(peer: DevicePeer) -> None:
     accept(peer, request)
     class_changes(peer, request.session_time + 5.0)
     send(peer, first, [*first.plain, 11], group)
-    if class_changes(peer, peer.now + 900.0):
+    if class_changes(peer, peer.now + _SOON):
         raise Failed("expected the session to go on for the second block; it ends")
     send(peer, second, [*second.plain, 11], group)
     expect_received(peer, second)
