@@ -66,6 +66,8 @@ class Mutant:
     """Breaks the device, for the time of a context."""
     subject: str = V2
     """Which of our devices is broken."""
+    survives: str = ""
+    """Why nothing can notice it; the kit has to notice all of these."""
 
 
 def around(owner: Any, name: str, new: Callable[..., Any]) -> AbstractContextManager[Any]:

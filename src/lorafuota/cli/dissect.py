@@ -15,8 +15,9 @@ from ..package import Package
 from ..types import DOWNLINK, UPLINK
 from .arguments import InputError, Status, Subparsers, UsageError, add_json, subcommand
 from .framelisting import PAINT, run_log, run_phy
-from .octetinput import octets_of, repeated
+from .octetinput import octets_of
 from .output import write_json
+from .strayed import repeated
 
 __all__ = ["add", "run"]
 
