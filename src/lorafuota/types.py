@@ -19,6 +19,7 @@ __all__ = [
     "DevAddr",
     "DevEUI",
     "Direction",
+    "FNwkSIntKey",
     "GenAppKey",
     "Key",
     "LorawanVersion",
@@ -27,7 +28,9 @@ __all__ = [
     "McKey",
     "McNwkSKey",
     "McRootKey",
+    "NwkSEncKey",
     "NwkSKey",
+    "SNwkSIntKey",
     "require_key",
 ]
 
@@ -247,6 +250,27 @@ class NwkSKey(Key):
 @final
 class AppSKey(Key):
     """Encrypts FRMPayload of a device's own frames."""
+
+    __slots__ = ()
+
+
+@final
+class FNwkSIntKey(Key):
+    """Computes one half of the MIC of a LoRaWAN 1.1 device's uplinks."""
+
+    __slots__ = ()
+
+
+@final
+class SNwkSIntKey(Key):
+    """Computes the other half, and the MIC of downlinks to a LoRaWAN 1.1 device."""
+
+    __slots__ = ()
+
+
+@final
+class NwkSEncKey(Key):
+    """Encrypts FOpts and port 0 of a LoRaWAN 1.1 device's frames."""
 
     __slots__ = ()
 

@@ -42,8 +42,9 @@ A log holds frames in our own format, events of ChirpStack and of The Things
 Stack, mixed as they come; - reads standard input.
 
 A file of keys holds NAME=HEX lines for one group (McAddr with McKey, or with
-McAppSKey and McNwkSKey) or one device (DevAddr, NwkSKey, AppSKey; DevEUI if
-you like).  Give --keys once for each.
+McAppSKey and McNwkSKey) or one device (DevAddr, and NwkSKey and AppSKey of
+LoRaWAN 1.0.x, or FNwkSIntKey, SNwkSIntKey, NwkSEncKey and AppSKey of 1.1;
+DevEUI if you like).  Give --keys once for each.
 
 Columns "octets" and "bits" count as the documents do: octets from 0 behind the
 command identifier, bits from 0 for the least significant."""

@@ -101,12 +101,13 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
 
 
 def _data_text(read: PhyExplanation) -> Iterator[str]:
-    fits = read.check is MicCheck.FITS
+    fits = read.check in (MicCheck.FITS, MicCheck.HALF_FITS)
     mark = {MicCheck.FITS: good, MicCheck.DOES_NOT_FIT: bad}.get(read.check, str)
     keys = f": no key for {read.address}" if read.check is MicCheck.NOT_CHECKED else ""
     whose = "group" if read.multicast else "device"
     counter = f" with counter {read.fcnt}, {whose} {read.address}" if fits else ""
     yield f"MIC {mark(read.check.value)}{counter}{keys}"
+    yield from (f"  {note}" for note in read.notes)
     if read.fport is None:
         yield "no port, so no payload"
     elif read.payload is not None:
@@ -209,8 +210,7 @@ def _entry_text(entry: Entry) -> Iterator[str]:
     fcnt = "" if frame.fcnt is None else f"  FCnt {frame.fcnt}"
     names = f"  {' '.join(entry.sessions)}" if entry.sessions else ""
     yield f"line {entry.line}{_time_text(frame.time)}  {way}  {entry.owner}{port}{fcnt}{names}"
-    if entry.note:
-        yield f"  {entry.note}"
+    yield from (f"  {note}" for note in (entry.note, entry.doubt) if note)
     reading = entry.reading
     if reading is None:
         return

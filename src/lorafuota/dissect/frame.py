@@ -16,8 +16,9 @@ from ..errors import TruncatedError
 from ..types import DOWNLINK, UPLINK, BytesLike, DevAddr, DevEUI, Direction
 from ..wire import Record, flag, octets, record, uint
 from .anomaly import Anomaly, Oddity
-from .keyring import Keyring
+from .keyring import Keyring, Opened
 from .layout import Line, lay_out
+from .lorawan11 import SessionKeys
 from .maccommands import MacCommand, read_mac_commands
 
 __all__ = ["FType", "FrameKind", "MicCheck", "PhyExplanation", "explain_phy"]
@@ -51,6 +52,7 @@ class MicCheck(enum.Enum):
     """What came of checking a frame's MIC."""
 
     FITS = "fits"
+    HALF_FITS = "half fits"
     DOES_NOT_FIT = "does not fit"
     NOT_CHECKED = "not checked"
 
@@ -120,6 +122,7 @@ class PhyExplanation:
         frm_payload: FRMPayload as it was on air.
         payload: FRMPayload in the clear, if a key opened it.
         check: What came of checking the MIC.
+        notes: What was found by trying, what could not be checked, and the like.
         anomalies: What is odd.
     """
 
@@ -135,6 +138,7 @@ class PhyExplanation:
     frm_payload: bytes = b""
     payload: bytes | None = None
     check: MicCheck = MicCheck.NOT_CHECKED
+    notes: tuple[str, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
 
     def to_json(self) -> dict[str, JSON]:
@@ -150,6 +154,7 @@ class PhyExplanation:
             "frm_payload": self.frm_payload.hex(),
             "payload": None if self.payload is None else self.payload.hex(),
             "mic": self.check.value,
+            "notes": [*self.notes],
             "lines": [line.to_json() for line in self.lines],
             "mac_commands": [command.to_json() for command in self.mac_commands],
             "anomalies": [anomaly.to_json() for anomaly in self.anomalies],
@@ -248,16 +253,20 @@ def _data(
     fport = phy[behind] if behind < len(phy) - 4 else None
     port_lines = () if fport is None else _part(Port, phy, behind)
     frm_payload = b"" if fport is None else phy[behind + 1 : -4]
-    opened = keys.open(phy, direction=direction, near=near, tries=tries)
+    opened = keys.open(phy, direction=direction, fport=fport, near=near, tries=tries)
     payload: bytes | None = None
     fcnt = header.f_cnt
     check = MicCheck.DOES_NOT_FIT if keys.knows(header.dev_addr) else MicCheck.NOT_CHECKED
     multicast = False
+    notes: list[str] = []
     if opened is not None:
-        one, fcnt = opened
-        check, multicast = MicCheck.FITS, one.multicast
+        one, fcnt = opened.keys, opened.fcnt
+        check = MicCheck.HALF_FITS if opened.half else MicCheck.FITS
+        multicast = one.multicast
         payload = one.crypt(frm_payload, port=fport or 0, direction=direction, fcnt=fcnt)
-    commands = list(read_mac_commands(options, direction, 8))
+        notes += [opened.note] if opened.note else []
+    commands, note = _options(options, direction, fport, opened)
+    notes += [note] if note else []
     if fport == 0 and payload is not None:
         commands += read_mac_commands(payload, direction, behind + 1)
     odd += _odd_data(header, fport, check, multicast=multicast)
@@ -280,8 +289,23 @@ def _data(
         frm_payload=frm_payload,
         payload=payload,
         check=check,
+        notes=tuple(notes),
         anomalies=tuple(odd),
     )
+
+
+def _options(
+    options: bytes, direction: Direction, fport: int | None, opened: Opened | None
+) -> tuple[list[MacCommand], str]:
+    """Return the MAC commands of FOpts, and a note if they are not as LoRaWAN 1.1 has them."""
+    as_sent = list(read_mac_commands(options, direction, 8))
+    if opened is None or not isinstance(opened.keys, SessionKeys):
+        return as_sent, ""
+    clear = opened.keys.crypt_options(options, fport=fport, direction=direction, fcnt=opened.fcnt)
+    commands = list(read_mac_commands(clear, direction, 8))
+    if any(one.problem for one in commands) and not any(one.problem for one in as_sent):
+        return as_sent, "FOpts is in the clear, though LoRaWAN 1.1 encrypts it"
+    return commands, ""
 
 
 def _odd_data(
@@ -300,6 +324,9 @@ def _odd_data(
                 yield _odd(Oddity.NOT_MULTICAST, 5, f"a multicast frame with {what} is dropped")
     if check is MicCheck.DOES_NOT_FIT:
         sentence = "no counter makes the MIC fit: other keys, another device, or damaged octets"
+        yield _odd(Oddity.MIC, 0, sentence)
+    if check is MicCheck.HALF_FITS and not header.ack:
+        sentence = "SNwkSIntKey makes its half of the MIC fit with no TxDr and TxCh: another key"
         yield _odd(Oddity.MIC, 0, sentence)
 
 

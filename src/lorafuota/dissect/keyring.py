@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hmac
 from collections.abc import Iterable
-from typing import Final, Self, final
+from typing import Final, Self, TypeAlias, final
 
 from .. import crypto
 from ..errors import IntegrityError, require_int
@@ -23,11 +24,23 @@ from ..types import (
     NwkSKey,
     require_key,
 )
+from .framecrypto import identity, keystream
+from .lorawan11 import SessionKeys
 
-__all__ = ["AddressKeys", "Keyring"]
+__all__ = ["AddressKeys", "FrameKeys", "Keyring", "Opened"]
 
-_BLOCK: Final = 16
 _UPPER: Final = 1 << 16
+
+_CONFIRMED: Final = (4, 5)
+"""FType of confirmed frames, up and down."""
+
+_ACK: Final = 0x20
+
+_REMEMBERED: Final = 8
+"""Confirmed frames of one side that the other may acknowledge."""
+
+_PATIENCE: Final = 8
+"""Searches for an acknowledged counter that may end in vain before no more are made."""
 
 
 @final
@@ -85,7 +98,8 @@ class AddressKeys:
             except IntegrityError:
                 return False
             return True
-        b0 = b"\x49" + self._identity(direction, fcnt) + bytes((len(message) & 0xFF,))
+        middle = identity(direction, self.address, fcnt)
+        b0 = b"\x49" + bytes(4) + middle + bytes((len(message) & 0xFF,))
         computed = crypto.aes128_cmac(self.mic_key, b0, message)[: crypto.MIC_OCTETS]
         return hmac.compare_digest(computed, mic)
 
@@ -96,10 +110,11 @@ class AddressKeys:
                 self.payload_key, octets, mc_addr=self.address, fcnt=fcnt
             )
         key = self.mic_key if port == 0 else self.payload_key
-        head = b"\x01" + self._identity(direction, fcnt)
-        blocks = b"".join(head + bytes((i,)) for i in range(1, -(-len(octets) // _BLOCK) + 1))
-        stream = crypto.aes128_encrypt(key, blocks)
-        return bytes(a ^ b for a, b in zip(octets, stream, strict=False))
+        return keystream(key, octets, identity(direction, self.address, fcnt))
+
+    def counter(self, direction: Direction, fport: int | None) -> str:
+        """Return the document's name of the counter a frame has; the port does not matter."""
+        return "FCntUp" if direction is UPLINK else "FCntDown"
 
     def find_fcnt(
         self, phy: bytes, *, direction: Direction, near: int = 0, tries: int = _UPPER
@@ -121,20 +136,39 @@ class AddressKeys:
                 return fcnt
         return None
 
-    def _identity(self, direction: Direction, fcnt: int) -> bytes:
-        sender = 0 if direction is UPLINK else 1
-        address = self.address.to_bytes(4, "little")
-        return bytes((0, 0, 0, 0, sender)) + address + fcnt.to_bytes(4, "little") + b"\x00"
+
+FrameKeys: TypeAlias = AddressKeys | SessionKeys
+"""Keys of a group or a LoRaWAN 1.0.x device, or those of a LoRaWAN 1.1 device."""
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A data frame whose MIC fits.
+
+    Attributes:
+        keys: The keys it fits.
+        fcnt: The whole counter.
+        half: Only half of the MIC was seen to fit (LoRaWAN 1.1).
+        note: What was found by trying and what could not be checked; empty if there is nothing.
+    """
+
+    keys: FrameKeys
+    fcnt: int
+    half: bool = False
+    note: str = ""
 
 
 @final
 class Keyring:
     """Keys by address, and the counters seen so far; several keys may share an address."""
 
-    def __init__(self, keys: Iterable[AddressKeys] = ()) -> None:
+    def __init__(self, keys: Iterable[FrameKeys] = ()) -> None:
         """Take the keys, in the order they are tried."""
-        self._by_address: dict[int, list[AddressKeys]] = {}
-        self._last: dict[tuple[AddressKeys, Direction], int] = {}
+        self._by_address: dict[int, list[FrameKeys]] = {}
+        self._last: dict[tuple[FrameKeys, str], int] = {}
+        self._confirmed: dict[tuple[FrameKeys, Direction], collections.deque[int]] = {}
+        self._in_vain: collections.Counter[FrameKeys] = collections.Counter()
         for one in keys:
             self._by_address.setdefault(int(one.address), []).append(one)
 
@@ -154,28 +188,71 @@ class Keyring:
         phy: bytes,
         *,
         direction: Direction,
+        fport: int | None = None,
         near: int | None = None,
         tries: int = _UPPER,
-    ) -> tuple[AddressKeys, int] | None:
+    ) -> Opened | None:
         """Return the keys and the whole counter that make the MIC of a data frame fit, or None.
+
+        The counter is remembered, and so are confirmed frames: LoRaWAN 1.1 puts the counter of the
+        one that is acknowledged under the MIC.
 
         Args:
             phy: A data frame, 12 octets or more.
             direction: Who sent it.
+            fport: Its port, if it has one; a LoRaWAN 1.1 device counts two kinds of downlinks.
             near: A counter not far below, if one is known; the last one seen of that address is
                 tried as well.
             tries: How many upper halves of the counter to try.
         """
         address = int.from_bytes(phy[1:5], "little")
+        weak: Opened | None = None
         for one in self._by_address.get(address, ()):
             if one.multicast and direction is not DOWNLINK:
                 continue
-            last = self._last.get((one, direction), 0)
+            last = self._last.get((one, one.counter(direction, fport)), 0)
             for start in dict.fromkeys((last if near is None else near, last)):
-                fcnt = one.find_fcnt(phy, direction=direction, near=start, tries=tries)
-                if fcnt is not None:
-                    self._last[one, direction] = fcnt
-                    return one, fcnt
-                if tries >= _UPPER:
+                found = self._fit(one, phy, direction, start, tries)
+                if found is not None and not found.half:
+                    self._remember(found, phy, direction, fport)
+                    return found
+                weak = weak or found
+                if tries >= _UPPER and isinstance(one, AddressKeys):
                     break  # that was every counter there is
-        return None
+        if weak is not None:
+            self._confirm(weak, phy, direction)
+        return weak
+
+    def _fit(
+        self, one: FrameKeys, phy: bytes, direction: Direction, start: int, tries: int
+    ) -> Opened | None:
+        if isinstance(one, AddressKeys):
+            fcnt = one.find_fcnt(phy, direction=direction, near=start, tries=tries)
+            return None if fcnt is None else Opened(keys=one, fcnt=fcnt)
+        other = DOWNLINK if direction is UPLINK else UPLINK
+        fit = one.fit(
+            phy,
+            direction=direction,
+            near=start,
+            tries=tries,
+            confirmed=tuple(self._confirmed.get((one, other), ())),
+            search=self._in_vain[one] < _PATIENCE,
+        )
+        if fit is None:
+            self._in_vain[one] += direction is DOWNLINK and bool(phy[5] & _ACK)
+            return None
+        return Opened(keys=one, fcnt=fit.fcnt, half=fit.half, note=fit.note)
+
+    def _remember(self, found: Opened, phy: bytes, direction: Direction, fport: int | None) -> None:
+        self._last[found.keys, found.keys.counter(direction, fport)] = found.fcnt
+        self._confirm(found, phy, direction)
+
+    def _confirm(self, found: Opened, phy: bytes, direction: Direction) -> None:
+        """Remember a frame that the other side will acknowledge."""
+        if phy[0] >> 5 in _CONFIRMED:
+            whose = (found.keys, direction)
+            seen = self._confirmed.setdefault(whose, collections.deque(maxlen=_REMEMBERED))
+            low = found.fcnt & 0xFFFF
+            if low in seen:
+                seen.remove(low)
+            seen.appendleft(low)

@@ -46,6 +46,13 @@ class Entry:
     sessions: tuple[str, ...] = ()
     note: str = ""
 
+    @property
+    def doubt(self) -> str:
+        """What was not checked of the MIC of a frame that was opened; empty if nothing."""
+        if self.phy is None or self.phy.check is not MicCheck.HALF_FITS:
+            return ""
+        return "; ".join(self.phy.notes)
+
     def to_json(self) -> dict[str, JSON]:
         """Return the entry as JSON."""
         return {

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lorafuota import crypto
 from lorafuota.dissect.frame import FrameKind, MicCheck, PhyExplanation, explain_phy
 from lorafuota.dissect.keyring import Keyring
-from lorafuota.types import DOWNLINK, UPLINK
+from lorafuota.types import DOWNLINK, UPLINK, SNwkSIntKey
 from tests.unit.dissect.test_keyring import ADDRESS, DEVICE, GROUP, MC_KEY, multicast, unicast
+from tests.unit.dissect.test_lorawan11 import DEVICE as NEWER
+from tests.unit.dissect.test_lorawan11 import DOWN, UP, sealed
 
 RING = Keyring([GROUP, DEVICE])
+EVERY = Keyring([GROUP, DEVICE, NEWER])
 
 
 def odd(read: PhyExplanation) -> list[str]:
@@ -82,6 +87,51 @@ def test_mac_commands_are_read_from_options_and_from_port_0() -> None:
     assert odd(strange) == ["mac-command"]
 
 
+def test_options_of_lorawan_1_1_are_decrypted() -> None:
+    ring = Keyring([NEWER])
+    up = explain_phy(sealed(UP, 5, options=bytes.fromhex("0d02")), ring)
+    assert [(one.at, one.name) for one in up.mac_commands] == [
+        (8, "DeviceTimeReq"),
+        (9, "LinkCheckReq"),
+    ]
+    assert (up.check, up.payload, odd(up)) == (MicCheck.FITS, b"\x02\xc0", [])
+    [note] = up.notes
+    assert note.startswith("both halves of the MIC fit with TxDr 5, TxCh 2: ")
+    for fport in (None, 201):
+        down = explain_phy(sealed(DOWN, 5, b"", fport=fport, options=b"\x02\x07\x01"), ring)
+        assert [(one.name, one.octets.hex()) for one in down.mac_commands] == [
+            ("LinkCheckAns", "0701")
+        ]
+        assert down.notes == ()
+    port_0 = explain_phy(sealed(DOWN, 6, b"\x06", fport=0), ring)
+    assert [(one.at, one.name) for one in port_0.mac_commands] == [(9, "DevStatusReq")]
+    shut = explain_phy(sealed(UP, 5, options=bytes.fromhex("0d02")))
+    assert [one.name for one in shut.mac_commands] != ["DeviceTimeReq", "LinkCheckReq"]
+
+
+def test_options_that_a_stack_of_1_1_leaves_in_the_clear_are_read_and_it_is_said() -> None:
+    sent = sealed(DOWN, 5, b"", fport=None, options=b"\x06")
+    hidden = sent[8] ^ 0x06
+    clear = sealed(DOWN, 5, b"", fport=None, options=bytes((hidden ^ 0x06,)))
+    assert clear[8] == 0x06
+    read = explain_phy(clear, Keyring([NEWER]))
+    assert [one.name for one in read.mac_commands] == ["DevStatusReq"]
+    assert read.notes == ("FOpts is in the clear, though LoRaWAN 1.1 encrypts it",)
+    neither = explain_phy(sealed(DOWN, 5, b"", fport=None, options=b"\xff"), Keyring([NEWER]))
+    assert odd(neither) == ["mac-command"]
+    assert (neither.mac_commands[0].cid, neither.notes) == (0xFF, ())
+
+
+def test_half_a_mic_is_told_from_a_whole_one() -> None:
+    acked = explain_phy(sealed(UP, 5, ack=7), Keyring([NEWER]))
+    assert (acked.check, acked.payload, odd(acked)) == (MicCheck.HALF_FITS, b"\x02\xc0", [])
+    assert "none was seen" in acked.notes[0]
+    other = dataclasses.replace(NEWER, s_nwk_s_int_key=SNwkSIntKey(bytes(16)))
+    read = explain_phy(sealed(UP, 5), Keyring([other]))
+    assert (read.check, read.fcnt, odd(read)) == (MicCheck.HALF_FITS, 5, ["mic"])
+    assert read.to_json()["mic"] == "half fits"
+
+
 def test_what_a_group_must_not_send_is_odd() -> None:
     frame = bytearray(multicast(1))
     frame[5] |= 0x60
@@ -142,13 +192,14 @@ def test_json_has_everything_but_keys() -> None:
         "frm_payload": multicast(2)[9:-4].hex(),
         "payload": "0100",
         "mic": "fits",
+        "notes": [],
         "anomalies": [],
     }
 
 
 @given(st.binary(max_size=300))
 def test_any_octets_are_explained(phy: bytes) -> None:
-    read = explain_phy(phy, RING, tries=1)
+    read = explain_phy(phy, EVERY, tries=1)
     assert (read.kind is FrameKind.UNREADABLE) <= bool(read.anomalies)
     for line in read.lines:
         assert 0 <= line.start <= line.stop <= len(phy)

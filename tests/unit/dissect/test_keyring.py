@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lorafuota import crypto
-from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.dissect.keyring import AddressKeys, Keyring, Opened
 from lorafuota.errors import FieldError
 from lorafuota.link import build_mc_downlink
 from lorafuota.types import (
@@ -17,7 +19,16 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     NwkSKey,
+    SNwkSIntKey,
 )
+from tests.unit.dissect.test_lorawan11 import (
+    CONFIRMED_DOWN,
+    CONFIRMED_UP,
+    DOWN,
+    UP,
+    sealed,
+)
+from tests.unit.dissect.test_lorawan11 import DEVICE as NEWER
 
 ADDRESS = DevAddr(0x26011BDA)
 MC_KEY = McKey(bytes.fromhex("c0ffee00baddcafe5eedfacedeadbeef"))
@@ -98,12 +109,14 @@ def test_the_upper_half_of_the_counter_is_found() -> None:
 def test_a_ring_tries_every_key_of_an_address_and_remembers_the_counter() -> None:
     wrong = AddressKeys.from_mc_key(McKey(bytes(16)), ADDRESS)
     ring = Keyring([wrong, GROUP, DEVICE])
-    assert ring.open(multicast(0x9_0001), direction=DOWNLINK, tries=10) == (GROUP, 0x9_0001)
-    assert ring.open(multicast(0x9_0002), direction=DOWNLINK, tries=1) == (GROUP, 0x9_0002)
+    first = ring.open(multicast(0x9_0001), direction=DOWNLINK, tries=10)
+    assert first == Opened(keys=GROUP, fcnt=0x9_0001)
+    second = ring.open(multicast(0x9_0002), direction=DOWNLINK, tries=1)
+    assert second == Opened(keys=GROUP, fcnt=0x9_0002)
     low_half = ring.open(multicast(0x9_0003), direction=DOWNLINK, near=3, tries=1)
-    assert low_half == (GROUP, 0x9_0003)
+    assert low_half == Opened(keys=GROUP, fcnt=0x9_0003)
     up = unicast(5, UPLINK, b"\x00")
-    assert ring.open(up, direction=UPLINK, tries=1) == (DEVICE, 5)
+    assert ring.open(up, direction=UPLINK, tries=1) == Opened(keys=DEVICE, fcnt=5)
     assert ring.open(up[:-1] + b"\x00", direction=UPLINK, tries=1) is None
     assert (ring.knows(ADDRESS), ring.knows(1)) == (True, False)
     assert (ring.dev_eui(ADDRESS), ring.dev_eui(1)) == (7, None)
@@ -116,3 +129,72 @@ def test_keys_of_a_group_and_of_a_device_do_not_mix() -> None:
     with pytest.raises(FieldError, match=r"payload_key = McAppSKey: expected a AppSKey"):
         AddressKeys(address=ADDRESS, mic_key=NwkSKey(bytes(16)), payload_key=McAppSKey(bytes(16)))
     assert "0f" not in repr(DEVICE).replace("0x", "")
+
+
+def counter(ring: Keyring, phy: bytes, fport: int | None, *, tries: int = 16) -> int | None:
+    way = UPLINK if phy[0] in (UP, CONFIRMED_UP) else DOWNLINK
+    opened = ring.open(phy, direction=way, fport=fport, tries=tries)
+    return None if opened is None else opened.fcnt
+
+
+def test_the_two_counters_of_downlinks_are_kept_apart() -> None:
+    ring = Keyring([NEWER])
+    assert counter(ring, sealed(DOWN, 0x7_0001), 201) == 0x7_0001
+    assert counter(ring, sealed(DOWN, 0x7_0002), 201, tries=1) == 0x7_0002
+    assert counter(ring, sealed(DOWN, 3, fport=0), 0, tries=1) == 3
+    assert counter(ring, sealed(DOWN, 4, fport=None), None, tries=1) == 4
+    assert counter(ring, sealed(DOWN, 0x7_0003), 201, tries=1) == 0x7_0003
+    assert counter(ring, sealed(UP, 9), 201, tries=1) == 9
+
+
+def test_confirmed_frames_are_remembered_for_what_acknowledges_them() -> None:
+    ring = Keyring([NEWER])
+    ack = sealed(UP, 6, ack=0x1_0022)
+    before = ring.open(ack, direction=UPLINK, fport=201)
+    assert before is not None
+    assert before.half
+    for fcnt in (0x1_0021, 0x1_0022, 0x1_0022):
+        assert counter(ring, sealed(CONFIRMED_DOWN, fcnt), 201) == fcnt
+    after = ring.open(ack, direction=UPLINK, fport=201)
+    assert after is not None
+    assert (after.half, "ConfFCnt 34:" in after.note) == (False, True)
+    for fcnt in range(20, 30):
+        counter(ring, sealed(CONFIRMED_UP, fcnt), 201)
+    seen = ring.open(sealed(DOWN, 0x1_0023, ack=22), direction=DOWNLINK, fport=201, tries=16)
+    assert seen is not None
+    assert seen.note == "it acknowledges the uplink with ConfFCnt 22"
+    forgotten = ring.open(sealed(DOWN, 0x1_0023, ack=21), direction=DOWNLINK, fport=201, tries=16)
+    assert forgotten is not None
+    assert forgotten.note.endswith("which is not in the frame: all were tried")
+
+
+def test_a_counter_that_only_half_a_mic_speaks_for_is_not_remembered() -> None:
+    ring = Keyring([NEWER])
+    assert counter(ring, sealed(UP, 0xF_0001, ack=4), 201) == 0xF_0001
+    assert counter(ring, sealed(UP, 1), 201) == 1
+
+
+def test_a_key_that_fits_wholly_goes_before_one_that_fits_by_half() -> None:
+    weak = dataclasses.replace(NEWER, s_nwk_s_int_key=SNwkSIntKey(bytes(16)))
+    phy = sealed(UP, 2)
+    alone = Keyring([weak]).open(phy, direction=UPLINK)
+    assert alone is not None
+    assert alone.half
+    both = Keyring([weak, NEWER]).open(phy, direction=UPLINK)
+    assert both is not None
+    assert (both.keys, both.half) == (NEWER, False)
+
+
+def test_searches_for_an_acknowledged_counter_end_when_they_find_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lorafuota.dissect.keyring._PATIENCE", 2)
+    ring = Keyring([NEWER])
+    bad = sealed(DOWN, 1, ack=5)[:-1] + b"\x00"
+    good = sealed(DOWN, 2, ack=5)
+    assert counter(ring, bad, 201) is None
+    assert counter(ring, good, 201) == 2
+    assert counter(ring, bad, 201) is None
+    assert counter(ring, good, 201) is None
+    counter(ring, sealed(CONFIRMED_UP, 5), 201)
+    assert counter(ring, good, 201) == 2

@@ -7,8 +7,10 @@ from lorafuota.dissect.logentry import Entry, open_entry
 from lorafuota.dissect.logreader import Captured
 from lorafuota.types import DOWNLINK, UPLINK, DevAddr, DevEUI
 from tests.unit.dissect.test_keyring import ADDRESS, DEVICE, GROUP, multicast, unicast
+from tests.unit.dissect.test_lorawan11 import DEVICE as NEWER
+from tests.unit.dissect.test_lorawan11 import UP, sealed
 
-RING = Keyring([DEVICE, GROUP])
+RING = Keyring([DEVICE, GROUP, NEWER])
 
 
 def opened(frame: Frame) -> Entry:
@@ -39,6 +41,19 @@ def test_a_payload_beside_a_frame_is_believed_and_the_mic_still_checked() -> Non
     assert entry.frame == frame
     assert entry.phy is not None
     assert entry.phy.check is MicCheck.FITS
+
+
+def test_half_a_mic_leaves_a_doubt() -> None:
+    whole = opened(Frame(direction=UPLINK, phy=sealed(UP, 5)))
+    assert (whole.owner, whole.frame.payload, whole.doubt) == (
+        "0000000000000008",
+        b"\x02\xc0",
+        "",
+    )
+    half = opened(Frame(direction=UPLINK, phy=sealed(UP, 6, ack=3)))
+    assert (half.frame.payload, half.note) == (b"\x02\xc0", "")
+    assert half.doubt.startswith("only the half of the MIC under FNwkSIntKey was checked: ")
+    assert opened(Frame(direction=UPLINK, fport=1, payload=b"")).doubt == ""
 
 
 def test_an_owner_without_an_eui_is_an_address_or_has_no_name() -> None:
