@@ -29,9 +29,9 @@ from lorafuota.conformance.run import run_device_checks
 from lorafuota.conformance.serversubject import DeviceEntry, GroupOrder
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.case import Known
 from lorafuota.dissect.framecrypto import cmacs, identity, keystream
-from lorafuota.dissect.keyring import AddressKeys
 from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.dissect.mckey import Way
 from lorafuota.dissect.rootkeys import Root
@@ -252,8 +252,8 @@ CALLS: dict[str, Call] = {
         _roster.check_key,
         {"group": _roster.groups["g"], "mc_addr": ADDRESS},
     ),
-    "dissect.keyring.AddressKeys": (_address_keys, {"address": ADDRESS}),
-    "dissect.keyring.AddressKeys.from_mc_key": (AddressKeys.from_mc_key, {"mc_addr": ADDRESS}),
+    "dissect.addresskeys.AddressKeys": (_address_keys, {"address": ADDRESS}),
+    "dissect.addresskeys.AddressKeys.from_mc_key": (AddressKeys.from_mc_key, {"mc_addr": ADDRESS}),
     "dissect.framecrypto.cmacs": (cmacs, {"firsts": bytes(16), "message": b"x"}),
     "dissect.framecrypto.keystream": (
         keystream,

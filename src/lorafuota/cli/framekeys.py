@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..dissect.keyring import AddressKeys, FrameKeys, Keyring
+from ..dissect.addresskeys import AddressKeys
+from ..dissect.keyring import FrameKeys, Keyring
 from ..dissect.lorawan11 import SessionKeys
 from ..errors import FieldError
 from ..types import (

@@ -10,9 +10,10 @@ import json
 import pathlib
 
 import lorafuota
+from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.explain import explain
 from lorafuota.dissect.frame import explain_phy
-from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.dissect.keyring import Keyring
 from lorafuota.dissect.logreader import Captured, read_log
 from lorafuota.dissect.story import tell
 from lorafuota.dissect.versions import hints, readings
