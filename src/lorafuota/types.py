@@ -28,6 +28,8 @@ __all__ = [
     "McKey",
     "McNwkSKey",
     "McRootKey",
+    "NetID",
+    "NwkKey",
     "NwkSEncKey",
     "NwkSKey",
     "SNwkSIntKey",
@@ -108,6 +110,14 @@ class DevEUI(_Address):
 
     __slots__ = ()
     OCTETS = 8
+
+
+@final
+class NetID(_Address):
+    """A 24-bit network identity."""
+
+    __slots__ = ()
+    OCTETS = 3
 
 
 _K = TypeVar("_K", bound="Key")
@@ -193,7 +203,14 @@ class GenAppKey(Key):
 
 @final
 class AppKey(Key):
-    """The application root key of a LoRaWAN 1.1 device."""
+    """The application root key of a LoRaWAN 1.1 device; the key a 1.0.x device joins with."""
+
+    __slots__ = ()
+
+
+@final
+class NwkKey(Key):
+    """The network root key of a LoRaWAN 1.1 device, which it joins with."""
 
     __slots__ = ()
 

@@ -32,6 +32,7 @@ from lorafuota.datablock import DataBlock
 from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.case import Known
 from lorafuota.dissect.framecrypto import cmacs, identity, keystream
+from lorafuota.dissect.joins import RootKeys, accept_mic
 from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.dissect.mckey import Way
 from lorafuota.dissect.rootkeys import Root
@@ -61,6 +62,7 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    NwkKey,
     NwkSEncKey,
     NwkSKey,
     SNwkSIntKey,
@@ -82,6 +84,7 @@ KINDS: tuple[type[Key], ...] = (
     FNwkSIntKey,
     SNwkSIntKey,
     NwkSEncKey,
+    NwkKey,
 )
 ADDRESS = DevAddr(7)
 BLOCK = DataBlock(b"x", 1)
@@ -259,6 +262,8 @@ CALLS: dict[str, Call] = {
         keystream,
         {"octets": b"x", "middle": identity(UPLINK, ADDRESS, 0)},
     ),
+    "dissect.joins.RootKeys": (RootKeys, {"dev_eui": DevEUI(1)}),
+    "dissect.joins.accept_mic": (accept_mic, {"message": bytes(13)}),
     "dissect.lorawan11.SessionKeys": (SessionKeys, {"address": ADDRESS}),
     "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
     "plan.windows.group_config": (

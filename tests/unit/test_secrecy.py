@@ -36,6 +36,7 @@ from lorafuota.crypto import (
 )
 from lorafuota.datablock import DataBlock
 from lorafuota.dissect.addresskeys import AddressKeys
+from lorafuota.dissect.joins import RootKeys
 from lorafuota.dissect.keyring import Keyring
 from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.errors import FieldError, FuotaError
@@ -52,6 +53,7 @@ from lorafuota.types import (
     AppSKey,
     DataBlockIntKey,
     DevAddr,
+    DevEUI,
     FNwkSIntKey,
     GenAppKey,
     Key,
@@ -61,6 +63,7 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    NwkKey,
     NwkSEncKey,
     SNwkSIntKey,
 )
@@ -182,7 +185,9 @@ def holders() -> dict[str, object]:
         nwk_s_enc_key=NwkSEncKey(MC_KEY.reveal()),
         app_s_key=AppSKey(MC_KEY.reveal()),
     )
-    found |= {"AddressKeys": group, "SessionKeys": session, "Keyring": Keyring([group, session])}
+    roots = RootKeys(dev_eui=DevEUI(1), app_key=APP_KEY, nwk_key=NwkKey(GEN_APP_KEY.reveal()))
+    ring = Keyring([group, session], roots=[roots])
+    found |= {"AddressKeys": group, "SessionKeys": session, "RootKeys": roots, "Keyring": ring}
     found |= {"McReceiver": receiver(), "McSender": sender(), "McGroupServer": group_server()}
     for version in (1, 2):
         for root in (GEN_APP_KEY, APP_KEY):

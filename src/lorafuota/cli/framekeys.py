@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..dissect.addresskeys import AddressKeys
+from ..dissect.joins import RootKeys
 from ..dissect.keyring import FrameKeys, Keyring
 from ..dissect.lorawan11 import SessionKeys
 from ..errors import FieldError
 from ..types import (
+    AppKey,
     AppSKey,
     DevAddr,
     DevEUI,
@@ -17,6 +19,7 @@ from ..types import (
     McAppSKey,
     McKey,
     McNwkSKey,
+    NwkKey,
     NwkSEncKey,
     NwkSKey,
     SNwkSIntKey,
@@ -38,6 +41,9 @@ NAMES: Final = (
     "SNwkSIntKey",
     "NwkSEncKey",
     "DevEUI",
+    "AppKey",
+    "NwkKey",
+    "JoinEUI",
 )
 """What a file of keys may hold."""
 
@@ -50,15 +56,36 @@ def keyring(paths: Sequence[str]) -> Keyring:
     Raises:
         InputError: One cannot be read, or lacks something.
     """
-    return Keyring(
-        _keys({name: (text, where) for name, text, where in pairs_from_file(path, NAMES)})
-        for path in paths
+    keys: list[FrameKeys] = []
+    roots: list[RootKeys] = []
+    for path in paths:
+        given = {name: (text, where) for name, text, where in pairs_from_file(path, NAMES)}
+        root = "AppKey" in given or "NwkKey" in given
+        if ["McAddr" in given, "DevAddr" in given or root].count(True) != 1:
+            raise InputError(
+                "a file of keys has either McAddr, for a group, or DevAddr, for a device, or "
+                "AppKey and DevEUI, for a device from its join on"
+            )
+        if root:
+            roots.append(_root(given))
+        if "McAddr" in given or "DevAddr" in given:
+            keys.append(_keys(given))
+    return Keyring(keys, roots)
+
+
+def _root(given: Mapping[str, tuple[str, str]]) -> RootKeys:
+    if "DevEUI" not in given:
+        raise InputError("the file of keys has no DevEUI: AppKey needs it")
+    newer = "NwkKey" in given
+    return RootKeys(
+        dev_eui=DevEUI.from_hex(_digits(given, "DevEUI", 16)),
+        app_key=AppKey(_octets(given, "AppKey", "NwkKey and AppKey, of LoRaWAN 1.1")),
+        nwk_key=NwkKey(_octets(given, "NwkKey", "")) if newer else None,
+        join_eui=DevEUI.from_hex(_digits(given, "JoinEUI", 16)) if "JoinEUI" in given else None,
     )
 
 
 def _keys(given: Mapping[str, tuple[str, str]]) -> FrameKeys:
-    if ("McAddr" in given) == ("DevAddr" in given):
-        raise InputError("a file of keys has either McAddr, for a group, or DevAddr, for a device")
     if "DevAddr" in given:
         return _device(given)
     mc_addr = DevAddr.from_hex(_digits(given, "McAddr", 8))

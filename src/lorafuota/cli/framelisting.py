@@ -84,13 +84,17 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
     way = "" if read.direction is None else f", {read.direction.value}"
     yield f"{strong(read.kind.value)}{way}, {size}"
     if read.lines:
-        yield field_table(read.lines, read.phy, PAINT)
+        joined = read.kind is FrameKind.JOIN_ACCEPT and read.payload is not None
+        octets = read.phy[:1] + (read.payload or b"") if joined else read.phy
+        yield field_table(read.lines, octets, PAINT)
     for one in read.mac_commands:
         name = one.name or f"0x{one.cid:02X}"
-        octets = f": {one.octets.hex(' ')}" if one.octets else ""
-        yield f"MAC command at octet {one.at}: {strong(name)}{octets}  ({one.purpose})"
+        more = f": {one.octets.hex(' ')}" if one.octets else ""
+        yield f"MAC command at octet {one.at}: {strong(name)}{more}  ({one.purpose})"
     if read.kind is FrameKind.DATA:
         yield from _data_text(read)
+    elif read.dev_eui is not None:
+        yield from _join_text(read)
     elif read.frm_payload:
         reason = {
             FrameKind.JOIN_ACCEPT: "encrypted under the root key; the session keys open nothing",
@@ -98,6 +102,14 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
         }.get(read.kind, "nobody but its maker knows what it says")
         yield f"{reason}: {read.frm_payload[:24].hex(' ')}"
     yield from odd_text(read.anomalies, PAINT)
+
+
+def _join_text(read: PhyExplanation) -> Iterator[str]:
+    mark = {MicCheck.FITS: good, MicCheck.DOES_NOT_FIT: bad}.get(read.check, str)
+    shut = read.check is MicCheck.NOT_CHECKED and read.payload is None
+    whose = f": no root key for {read.dev_eui}" if shut else f", device {read.dev_eui}"
+    yield f"MIC {mark(read.check.value)}{whose}"
+    yield from (f"  {note}" for note in read.notes)
 
 
 def _data_text(read: PhyExplanation) -> Iterator[str]:

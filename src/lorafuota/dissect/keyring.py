@@ -1,4 +1,8 @@
-"""The keys that open captured frames: of groups by McAddr, of devices by DevAddr."""
+"""The keys that open captured frames: of groups by McAddr, of devices by DevAddr, roots by DevEUI.
+
+A ring learns while it reads: counters, confirmed frames, and the session keys of every join whose
+join-request and join-accept it sees and has the root key for.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ from typing import Final, TypeAlias, final
 
 from ..types import DOWNLINK, UPLINK, DevAddr, DevEUI, Direction
 from .addresskeys import AddressKeys
+from .joins import HeardRequest, RootKeys
 from .lorawan11 import SessionKeys
 
-__all__ = ["FrameKeys", "Keyring", "Opened"]
+__all__ = ["FrameKeys", "Joined", "Keyring", "Opened"]
 
 _UPPER: Final = 1 << 16
 
@@ -22,6 +27,9 @@ _ACK: Final = 0x20
 
 _REMEMBERED: Final = 8
 """Confirmed frames of one side that the other may acknowledge."""
+
+_REQUESTS: Final = 8
+"""Join-requests of a device that a join-accept may answer."""
 
 _PATIENCE: Final = 8
 """Searches for an acknowledged counter that may end in vain before no more are made."""
@@ -50,11 +58,38 @@ class Opened:
 
 
 @final
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A join-accept that a root key opens.
+
+    Attributes:
+        root: The device's root keys.
+        clear: The whole frame in the clear.
+        address: The DevAddr it gives.
+        checked: Its MIC fits; it was not checked otherwise.
+        note: What came of it.
+    """
+
+    root: RootKeys
+    clear: bytes
+    address: DevAddr
+    checked: bool
+    note: str
+
+
+@final
 class Keyring:
     """Keys by address, and the counters seen so far; several keys may share an address."""
 
-    def __init__(self, keys: Iterable[FrameKeys] = ()) -> None:
-        """Take the keys, in the order they are tried."""
+    def __init__(self, keys: Iterable[FrameKeys] = (), roots: Iterable[RootKeys] = ()) -> None:
+        """Take the keys, in the order they are tried.
+
+        Args:
+            keys: Session keys of groups and devices.
+            roots: Root keys of devices, for their joins.
+        """
+        self._roots = tuple(roots)
+        self._requests: dict[RootKeys, collections.deque[HeardRequest]] = {}
         self._by_address: dict[int, list[FrameKeys]] = {}
         self._last: dict[tuple[FrameKeys, str], int] = {}
         self._confirmed: dict[tuple[FrameKeys, Direction], collections.deque[int]] = {}
@@ -72,6 +107,81 @@ class Keyring:
     def dev_eui(self, address: int) -> DevEUI | None:
         """Return whose address it is, if that is known."""
         return next((one.dev_eui for one in self._by_address.get(address, ()) if one.dev_eui), None)
+
+    @property
+    def has_roots(self) -> bool:
+        """Whether there are root keys, for joins."""
+        return bool(self._roots)
+
+    def join_request(self, phy: bytes) -> bool | None:
+        """Tell whether the MIC of a join-request fits; None if its device's root key is not here.
+
+        The request is remembered for the join-accept that answers it.
+
+        Args:
+            phy: A join-request, 23 octets.
+        """
+        dev_eui = int.from_bytes(phy[9:17], "little")
+        roots = [root for root in self._roots if root.dev_eui == dev_eui]
+        for root in roots:
+            if root.request_fits(phy):
+                heard = self._requests.setdefault(root, collections.deque(maxlen=_REQUESTS))
+                request = HeardRequest.of(phy)
+                if request in heard:
+                    heard.remove(request)
+                heard.append(request)
+                return True
+        return False if roots else None
+
+    def join_accept(self, phy: bytes) -> Joined | None:
+        """Open a join-accept with the root key that fits, or return None.
+
+        The session keys it gives are derived and opened with from then on.
+
+        Args:
+            phy: A join-accept, 17 or 33 octets.
+        """
+        unchecked = []
+        for root in self._roots:
+            clear = root.decrypt(phy)
+            requests = self._requests.get(root, ())
+            if not root.as_1_1(clear):
+                if root.accept_fits(clear):
+                    return self._join(root, clear, requests)
+                continue
+            for request in reversed(requests):
+                if root.accept_fits(clear, request):
+                    return self._join(root, clear, (request,))
+            found = root.find_request(clear)
+            if found is not None:
+                return self._join(root, clear, (found,))
+            if not requests and root.join_eui is None and root.plausible(clear):
+                unchecked.append((root, clear))
+        if len(unchecked) != 1:
+            return None
+        [(root, clear)] = unchecked
+        note = (
+            "its MIC is made with JoinEUI and DevNonce of the join-request it answers, which was "
+            "not seen"
+        )
+        return Joined(root=root, clear=clear, address=_given(clear), checked=False, note=note)
+
+    def _join(self, root: RootKeys, clear: bytes, requests: Iterable[HeardRequest]) -> Joined:
+        """Derive the session keys of a join; of several requests the last is the likeliest."""
+        address, learned = _given(clear), False
+        known = self._by_address.setdefault(int(address), [])
+        for request in requests:
+            keys, learned = root.session(clear, request), True
+            if keys not in known:
+                known.insert(0, keys)
+        if not known:
+            del self._by_address[int(address)]
+        note = (
+            f"the session keys of {address} come from it"
+            if learned
+            else "its join-request was not seen, so no session keys come from it"
+        )
+        return Joined(root=root, clear=clear, address=address, checked=True, note=note)
 
     def open(
         self,
@@ -146,3 +256,7 @@ class Keyring:
             if low in seen:
                 seen.remove(low)
             seen.appendleft(low)
+
+
+def _given(clear: bytes) -> DevAddr:
+    return DevAddr(int.from_bytes(clear[7:11], "little"))

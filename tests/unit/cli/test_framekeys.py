@@ -9,6 +9,8 @@ from lorafuota.cli.arguments import InputError
 from lorafuota.cli.framekeys import keyring
 from lorafuota.dissect.frame import MicCheck, explain_phy
 from lorafuota.types import UPLINK, DevAddr
+from tests.unit.dissect.test_joins import JOIN_EUI, OLD, accept, request
+from tests.unit.dissect.test_joins import NEW as NEWEST
 from tests.unit.dissect.test_keyring import MC_KEY, multicast, unicast
 from tests.unit.dissect.test_lorawan11 import DEVICE as NEWER
 from tests.unit.dissect.test_lorawan11 import UP, sealed
@@ -23,6 +25,9 @@ NEWER_KEYS = {
     "NwkSEncKey": NEWER.nwk_s_enc_key,
     "AppSKey": NEWER.app_s_key,
 }
+assert NEWEST.nwk_key is not None
+APP_KEY = f"AppKey = {NEWEST.app_key.reveal().hex()}\n"
+NWK_KEY = f"NwkKey = {NEWEST.nwk_key.reveal().hex()}\n"
 NEW = "".join(f"{name} = {key.reveal().hex()}\n" for name, key in NEWER_KEYS.items())
 
 
@@ -55,6 +60,20 @@ def test_a_device_of_lorawan_1_1_has_four_session_keys(tmp_path: pathlib.Path) -
     assert ring.dev_eui(0x26011BDB) == 8
 
 
+def test_root_keys_are_for_joins(tmp_path: pathlib.Path) -> None:
+    old = write(tmp_path / "old", f"DevEUI={OLD.dev_eui}\nAppKey={OLD.app_key.reveal().hex()}\n")
+    both = f"DevEUI={NEWEST.dev_eui}\n{APP_KEY}{NWK_KEY}"
+    new = write(tmp_path / "new", f"{both}JoinEUI={JOIN_EUI}\nDevAddr=26011BDB\n{NEW}")
+    ring = keyring([old, new])
+    assert explain_phy(request(OLD), ring).check is MicCheck.FITS
+    assert explain_phy(sealed(UP, 4), ring).check is MicCheck.FITS
+    found = explain_phy(accept(NEWEST, opt_neg=True), ring)
+    assert (found.check, found.dev_eui) == (MicCheck.FITS, NEWEST.dev_eui)
+    assert explain_phy(request(NEWEST, 9), ring).check is MicCheck.FITS
+    alone = keyring([write(tmp_path / "alone", both)])
+    assert explain_phy(accept(NEWEST, opt_neg=True), alone).check is MicCheck.NOT_CHECKED
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -71,6 +90,13 @@ def test_a_device_of_lorawan_1_1_has_four_session_keys(tmp_path: pathlib.Path) -
         ("McAddr=26011BDA", "the file of keys has no McNwkSKey: it needs McKey, or McNwkSKey"),
         ("McAddr=2601\n" + MC[18:], "line 1 of the keys: McAddr has 4 characters: expected 8"),
         ("McAddr=26011BDA\nMcKey=beef", "line 2 of the keys: McKey has 4 hex digits: expected 32"),
+        (APP_KEY, "the file of keys has no DevEUI: AppKey needs it"),
+        ("DevEUI=0000000000000007\n" + NWK_KEY, "the file of keys has no AppKey: it needs NwkKey"),
+        (
+            MC + APP_KEY,
+            "a file of keys has either McAddr, for a group, or DevAddr, for a device, or",
+        ),
+        (APP_KEY + "DevEUI=0000000000000007\nJoinEUI=1", "line 3 of the keys: JoinEUI has 1 chara"),
         ("GenAppKey=00", "line 1 of the keys: expected one of McAddr, McKey, McAppSKey"),
         (f"DevAddr=26011BDA\n{NWK}{APP}DevEUI=7", "line 4 of the keys: DevEUI has 1 characters"),
     ],
@@ -83,3 +109,4 @@ def test_what_is_wrong_in_a_file_is_said_without_a_key(
     assert str(raised.value).startswith(sentence)
     assert "beef" not in str(raised.value)
     assert "0102030405" not in str(raised.value)
+    assert NEWEST.app_key.reveal().hex()[:8] not in str(raised.value)

@@ -143,6 +143,45 @@ def test_join_and_strange_frames_are_named() -> None:
     assert "no port, so no payload\n" in options.out
 
 
+def test_joins_are_opened_with_a_root_key() -> None:
+    log = (CAPTURES / "joined.jsonl").read_text().splitlines()
+    keys = ["--keys", str(CAPTURES / "joined.keys")]
+    request, accept = (json.loads(line)["phy"] for line in log[:2])
+    join = call("dissect", "phy", request, *keys)
+    assert join.status == 0
+    assert join.out.endswith("\nMIC fits, device 00AFEE7CF5ED6F1E\n")
+    assert call("dissect", "phy", request).out.endswith(
+        "\nMIC not checked: no root key for 00AFEE7CF5ED6F1E\n"
+    )
+    bad = call("dissect", "phy", request[:-2] + "00", *keys)
+    assert bad.status == 1
+    assert "\nMIC does not fit, device 00AFEE7CF5ED6F1E\n" in bad.out
+    answer = call("dissect", "phy", accept, *keys)
+    assert answer.status == 0
+    assert "\n  7-10          43 2e 01 26  DevAddr      26012E43  " in answer.out
+    assert answer.out.endswith(
+        "\nMIC fits, device 00AFEE7CF5ED6F1E\n"
+        "  its join-request was not seen, so no session keys come from it\n"
+    )
+    other = call("dissect", "phy", accept[:-2] + "00", *keys)
+    assert other.status == 1
+    assert "\nodd: octet 0: the MIC fits no root key: " in other.out
+    for outcome in (join, bad, answer, other):
+        assert_secret(outcome, "B6B53F4A168A7A88BDF7EA135CE9CFCA")
+
+
+def test_a_log_from_the_join_on_is_read_with_the_root_key() -> None:
+    argv = ["dissect", "log", str(CAPTURES / "joined.jsonl")]
+    outcome = call(*argv, "--keys", str(CAPTURES / "joined.keys"))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "  a join-accept; MIC fits; the session keys of 26012E43 come from it\n" in outcome.out
+    assert outcome.out.count("  00AFEE7CF5ED6F1E  port 201  FCnt ") == 4
+    for secret in ("B6B53F4A168A7A88BDF7EA135CE9CFCA", "2C96F7028184BB0BE8AA49275290D4FC"):
+        assert_secret(outcome, secret)
+    shut = call(*argv)
+    assert shut.out.count("  encrypted, and no key for it\n") == 5
+
+
 def test_json_of_a_frame_has_the_reading(group: str) -> None:
     document = json.loads(call("dissect", "phy", multicast(5).hex(), "--keys", group, "--json").out)
     assert (document["mic"], document["payload"]) == ("fits", "0100")

@@ -9,12 +9,13 @@ from lorafuota import crypto
 from lorafuota.dissect.frame import FrameKind, MicCheck, PhyExplanation, explain_phy
 from lorafuota.dissect.keyring import Keyring
 from lorafuota.types import DOWNLINK, UPLINK, SNwkSIntKey
+from tests.unit.dissect.test_joins import NEW, OLD, VECTORS, accept, request, root_of
 from tests.unit.dissect.test_keyring import ADDRESS, DEVICE, GROUP, MC_KEY, multicast, unicast
 from tests.unit.dissect.test_lorawan11 import DEVICE as NEWER
 from tests.unit.dissect.test_lorawan11 import DOWN, UP, sealed
 
 RING = Keyring([GROUP, DEVICE])
-EVERY = Keyring([GROUP, DEVICE, NEWER])
+EVERY = Keyring([GROUP, DEVICE, NEWER], roots=[OLD, NEW])
 
 
 def odd(read: PhyExplanation) -> list[str]:
@@ -162,6 +163,62 @@ def test_join_frames_are_named_and_cut() -> None:
     assert explain_phy(b"\xe0\x01").kind is FrameKind.PROPRIETARY
 
 
+def test_join_requests_are_checked_with_a_root_key() -> None:
+    ring = Keyring(roots=[OLD])
+    good = explain_phy(request(OLD), ring)
+    assert (good.check, good.dev_eui, odd(good)) == (MicCheck.FITS, OLD.dev_eui, [])
+    bad = explain_phy(request(OLD)[:-1] + b"\x00", ring)
+    assert (bad.check, odd(bad)) == (MicCheck.DOES_NOT_FIT, ["mic"])
+    other = explain_phy(request(NEW), ring)
+    assert (other.check, other.dev_eui, odd(other)) == (MicCheck.NOT_CHECKED, NEW.dev_eui, [])
+
+
+def test_a_join_accept_is_opened_with_a_root_key_and_laid_out() -> None:
+    ring = Keyring(roots=[OLD])
+    explain_phy(request(OLD), ring)
+    phy = accept(OLD)
+    read = explain_phy(phy, ring)
+    assert (read.check, read.address, read.dev_eui, odd(read)) == (
+        MicCheck.FITS,
+        0x01020304,
+        OLD.dev_eui,
+        [],
+    )
+    assert read.notes == ("the session keys of 01020304 come from it",)
+    assert (read.frm_payload, read.payload) == (phy[1:], OLD.decrypt(phy)[1:])
+    assert [(line.octets, line.bits, line.name, line.shown) for line in read.lines[2:]] == [
+        ("1-3", "", "JoinNonce", "65536"),
+        ("4-6", "", "NetID", "010203"),
+        ("7-10", "", "DevAddr", "01020304"),
+        ("11", "3:0", "RX2DataRate", "5"),
+        ("11", "6:4", "RX1DRoffset", "1"),
+        ("11", "7", "OptNeg", "0, no"),
+        ("12", "3:0", "RxDelay", "1, 1 s"),
+        ("13-16", "", "MIC", OLD.decrypt(phy)[-4:].hex()),
+    ]
+    read.to_json()
+
+
+def test_a_cf_list_has_frequencies_or_masks() -> None:
+    vector = next(one for one in VECTORS["join_accepts"] if one["cf_list"])
+    read = explain_phy(bytes.fromhex(vector["phy"]), Keyring(roots=[root_of(vector)]))
+    values = [line.value for line in read.lines if line.name.startswith("Freq")]
+    assert values == vector["cf_list"]
+    assert shown(read)["Freq1"] == "867100000, 867.1 MHz"
+    assert (shown(read)["CFListType"], read.lines[-1].octets) == ("0", "29-32")
+    masks = accept(OLD, cf_list=bytes.fromhex("ff000000000000000000000000000001"))
+    assert shown(explain_phy(masks, Keyring(roots=[OLD])))["ChMask"] == "ff" + "00" * 14
+
+
+def test_a_join_accept_that_no_root_key_opens_stays_shut() -> None:
+    shut = explain_phy(accept(OLD), Keyring(roots=[NEW]))
+    assert (shut.check, shut.payload, odd(shut)) == (MicCheck.DOES_NOT_FIT, None, ["mic"])
+    assert [line.name for line in shut.lines] == ["Major", "FType"]
+    unchecked = explain_phy(accept(NEW, opt_neg=True), Keyring(roots=[NEW]))
+    assert (unchecked.check, unchecked.dev_eui) == (MicCheck.NOT_CHECKED, NEW.dev_eui)
+    assert shown(unchecked)["OptNeg"] == "1, yes"
+
+
 def test_what_is_no_frame_is_said_with_the_reason() -> None:
     sentences = {
         b"": "the frame is empty",
@@ -186,6 +243,7 @@ def test_json_has_everything_but_keys() -> None:
         "kind": "data",
         "direction": "downlink",
         "address": "26011BDA",
+        "dev_eui": None,
         "multicast": True,
         "fcnt": 2,
         "fport": 201,

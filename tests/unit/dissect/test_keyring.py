@@ -6,7 +6,9 @@ import pytest
 
 from lorafuota import crypto
 from lorafuota.dissect.addresskeys import AddressKeys
-from lorafuota.dissect.keyring import Keyring, Opened
+from lorafuota.dissect.joins import HeardRequest
+from lorafuota.dissect.keyring import Joined, Keyring, Opened
+from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.link import build_mc_downlink
 from lorafuota.types import (
     DOWNLINK,
@@ -19,6 +21,7 @@ from lorafuota.types import (
     NwkSKey,
     SNwkSIntKey,
 )
+from tests.unit.dissect.test_joins import JOIN_EUI, NEW, OLD, accept, request
 from tests.unit.dissect.test_lorawan11 import (
     CONFIRMED_DOWN,
     CONFIRMED_UP,
@@ -50,13 +53,15 @@ def multicast(fcnt: int, payload: bytes = b"\x01\x00") -> bytes:
     )
 
 
-def unicast(fcnt: int, way: Direction, payload: bytes, *, fport: int = 201) -> bytes:
+def unicast(
+    fcnt: int, way: Direction, payload: bytes, *, fport: int = 201, keys: AddressKeys = DEVICE
+) -> bytes:
     """A frame of a LoRaWAN 1.0.x device, put together here from the rules of TS001."""
-    head = bytes((0x40 if way is UPLINK else 0x60,)) + ADDRESS.to_bytes(4, "little") + b"\x00"
+    head = bytes((0x40 if way is UPLINK else 0x60,)) + keys.address.to_bytes(4, "little") + b"\x00"
     head += (fcnt & 0xFFFF).to_bytes(2, "little") + bytes((fport,))
     sender = 0 if way is UPLINK else 1
-    identity = bytes((sender,)) + ADDRESS.to_bytes(4, "little") + fcnt.to_bytes(4, "little")
-    key = DEVICE.mic_key if fport == 0 else DEVICE.payload_key
+    identity = bytes((sender,)) + keys.address.to_bytes(4, "little") + fcnt.to_bytes(4, "little")
+    key = keys.mic_key if fport == 0 else keys.payload_key
     sealed = bytearray()
     for i in range(0, len(payload), 16):
         block = b"\x01\x00\x00\x00\x00" + identity + bytes((0, i // 16 + 1))
@@ -64,7 +69,7 @@ def unicast(fcnt: int, way: Direction, payload: bytes, *, fport: int = 201) -> b
         sealed += bytes(a ^ b for a, b in zip(payload[i : i + 16], stream, strict=False))
     message = head + bytes(sealed)
     b0 = b"\x49\x00\x00\x00\x00" + identity + bytes((0, len(message)))
-    return message + crypto.aes128_cmac(DEVICE.mic_key, b0, message)[:4]
+    return message + crypto.aes128_cmac(keys.mic_key, b0, message)[:4]
 
 
 def test_a_ring_tries_every_key_of_an_address_and_remembers_the_counter() -> None:
@@ -151,3 +156,103 @@ def test_searches_for_an_acknowledged_counter_end_when_they_find_nothing(
     assert counter(ring, good, 201) is None
     counter(ring, sealed(CONFIRMED_UP, 5), 201)
     assert counter(ring, good, 201) == 2
+
+
+# --- Joins ----------------------------------------------------------------------------------------
+
+
+def sessions(ring: Keyring, address: int) -> list[object]:
+    return list(ring._by_address.get(address, ()))
+
+
+def test_a_join_of_1_0_gives_the_session_keys_of_what_follows() -> None:
+    ring = Keyring(roots=[NEW, OLD])
+    assert ring.has_roots
+    assert not Keyring().has_roots
+    assert ring.join_request(request(OLD)) is True
+    joined = ring.join_accept(accept(OLD))
+    assert joined == Joined(
+        root=OLD,
+        clear=OLD.decrypt(accept(OLD)),
+        address=DevAddr(0x01020304),
+        checked=True,
+        note="the session keys of 01020304 come from it",
+    )
+    keys = OLD.session(joined.clear, HeardRequest.of(request(OLD)))
+    assert isinstance(keys, AddressKeys)
+    assert ring.open(unicast(0, UPLINK, b"x", keys=keys), direction=UPLINK) == Opened(
+        keys=keys, fcnt=0
+    )
+    assert ring.dev_eui(0x01020304) == OLD.dev_eui
+
+
+def test_a_join_of_1_1_gives_the_session_keys_of_what_follows() -> None:
+    ring = Keyring(roots=[OLD, NEW])
+    for dev_nonce in (256, 257, 258, 259):
+        assert ring.join_request(request(NEW, dev_nonce)) is True
+    joined = ring.join_accept(accept(NEW, opt_neg=True))
+    assert joined is not None
+    assert (joined.root, joined.checked) == (NEW, True)
+    keys = NEW.session(joined.clear, HeardRequest.of(request(NEW)))
+    assert isinstance(keys, SessionKeys)
+    assert sessions(ring, 0x01020304) == [keys]
+    opened = ring.open(sealed(CONFIRMED_UP, 0, keys=keys), direction=UPLINK)
+    assert opened is not None
+    assert (opened.keys, opened.half) == (keys, False)
+
+
+def test_every_request_that_a_join_of_1_0_may_answer_is_tried_the_last_one_first() -> None:
+    ring = Keyring(roots=[OLD])
+    nonces = range(100, 110)
+    for dev_nonce in (*nonces, 104):
+        assert ring.join_request(request(OLD, dev_nonce)) is True
+    for _ in range(2):  # gateways hear a frame more than once
+        joined = ring.join_accept(accept(OLD))
+        assert joined is not None
+        wanted = [104, 109, 108, 107, 106, 105, 103, 102]
+        assert sessions(ring, 0x01020304) == [
+            OLD.session(joined.clear, HeardRequest.of(request(OLD, nonce))) for nonce in wanted
+        ]
+
+
+def test_a_new_session_of_an_address_goes_before_the_old_one() -> None:
+    ring = Keyring([DEVICE], roots=[OLD])
+    ring.join_request(request(OLD))
+    ring.join_accept(accept(OLD, address=ADDRESS))
+    ring.join_accept(accept(OLD, address=ADDRESS, join_nonce=65537))
+    found = sessions(ring, ADDRESS)
+    assert (len(found), found[-1]) == (3, DEVICE)
+    up = ring.open(unicast(3, UPLINK, b""), direction=UPLINK, tries=1)
+    assert up == Opened(keys=DEVICE, fcnt=3)
+
+
+def test_a_join_request_is_checked_with_the_root_key_of_its_device() -> None:
+    ring = Keyring(roots=[OLD])
+    assert ring.join_request(request(NEW)) is None
+    assert ring.join_request(request(OLD)[:-1] + b"\x00") is False
+    joined = ring.join_accept(accept(OLD))
+    assert joined is not None
+    assert (joined.checked, joined.note) == (
+        True,
+        "its join-request was not seen, so no session keys come from it",
+    )
+    assert not ring.knows(0x01020304)
+    assert ring.join_accept(accept(NEW)) is None
+
+
+def test_a_join_of_1_1_without_its_request_is_opened_and_not_checked() -> None:
+    phy = accept(NEW, opt_neg=True)
+    alone = Keyring(roots=[OLD, NEW]).join_accept(phy)
+    assert alone is not None
+    assert (alone.root, alone.checked) == (NEW, False)
+    assert alone.note.endswith("which was not seen")
+    other = Keyring(roots=[NEW])
+    other.join_request(request(NEW, 9))
+    assert other.join_accept(phy) is None
+    twice = dataclasses.replace(NEW, dev_eui=OLD.dev_eui)
+    assert Keyring(roots=[NEW, twice]).join_accept(phy) is None
+    known = Keyring(roots=[dataclasses.replace(NEW, join_eui=JOIN_EUI)])
+    found = known.join_accept(phy)
+    assert found is not None
+    assert (found.checked, found.note) == (True, "the session keys of 01020304 come from it")
+    assert known.knows(0x01020304)

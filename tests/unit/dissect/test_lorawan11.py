@@ -47,6 +47,7 @@ def sealed(
     options: bytes = b"",
     ack: int | None = None,
     tx: tuple[int, int] = (5, 2),
+    keys: SessionKeys = DEVICE,
 ) -> bytes:
     """A frame of a LoRaWAN 1.1 device, put together here from the rules of TS001-1.1.
 
@@ -54,30 +55,32 @@ def sealed(
     """
     way = UPLINK if mhdr in (UP, CONFIRMED_UP) else DOWNLINK
     sender = 0 if way is UPLINK else 1
-    who = bytes((sender,)) + ADDRESS.to_bytes(4, "little") + fcnt.to_bytes(4, "little") + b"\x00"
+    who = (
+        bytes((sender,)) + keys.address.to_bytes(4, "little") + fcnt.to_bytes(4, "little") + b"\x00"
+    )
     flag = 2 if way is DOWNLINK and fport else 1
-    head = bytes((mhdr,)) + ADDRESS.to_bytes(4, "little")
+    head = bytes((mhdr,)) + keys.address.to_bytes(4, "little")
     head += bytes((len(options) | (0 if ack is None else 0x20),))
     head += (fcnt & 0xFFFF).to_bytes(2, "little")
     pad = crypto.aes128_encrypt(
-        DEVICE.nwk_s_enc_key, b"\x01\x00\x00\x00" + bytes((flag,)) + who + b"\x01"
+        keys.nwk_s_enc_key, b"\x01\x00\x00\x00" + bytes((flag,)) + who + b"\x01"
     )
     head += bytes(a ^ b for a, b in zip(options, pad, strict=False))
     if fport is not None:
         head += bytes((fport,))
-        key: Key = DEVICE.app_s_key if fport else DEVICE.nwk_s_enc_key
+        key: Key = keys.app_s_key if fport else keys.nwk_s_enc_key
         for i in range(0, len(payload), 16):
             block = b"\x01\x00\x00\x00\x00" + who + bytes((i // 16 + 1,))
             stream = crypto.aes128_encrypt(key, block)
             head += bytes(a ^ b for a, b in zip(payload[i : i + 16], stream, strict=False))
     conf = ((ack or 0) & 0xFFFF).to_bytes(2, "little")
     size = bytes((len(head),))
-    plain = crypto.aes128_cmac(DEVICE.f_nwk_s_int_key, b"\x49" + bytes(4) + who + size, head)
+    plain = crypto.aes128_cmac(keys.f_nwk_s_int_key, b"\x49" + bytes(4) + who + size, head)
     if way is DOWNLINK:
         b0 = b"\x49" + conf + bytes(2) + who + size
-        return head + crypto.aes128_cmac(DEVICE.s_nwk_s_int_key, b0, head)[:4]
+        return head + crypto.aes128_cmac(keys.s_nwk_s_int_key, b0, head)[:4]
     b1 = b"\x49" + conf + bytes(tx) + who + size
-    return head + crypto.aes128_cmac(DEVICE.s_nwk_s_int_key, b1, head)[:2] + plain[:2]
+    return head + crypto.aes128_cmac(keys.s_nwk_s_int_key, b1, head)[:2] + plain[:2]
 
 
 def keys_of(vector: dict[str, Any]) -> SessionKeys:
