@@ -145,9 +145,10 @@ class RootKeys:
     def find_request(self, clear: bytes) -> HeardRequest | None:
         """Return the join-request that a join-accept of LoRaWAN 1.1 answers, all DevNonces tried.
 
-        None if JoinEUI is not known, or no DevNonce fits.
+        None if JoinEUI is not known, or no DevNonce fits; what cannot have come out right is not
+        tried.
         """
-        if self.join_eui is None or not self.as_1_1(clear):
+        if self.join_eui is None or not (self.as_1_1(clear) and self.plausible(clear)):
             return None
         join_eui = self.join_eui.to_bytes(8, "little")
         message = clear[: -crypto.MIC_OCTETS]

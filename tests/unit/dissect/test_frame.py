@@ -262,3 +262,21 @@ def test_any_octets_are_explained(phy: bytes) -> None:
     for line in read.lines:
         assert 0 <= line.start <= line.stop <= len(phy)
     read.to_json()
+
+
+HEADS = [
+    b"\x20",
+    b"\x00",
+    b"\xc0",
+    *(bytes((mhdr,)) + NEWER.address.to_bytes(4, "little") for mhdr in (0x40, 0x60, 0x80, 0xA0)),
+]
+
+
+@given(st.sampled_from(HEADS), st.binary(max_size=40) | st.binary(min_size=16, max_size=16))
+def test_any_octets_behind_a_known_head_are_explained(head: bytes, rest: bytes) -> None:
+    """Frames that the keys are tried on: of the device of 1.1, and joins."""
+    ring = Keyring([GROUP, DEVICE, NEWER], roots=[OLD, NEW])
+    read = explain_phy(head + rest, ring, tries=1)
+    for line in read.lines:
+        assert 0 <= line.start <= line.stop <= len(read.phy)
+    read.to_json()
