@@ -110,7 +110,7 @@ class PackageMap:
         newest = {one.name: one.version for one in PACKAGES}
         fports = {**DEFAULT_FPORTS, **self.fports}
         by_fport: dict[int, Package] = {}
-        for name in {*newest, *self.versions, *self.fports}:
+        for name in {**newest, **self.versions, **self.fports}:
             one = package(name, {**newest, **self.versions}.get(name, 1))
             fport = fports[name]
             if not 1 <= fport <= 225 or (fport == 225) is not (one.identifier == 0):

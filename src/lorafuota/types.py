@@ -19,6 +19,7 @@ __all__ = [
     "DevAddr",
     "DevEUI",
     "Direction",
+    "FNwkSIntKey",
     "GenAppKey",
     "Key",
     "LorawanVersion",
@@ -27,7 +28,11 @@ __all__ = [
     "McKey",
     "McNwkSKey",
     "McRootKey",
+    "NetID",
+    "NwkKey",
+    "NwkSEncKey",
     "NwkSKey",
+    "SNwkSIntKey",
     "require_key",
 ]
 
@@ -105,6 +110,14 @@ class DevEUI(_Address):
 
     __slots__ = ()
     OCTETS = 8
+
+
+@final
+class NetID(_Address):
+    """A 24-bit network identity."""
+
+    __slots__ = ()
+    OCTETS = 3
 
 
 _K = TypeVar("_K", bound="Key")
@@ -190,7 +203,14 @@ class GenAppKey(Key):
 
 @final
 class AppKey(Key):
-    """The application root key of a LoRaWAN 1.1 device."""
+    """The application root key of a LoRaWAN 1.1 device; the key a 1.0.x device joins with."""
+
+    __slots__ = ()
+
+
+@final
+class NwkKey(Key):
+    """The network root key of a LoRaWAN 1.1 device, which it joins with."""
 
     __slots__ = ()
 
@@ -247,6 +267,27 @@ class NwkSKey(Key):
 @final
 class AppSKey(Key):
     """Encrypts FRMPayload of a device's own frames."""
+
+    __slots__ = ()
+
+
+@final
+class FNwkSIntKey(Key):
+    """Computes one half of the MIC of a LoRaWAN 1.1 device's uplinks."""
+
+    __slots__ = ()
+
+
+@final
+class SNwkSIntKey(Key):
+    """Computes the other half, and the MIC of downlinks to a LoRaWAN 1.1 device."""
+
+    __slots__ = ()
+
+
+@final
+class NwkSEncKey(Key):
+    """Encrypts FOpts and port 0 of a LoRaWAN 1.1 device's frames."""
 
     __slots__ = ()
 

@@ -69,7 +69,9 @@ def main() -> None:
             assert package.from_json(package.to_json(message)) == message, octets.hex()
             if len(octets) <= 242:
                 assert package.parse(octets, cls.DIRECTION, strict=True) == [message]
-        print(f"{package}: {args.messages} messages came back", flush=True)
+        print(f"{package}: {args.messages:,} messages came back", flush=True)
+    versions = len(lorafuota.PACKAGES)
+    print(f"{versions * args.messages:,} messages of {versions} versions of packages came back")
 
 
 if __name__ == "__main__":

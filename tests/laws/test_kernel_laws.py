@@ -16,7 +16,7 @@ from lorafuota.fec.kernels import Kernels, available, basis_octets
 from tests.support import LONG, Record
 
 LINES = 1_000_000 if LONG else 3_000
-SESSIONS = 25_000 if LONG else 150
+SESSIONS = 10_000 if LONG else 150
 CALLS = 1_000_000 if LONG else 3_000
 
 SETS = {name: kernels for name, kernels in available().items() if name != "reference"}

@@ -1,4 +1,4 @@
-"""Whose mutants there are: of the device; the server's stand beside it."""
+"""Whose mutants there are: of the device and of the server."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from lorafuota.conformance.device import DEVICE_CHECKS
+from lorafuota.conformance.server import SERVER_CHECKS
 
-from . import runner
+from . import runner, serverrunner
 from .device import DEVICE_MUTANTS
+from .server import SERVER_MUTANTS
 
 
 class Named(Protocol):
@@ -23,6 +25,8 @@ class Named(Protocol):
     def killer(self) -> str: ...
     @property
     def subject(self) -> str: ...
+    @property
+    def survives(self) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,4 +46,5 @@ def _device(mutant: Any, checks: Sequence[str]) -> Mapping[str, str]:
 
 FAMILIES: Final[Mapping[str, Family]] = {
     "device": Family(DEVICE_MUTANTS, [one.id for one in DEVICE_CHECKS], _device),
+    "server": Family(SERVER_MUTANTS, [one.id for one in SERVER_CHECKS], serverrunner.killers),
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 from typing import Any
 
-from lorafuota.datablock import DataBlock
+from lorafuota.conformance.own import OwnDevice
+from lorafuota.datablock import MAX_NB_FRAG, DataBlock
 from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fec.variant import ParityVariant
 from lorafuota.fragmentation import v1, v2
@@ -18,7 +20,7 @@ from lorafuota.session.fraglimits import FragLimits
 from lorafuota.session.fragmentation import FragDevice, FragState
 from lorafuota.session.profile import Count, Missing, Order
 
-from .mutant import SMALL, TINY, V1, Mutant, around, attribute, changed, flags
+from .mutant import ROOMY, SMALL, TINY, V1, Mutant, around, attribute, changed, flags
 
 
 def _setup_with(field: str, wrong: int, right: int) -> Any:
@@ -183,6 +185,23 @@ def _any_index_acknowledges(real: Any, self: FragDevice, command: Any, *rest: An
     return real(self, command, *rest)
 
 
+def _reported_at_once(real: Any, self: FragDevice, state: Any, index: int, now: float) -> None:
+    real(self, state, index, now)
+    one = self._sessions[index]
+    if one.next_report is not None:
+        one.next_report = now
+
+
+def _rebooted_without_reports(real: Any, self: OwnDevice, *rest: Any) -> None:
+    real(self, *rest)
+    for name in [name for name in self.flash if name.startswith("report/")]:
+        del self.flash[name]
+
+
+def _same_start(real: Any, self: OwnDevice, request: Any, rng: random.Random) -> Any:
+    return real(self, request, random.Random(1))
+
+
 def _report_without_error(real: Any, self: FragDevice, *rest: Any) -> Any:
     return [
         Answer(changed(one.command, mic_error=False)) if isinstance(one, Answer) else one
@@ -261,6 +280,23 @@ def _delete_uses_cnt(real: Any, self: FragDevice, index: int) -> Any:
     if one is not None and isinstance(one.setup, v2.FragSessionSetupReq):
         self.session_cnt_prev[index] = one.setup.session_cnt
     return real(self, index)
+
+
+def _without_most(real: Any, self: FragLimits, req: Any) -> v2.SetupError:
+    most = v2.SetupError.NOT_ENOUGH_MEMORY if req.nb_frag >= MAX_NB_FRAG else v2.SetupError(0)
+    return v2.SetupError(real(self, req) | most)
+
+
+def _short_table(real: Any, self: FragDevice, index: int, n: int, *rest: Any) -> Any:
+    one = self._sessions.get(index)
+    return [] if one is not None and 4096 < n <= one.setup.nb_frag else real(self, index, n, *rest)
+
+
+def _place_in_16_bits(real: Any, self: FragDevice, *rest: Any) -> Any:
+    block = real(self, *rest)
+    if not isinstance(block, BlockReceived):
+        return block
+    return dataclasses.replace(block, data=(block.data[:65_536] * 64)[: len(block.data)])
 
 
 _CNT = "ts004-v2/cnt-"
@@ -344,6 +380,26 @@ MUTANTS = [
         "ts004-v2/setup-too-large",
         _refusal_without(v2.SetupError.NOT_ENOUGH_MEMORY),
         SMALL,
+    ),
+    Mutant(
+        "most-refused",
+        "NbFrag 16383 is one too many.",
+        "ts004-v2/setup-largest",
+        lambda: around(FragLimits, "refusal", _without_most),
+        ROOMY,
+    ),
+    Mutant(
+        "short-table",
+        "Plain fragments above 4096 are dropped.",
+        "ts004-v2/largest-arrives",
+        lambda: around(FragDevice, "_fragment", _short_table),
+    ),
+    Mutant(
+        "place-in-16-bits",
+        "The place of an octet in the block has 16 bits.",
+        "ts004-v1/largest-arrives",
+        lambda: around(FragDevice, "_finish", _place_in_16_bits),
+        V1,
     ),
     Mutant(
         "descriptor-unchecked",
@@ -737,7 +793,20 @@ MUTANTS = [
         "ts004-v2/status-delay-uniform",
         _delay(lambda window, drawn: drawn * drawn / window),
     ),
+    Mutant(
+        "same-delays-after-reset",
+        "The generator starts from the same place after each reset.",
+        "ts004-v1/status-delay-after-reset",
+        lambda: around(OwnDevice, "_of_profile", _same_start),
+        V1,
+    ),
     # reports
+    Mutant(
+        "reported-at-once",
+        "A report that waited over a reset is sent first thing.",
+        "ts004-v2/report-delay-after-reset",
+        lambda: around(FragDevice, "_restore_reports", _reported_at_once),
+    ),
     Mutant(
         "report-unasked",
         "A block is reported without AckReception.",
@@ -785,6 +854,12 @@ MUTANTS = [
         "A report that waits is lost in a reset.",
         "ts004-v2/report-survives-reset",
         lambda: around(FragDevice, "_restore_reports", lambda *args: None),
+    ),
+    Mutant(
+        "rebooted-without-reports",
+        "A programmed reboot forgets the report that waits.",
+        "ts004-v2/report-after-reboot",
+        lambda: around(OwnDevice, "_reboot", _rebooted_without_reports),
     ),
     # deletes
     Mutant(

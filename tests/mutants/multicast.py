@@ -12,8 +12,9 @@ from lorafuota.link import McReceiver
 from lorafuota.multicastsetup import v1, v2
 from lorafuota.session import multicast as session
 from lorafuota.session import windows
-from lorafuota.session.actions import Answer, Store
+from lorafuota.session.actions import Answer, ListenClassB, ListenClassC, Store
 from lorafuota.session.device import FuotaDevice
+from lorafuota.session.fragmentation import FragDevice
 from lorafuota.session.multicast import McDevice
 from lorafuota.session.windows import Windows
 from lorafuota.types import McKey
@@ -161,6 +162,15 @@ def _max_below_min(real: Any, self: McDevice, req: Any, now: float) -> Any:
     return real(self, dataclasses.replace(req, min_mc_fcnt=low, max_mc_fcnt=high), now)
 
 
+def _refused_blocks(real: Any, self: McDevice, req: Any, now: float) -> Any:
+    blocked: set[int] = self.__dict__.setdefault("_blocked", set())
+    if req.min_mc_fcnt > req.max_mc_fcnt and req.mc_group_id not in self._groups:
+        blocked.add(req.mc_group_id)
+    if req.mc_group_id in blocked:
+        return [Answer(v1.McGroupSetupAns(mc_group_id=req.mc_group_id, id_error=True))]
+    return real(self, req, now)
+
+
 def _delete_nothing(real: Any, self: McDevice, index: int, now: float) -> Any:
     undefined = index not in self._groups
     return [Answer(v1.McGroupDeleteAns(mc_group_id=index, mc_group_undefined=undefined))]
@@ -260,6 +270,53 @@ def _unknown_time_guessed(real: Any, req: Any, profile: Any, *, listen: Any, gps
         return dataclasses.replace(answer, time_to_start=600)
     return answer
 
+
+def _stays_up(real: Any, self: FuotaDevice, *, now: float) -> Any:
+    with attribute(self, "_leaves", False):
+        return real(self, now=now)
+
+
+def _spent_for_ever(self: FragDevice) -> frozenset[int]:
+    kept: set[int] = self.__dict__.setdefault("_spent", set())
+    kept.update(_REAL_SPENT(self))
+    return frozenset(kept)
+
+
+def _spent_by_one(self: FragDevice) -> frozenset[int]:
+    masks = [one.setup.mc_group_bit_mask for one in self._sessions.values() if one.ended]
+    return frozenset(index for index in range(4) for mask in masks if mask >> index & 1)
+
+
+def _each_class_alone(real: Any, one: Any, other: Any) -> bool:
+    return type(one) is not type(other) or bool(real(one, other))
+
+
+def _c_takes_over(real: Any, self: Windows, index: int, window: Any, gps: float, *rest: Any) -> Any:
+    """A class C session that begins ends those of class B."""
+    listen, actions = window.listen, []
+    if isinstance(listen, ListenClassC) and gps >= listen.start:
+        for at in self.running:
+            if at != index and isinstance(self.get(at), ListenClassB):
+                actions += self._end(at)
+    return [*actions, *real(self, index, window, gps, *rest)]
+
+
+def _b_gives_way(real: Any, self: Windows, wanted: Any) -> Any:
+    is_c = isinstance(wanted, ListenClassC)
+    return [one for one in real(self, wanted) if not (is_c and isinstance(one, ListenClassB))]
+
+
+def _overlap_unanswered(real: Any, self: McDevice, req: Any, now: float) -> Any:
+    others = [self._windows.request_of(at) for at in self._windows.groups if at != req.mc_group_id]
+    return real(self, req, now) if all(type(one) is type(req) for one in others) else []
+
+
+def _first_class_stays(real: Any, self: Windows, req: Any, **options: Any) -> Any:
+    known = self.request_of(req.mc_group_id)
+    return [] if known and type(known) is not type(req) else real(self, req, **options)
+
+
+_REAL_SPENT: Any = FragDevice.spent_groups.fget  # type: ignore[attr-defined]
 
 _FRAME = "ts005-v2/frame-"
 _FCNT = "ts005-v2/fcnt-"
@@ -449,6 +506,12 @@ MUTANTS = [
         "minMcFCount and maxMcFCount are put in order.",
         "ts005-v2/setup-min-above-max",
         lambda: around(McDevice, "_setup", _max_below_min),
+    ),
+    Mutant(
+        "refusal-blocks",
+        "A set-up that is refused leaves its McGroupID blocked.",
+        "ts005-v2/setup-min-above-max",
+        lambda: around(McDevice, "_setup", _refused_blocks),
     ),
     Mutant(
         "setup-refused-deletes",
@@ -686,10 +749,56 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "window-for-nothing",
+        "A window opens for a block that is complete already, and stays open.",
+        "ts005-v2/class-c-already-complete",
+        lambda: around(FuotaDevice, "tick", _stays_up),
+    ),
+    Mutant(
+        "spent-for-ever",
+        "A group that had nothing more to say once is never listened to again.",
+        "ts005-v2/class-c-next-block",
+        lambda: attribute(FragDevice, "spent_groups", property(_spent_for_ever)),
+    ),
+    Mutant(
+        "spent-by-one",
+        "A window ends with the first of two blocks.",
+        "ts005-v1/class-c-other-block",
+        lambda: attribute(FragDevice, "spent_groups", property(_spent_by_one)),
+        V1,
+    ),
+    Mutant(
         "two-receivers",
         "Sessions on two frequencies run at one time.",
         "ts005-v2/class-c-overlap-other",
         lambda: around(Windows, "_in_the_way", lambda *args: []),
+    ),
+    Mutant(
+        "classes-apart",
+        "Sessions of class B and C run at one time.",
+        "ts005-v2/class-b-during-c",
+        lambda: around(windows, "_compatible", _each_class_alone),
+    ),
+    Mutant(
+        "class-c-takes-over",
+        "A class C session ends one of class B that runs.",
+        "ts005-v2/class-c-during-b",
+        lambda: together(
+            around(Windows, "_in_the_way", _b_gives_way), around(Windows, "_open", _c_takes_over)
+        ),
+    ),
+    Mutant(
+        "overlap-unanswered",
+        "A request beside a session of the other class is not answered.",
+        "ts005-v1/class-b-during-c",
+        lambda: around(McDevice, "_session", _overlap_unanswered),
+        V1,
+    ),
+    Mutant(
+        "first-class-stays",
+        "A request of the other class does not replace the session of its group.",
+        "ts005-v2/class-c-replaces-b",
+        lambda: around(Windows, "schedule", _first_class_stays),
     ),
     Mutant(
         "any-group-id",

@@ -22,13 +22,18 @@ SMALL = "small"
 TINY = "tiny"
 """A device of version 1 with one group and one session."""
 
+ROOMY = "roomy"
+"""A device with memory for the most fragments there are."""
+
 _SMALL_LIMITS = FragLimits(
     max_memory=1 << 20, nb_indices=2, max_lost=6, descriptors=frozenset({b"\x01\x02\x03\x04"})
 )
 
 
 def own_device(name: str, *, seed: str = "mutants") -> OwnDevice:
-    """Our own device: of a profile, or the small one."""
+    """Our own device: of a profile, or one of these three."""
+    if name == ROOMY:
+        return OwnDevice(V2, frag_limits=FragLimits(max_memory=1 << 27), seed=seed)
     if name == TINY:
         return OwnDevice(
             V1,
@@ -61,6 +66,8 @@ class Mutant:
     """Breaks the device, for the time of a context."""
     subject: str = V2
     """Which of our devices is broken."""
+    survives: str = ""
+    """Why nothing can notice it; the kit has to notice all of these."""
 
 
 def around(owner: Any, name: str, new: Callable[..., Any]) -> AbstractContextManager[Any]:

@@ -1,85 +1,19 @@
-"""Our server with one fault each, to see that the kit notices.
-
-A mutant is one change of the source, made while the module is imported.  ``python -m
-tests.mutants.server`` plays against each, in a process of its own, the check that is there for it,
-and every check against those that have none; ``--all`` plays every check against every mutant, and
-prints how many killed it.  ``--name`` chooses some.
-"""
+"""Every mutant of our server."""
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import json
-import pathlib
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
-from types import CodeType, ModuleType
 from typing import Final
 
-ROOT: Final = pathlib.Path(__file__).parents[2]
-SOURCE: Final = ROOT / "src" / "lorafuota"
-
-SHOWN: Final = 3
-"""Kills that are printed."""
-
-SECONDS: Final = 400.0
-"""What a mutant may take; one that takes longer hangs, and is killed by that."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Mutant:
-    """One fault.
-
-    Attributes:
-        name: Short, unique.
-        killer: Id of the check that is there for it, empty if it survives.
-        text: What is wrong with it, one sentence.
-        module: Where, below lorafuota.
-        old: The text that is replaced; it stands there once.
-        new: What replaces it.
-        survives: Why nothing can notice it, or empty if the kit has to.
-    """
-
-    name: str
-    killer: str
-    text: str
-    module: str
-    old: str
-    new: str
-    survives: str = ""
-
-    @property
-    def path(self) -> pathlib.Path:
-        """The file it changes."""
-        return SOURCE.joinpath(*self.module.split(".")).with_suffix(".py")
-
-    @property
-    def source(self) -> str:
-        """The changed file.
-
-        Raises:
-            ValueError: What is to be replaced does not stand there exactly once.
-        """
-        source = self.path.read_text("utf-8")
-        if source.count(self.old) != 1:
-            raise ValueError(f"{self.name}: {self.old!r} stands {source.count(self.old)} times")
-        return source.replace(self.old, self.new)
-
+from .servermutant import ServerMutant
 
 _FRAG, _ENGINE, _EXCHANGE = "session.fragserver", "campaign.engine", "campaign.exchange"
 _REBOOT = "campaign.reboot"
 _GROUP, _ROUNDS, _COMPLETION = "campaign.group", "campaign.rounds", "campaign.completion"
 _MC, _NEGOTIATION, _SETS = "session.groupserver", "campaign.negotiation", "campaign.packing"
 
-MUTANTS: Final = (
+SERVER_MUTANTS: Final = (
     # Set-ups of sessions
-    Mutant(
+    ServerMutant(
         "mic-padded",
         "ts004-v2/setup-mic",
         "The MIC covers the padding.",
@@ -88,7 +22,7 @@ MUTANTS: Final = (
         "mic = DataBlock.of(block.padded, frag_size=block.frag_size,"
         " descriptor=block.descriptor).mic(",
     ),
-    Mutant(
+    ServerMutant(
         "mic-zero-descriptor",
         "ts004-v2/setup-mic",
         "The MIC is computed with a Descriptor of zeros (ChirpStack before April 2026).",
@@ -96,7 +30,7 @@ MUTANTS: Final = (
         "mic = block.mic(",
         "mic = DataBlock.of(block.image, frag_size=block.frag_size).mic(",
     ),
-    Mutant(
+    ServerMutant(
         "mic-next-session",
         "ts004-v2/setup-mic",
         "The MIC is that of another SessionCnt.",
@@ -104,7 +38,7 @@ MUTANTS: Final = (
         "session_cnt=session_cnt, frag_index=frag_index)",
         "session_cnt=session_cnt + 1, frag_index=frag_index)",
     ),
-    Mutant(
+    ServerMutant(
         "mic-wrong-root",
         "ts004-v2/setup-mic",
         "The MIC key is always derived as if the root key were a GenAppKey of another device.",
@@ -112,7 +46,7 @@ MUTANTS: Final = (
         "key = derive_data_block_int_key(root_key)",
         "key = derive_data_block_int_key(GenAppKey(bytes(16)))",
     ),
-    Mutant(
+    ServerMutant(
         "padding-zero",
         "ts004-v1/setup-fits-image",
         "Padding is always 0.",
@@ -120,7 +54,7 @@ MUTANTS: Final = (
         '"padding": block.padding,',
         '"padding": 0,',
     ),
-    Mutant(
+    ServerMutant(
         "nb-frag-more",
         "ts004-v2/setup-no-padding",
         "NbFrag is one too many.",
@@ -128,7 +62,7 @@ MUTANTS: Final = (
         '"nb_frag": block.nb_frag,',
         '"nb_frag": block.nb_frag + 1,',
     ),
-    Mutant(
+    ServerMutant(
         "frag-algo",
         "ts004-v1/setup-algo",
         "FragAlgo is 1.",
@@ -136,7 +70,7 @@ MUTANTS: Final = (
         '"frag_algo": 0,',
         '"frag_algo": 1,',
     ),
-    Mutant(
+    ServerMutant(
         "descriptor-turned",
         "ts004-v1/setup-descriptor",
         "Descriptor travels with its octets turned round, in version 1.",
@@ -144,7 +78,7 @@ MUTANTS: Final = (
         "v1.FragSessionSetupReq(**common, descriptor=block.descriptor)",
         "v1.FragSessionSetupReq(**common, descriptor=block.descriptor[::-1])",
     ),
-    Mutant(
+    ServerMutant(
         "v1-layout",
         "ts004-v2/setup-mic",
         "Version 2 devices get the set-up of version 1.",
@@ -152,7 +86,7 @@ MUTANTS: Final = (
         "            if profile.has_mic\n            else v1",
         "            if False\n            else v1",
     ),
-    Mutant(
+    ServerMutant(
         "mask-zero",
         "ts004-v1/setup-mask",
         "McGroupBitMask is always 0.",
@@ -160,7 +94,7 @@ MUTANTS: Final = (
         "1 << record.mc_group_id if record.group else 0",
         "0",
     ),
-    Mutant(
+    ServerMutant(
         "mask-first",
         "ts004-v2/setup-mask-unicast",
         "McGroupBitMask has always bit 0 (ChirpStack), whatever the McGroupID.",
@@ -168,7 +102,7 @@ MUTANTS: Final = (
         "1 << record.mc_group_id if record.group else 0",
         "1",
     ),
-    Mutant(
+    ServerMutant(
         "setup-refusal-ignored",
         "ts004-v2/refused-memory",
         "A refused set-up is taken for accepted.",
@@ -176,7 +110,7 @@ MUTANTS: Final = (
         "    if not errors:\n        record.tries = record.silent = 0",
         "    if True:\n        record.tries = record.silent = 0",
     ),
-    Mutant(
+    ServerMutant(
         "setup-other-index",
         "ts004-v1/answer-other-index",
         "The acceptance of any FragIndex is taken for that of the one asked for.",
@@ -184,7 +118,7 @@ MUTANTS: Final = (
         "    if command.frag_index != record.frag_index:\n        return None\n    errors",
         "    errors",
     ),
-    Mutant(
+    ServerMutant(
         "setup-refusal-endless",
         "ts004-v1/refused-descriptor",
         "A refused set-up is sent again, for ever.",
@@ -192,7 +126,7 @@ MUTANTS: Final = (
         "            return Step(Stage.CLEANUP, outcome)",
         "            return Step(Stage.FRAGMENTATION, delay_seconds=60.0)",
     ),
-    Mutant(
+    ServerMutant(
         "memory-is-descriptor",
         "ts004-v2/refused-memory",
         '"Not enough memory" is reported as a wrong descriptor.',
@@ -200,7 +134,7 @@ MUTANTS: Final = (
         "SetupError.NOT_ENOUGH_MEMORY, Outcome.NOT_ENOUGH_MEMORY",
         "SetupError.NOT_ENOUGH_MEMORY, Outcome.WRONG_DESCRIPTOR",
     ),
-    Mutant(
+    ServerMutant(
         "replay-same-counter",
         "ts004-v2/replay-raises",
         "A SessionCnt called a replay is not raised.",
@@ -208,7 +142,7 @@ MUTANTS: Final = (
         "record.session_cnt += 1 << 2 * record.tries",
         "record.session_cnt += 0",
     ),
-    Mutant(
+    ServerMutant(
         "index-never-other",
         "ts004-v1/index-other",
         "A refused FragIndex is offered again instead of another.",
@@ -216,7 +150,7 @@ MUTANTS: Final = (
         "record.frag_index = (record.frag_index + 1) % _NUMBERS",
         "record.frag_index += 0",
     ),
-    Mutant(
+    ServerMutant(
         "session-cnt-kept",
         "ts004-v2/session-cnt-rises",
         "A session that begins again after fragments keeps its SessionCnt.",
@@ -224,7 +158,7 @@ MUTANTS: Final = (
         "            record.session_cnt += 1\n",
         "",
     ),
-    Mutant(
+    ServerMutant(
         "frames-do-not-count",
         "ts004-v2/session-cnt-rises",
         "A SessionCnt is not taken for used when fragments went out by multicast.",
@@ -233,7 +167,7 @@ MUTANTS: Final = (
         "                record.cnt_used = False\n",
     ),
     # Fragments
-    Mutant(
+    ServerMutant(
         "n-from-0",
         "ts004-v1/n-from-1",
         "Multicast fragments are numbered from 0 (MultiTech Conduit).",
@@ -241,7 +175,7 @@ MUTANTS: Final = (
         "            n=n, frag_index=config.frag_index",
         "            n=n - 1, frag_index=config.frag_index",
     ),
-    Mutant(
+    ServerMutant(
         "unicast-n-from-0",
         "ts004-v2/unicast",
         "Unicast fragments are numbered from 0.",
@@ -249,7 +183,7 @@ MUTANTS: Final = (
         "            n=n, frag_index=record.frag_index",
         "            n=n - 1, frag_index=record.frag_index",
     ),
-    Mutant(
+    ServerMutant(
         "parity-v1",
         "ts004-v2/parity",
         "Coded fragments are always those of version 1.",
@@ -257,7 +191,7 @@ MUTANTS: Final = (
         "Group(config, record, self.encoder_of(config.parity))",
         "Group(config, record, self.encoder_of(ParityVariant.V1))",
     ),
-    Mutant(
+    ServerMutant(
         "parity-annex",
         "ts004-v2/parity",
         "Coded fragments are always those of the annex of version 2.",
@@ -265,7 +199,7 @@ MUTANTS: Final = (
         "Group(config, record, self.encoder_of(config.parity))",
         "Group(config, record, self.encoder_of(ParityVariant.V2_ANNEX))",
     ),
-    Mutant(
+    ServerMutant(
         "unicast-parity-v1",
         "ts004-v2/session-gone",
         "Coded fragments by unicast are always those of version 1.",
@@ -273,7 +207,7 @@ MUTANTS: Final = (
         "payload=self._roster.encoder_of(parity).fragment(n)",
         "payload=self._roster.encoder_of(type(parity).V1).fragment(n)",
     ),
-    Mutant(
+    ServerMutant(
         "no-coded",
         "ts004-v1/one-coded",
         "Without redundancy no coded fragment is sent at all.",
@@ -281,7 +215,7 @@ MUTANTS: Final = (
         "max(parity, 1)",
         "parity",
     ),
-    Mutant(
+    ServerMutant(
         "no-redundancy",
         "ts004-v2/redundancy",
         "The redundancy asked for is not sent.",
@@ -289,7 +223,7 @@ MUTANTS: Final = (
         "max(parity, 1)",
         "1",
     ),
-    Mutant(
+    ServerMutant(
         "repair-from-1",
         "ts004-v1/n-ascends",
         "A repair begins with fragment 1 again.",
@@ -297,7 +231,7 @@ MUTANTS: Final = (
         "        own.until_n = own.next_n + min(needed, group.frames_left) - 1\n",
         "        own.next_n = 1\n        own.until_n = min(needed, group.frames_left)\n",
     ),
-    Mutant(
+    ServerMutant(
         "repair-never-plain",
         "ts004-v2/loss-first-window",
         "No plain fragment is ever among a repair.",
@@ -305,7 +239,7 @@ MUTANTS: Final = (
         "if not coded_alone_never_suffice(parity, nb_frag):",
         "if True:",
     ),
-    Mutant(
+    ServerMutant(
         "one-fragment-coded",
         "ts004-v1/one-fragment",
         "A block of one fragment is repaired with coded fragments.",
@@ -314,7 +248,7 @@ MUTANTS: Final = (
         "            n = 1  # coding says nothing of one fragment\n",
         "",
     ),
-    Mutant(
+    ServerMutant(
         "no-repair",
         "ts004-v1/loss-random",
         "Nothing is sent after the first pass.",
@@ -322,7 +256,7 @@ MUTANTS: Final = (
         "        if rounds > self._config.max_rounds or",
         "        if True or",
     ),
-    Mutant(
+    ServerMutant(
         "repair-endless",
         "ts004-v1/hopeless",
         "Repair never ends.",
@@ -330,7 +264,7 @@ MUTANTS: Final = (
         "        if rounds > self._config.max_rounds or own.next_n > MAX_N",
         "        if own.next_n > MAX_N",
     ),
-    Mutant(
+    ServerMutant(
         "repair-one",
         "ts004-v1/loss-all-different",
         "A repair sends one fragment, however many are missing.",
@@ -338,7 +272,7 @@ MUTANTS: Final = (
         "own.next_n + min(needed, group.frames_left) - 1",
         "own.next_n",
     ),
-    Mutant(
+    ServerMutant(
         "no-pace",
         "ts004-v1/paced",
         "Frames follow each other without a pause.",
@@ -346,7 +280,7 @@ MUTANTS: Final = (
         "next_frame_time(config, time + config.pace_seconds)",
         "next_frame_time(config, time + config.frame_seconds)",
     ),
-    Mutant(
+    ServerMutant(
         "too-long",
         "ts004-v2/fits-air",
         "A fragment longer than any payload is sent.",
@@ -355,7 +289,7 @@ MUTANTS: Final = (
         "if False:",
     ),
     # Groups and windows
-    Mutant(
+    ServerMutant(
         "mc-key-encrypted",
         "ts005-v1/mc-key",
         "McKey is encrypted where it has to be decrypted.",
@@ -364,7 +298,7 @@ MUTANTS: Final = (
         'mc_key_encrypted=__import__("lorafuota.crypto").crypto.aes128_encrypt('
         "mc_ke_key, self._mc_key.reveal()),",
     ),
-    Mutant(
+    ServerMutant(
         "mc-key-gen",
         "ts005-v2/mc-key",
         "McRootKey is derived as for LoRaWAN 1.0.x, whatever the device.",
@@ -372,7 +306,7 @@ MUTANTS: Final = (
         "derive_mc_ke_key(derive_mc_root_key(root_key))",
         "derive_mc_ke_key(derive_mc_root_key(GenAppKey(root_key.reveal())))",
     ),
-    Mutant(
+    ServerMutant(
         "mc-key-clear",
         "ts005-v1/mc-key",
         "McKey travels unencrypted.",
@@ -380,7 +314,7 @@ MUTANTS: Final = (
         "mc_key_encrypted=wrap_mc_key(mc_ke_key, self._mc_key),",
         "mc_key_encrypted=self._mc_key.reveal(),",
     ),
-    Mutant(
+    ServerMutant(
         "mc-addr-turned",
         "ts005-v1/mc-addr",
         "McAddr has its octets turned round.",
@@ -389,7 +323,7 @@ MUTANTS: Final = (
         "            mc_addr=DevAddr(int.from_bytes(self.sender.mc_addr.to_bytes(4, "
         '"big"), "little")),',
     ),
-    Mutant(
+    ServerMutant(
         "max-fcnt-all",
         "ts005-v1/fcnt-range-small",
         "maxMcFCnt is always 0xFFFFFFFF (ChirpStack).",
@@ -397,7 +331,7 @@ MUTANTS: Final = (
         "            max_mc_fcnt=self.sender.max_mc_fcnt,",
         "            max_mc_fcnt=0xFFFFFFFF,",
     ),
-    Mutant(
+    ServerMutant(
         "min-fcnt-ahead",
         "ts005-v2/fcnt-range",
         "minMcFCnt lies ahead of the next frame.",
@@ -405,7 +339,7 @@ MUTANTS: Final = (
         "            min_mc_fcnt=self.sender.next_fcnt,",
         "            min_mc_fcnt=self.sender.next_fcnt + 4,",
     ),
-    Mutant(
+    ServerMutant(
         "fcnt-not-stored",
         "ts005-v1/restart-window",
         "Frame counters are not stored before they are used.",
@@ -413,7 +347,7 @@ MUTANTS: Final = (
         "        self.record.next_fcnt = min(upper, self.config.max_mc_fcnt)\n",
         "        del upper\n",
     ),
-    Mutant(
+    ServerMutant(
         "fcnt-restarts",
         "ts005-v2/restart-window",
         "A group that comes back from the store counts from 0.",
@@ -421,7 +355,7 @@ MUTANTS: Final = (
         "            next_fcnt=self.record.next_fcnt,\n",
         "            next_fcnt=0,\n",
     ),
-    Mutant(
+    ServerMutant(
         "group-refusal-ignored",
         "ts005-v1/group-refused",
         "IDerror is taken for acceptance.",
@@ -429,7 +363,7 @@ MUTANTS: Final = (
         "    if not command.id_error:",
         "    if True:",
     ),
-    Mutant(
+    ServerMutant(
         "group-other-id",
         "ts005-v1/group-answer-other",
         "The acceptance of any McGroupID is taken for that of the one asked for.",
@@ -437,7 +371,7 @@ MUTANTS: Final = (
         "    if command.mc_group_id != record.mc_group_id:\n        return None\n    if not",
         "    if not",
     ),
-    Mutant(
+    ServerMutant(
         "group-id-kept",
         "ts005-v2/group-other-id",
         "A refused McGroupID is offered again instead of another.",
@@ -445,7 +379,7 @@ MUTANTS: Final = (
         "record.mc_group_id = (record.mc_group_id + 1) % _NUMBERS",
         "record.mc_group_id += 0",
     ),
-    Mutant(
+    ServerMutant(
         "window-quarter",
         "ts005-v1/window-fits",
         "The window is announced a quarter as long as it has to be.",
@@ -453,7 +387,7 @@ MUTANTS: Final = (
         "time_out = choose_time_out(needed, unit_seconds=1)",
         "time_out = choose_time_out(needed / 4, unit_seconds=1)",
     ),
-    Mutant(
+    ServerMutant(
         "window-long",
         "ts005-v1/window-fits",
         "The window is announced sixteen times as long as it has to be.",
@@ -461,7 +395,7 @@ MUTANTS: Final = (
         "time_out = choose_time_out(needed, unit_seconds=1)",
         "time_out = min(choose_time_out(needed, unit_seconds=1) + 4, 15)",
     ),
-    Mutant(
+    ServerMutant(
         "window-past",
         "ts005-v2/session-future",
         "The window begins before it is announced.",
@@ -469,7 +403,7 @@ MUTANTS: Final = (
         "group.announce(now + self._config.lead_seconds, question=asks)",
         "group.announce(now - 60.0, question=asks)",
     ),
-    Mutant(
+    ServerMutant(
         "frames-early",
         "ts005-v1/frames-in-window",
         "Frames begin twenty seconds before the start that devices are told.",
@@ -479,7 +413,7 @@ MUTANTS: Final = (
         "                session_time=to_wire(own.start + 20),\n"
         "                time_out=seconds.bit_length() - 1,",
     ),
-    Mutant(
+    ServerMutant(
         "class-b-anywhere",
         "ts005-v1/class-b",
         "A class B window does not begin at a beacon.",
@@ -487,7 +421,7 @@ MUTANTS: Final = (
         "math.ceil(earliest / BEACON_PERIOD_SECONDS) * BEACON_PERIOD_SECONDS)",
         "math.ceil(earliest) // 128 * 128 + 1)",
     ),
-    Mutant(
+    ServerMutant(
         "class-b-seconds",
         "ts005-v2/class-b",
         "TimeOut of a class B window counts seconds (chirpstack-fuota-server).",
@@ -495,7 +429,7 @@ MUTANTS: Final = (
         "time_out=(seconds // BEACON_PERIOD_SECONDS).bit_length() - 1,",
         "time_out=min(seconds.bit_length() - 1, 15),",
     ),
-    Mutant(
+    ServerMutant(
         "time-to-start-unread",
         "ts005-v1/time-to-start",
         "TimeToStart is not looked at (ChirpStack).",
@@ -504,7 +438,7 @@ MUTANTS: Final = (
         "    refusal = None if command.time_to_start is not None else "
         "McGroupServer.refusal(command, session, received=now)\n",
     ),
-    Mutant(
+    ServerMutant(
         "session-refusal-ignored",
         "ts005-v1/all-refuse",
         "A refused window is taken for accepted.",
@@ -512,7 +446,7 @@ MUTANTS: Final = (
         "    refusal = McGroupServer.refusal(command, session, received=now)\n",
         "    refusal = None\n",
     ),
-    Mutant(
+    ServerMutant(
         "undefined-not-redone",
         "",
         "A device without the group is not given it again.",
@@ -521,7 +455,7 @@ MUTANTS: Final = (
         "    if False:",
         survives="a device without the group is served by unicast in the end",
     ),
-    Mutant(
+    ServerMutant(
         "session-before-group",
         "",
         "A device is set up without waiting for the answer about its group.",
@@ -533,7 +467,7 @@ MUTANTS: Final = (
         survives="nothing follows from the early set-up: its answer comes in a stage "
         "that ignores it",
     ),
-    Mutant(
+    ServerMutant(
         "nobody-listens",
         "ts005-v1/nobody-listens",
         "Fragments are sent although nobody has confirmed the window.",
@@ -542,7 +476,7 @@ MUTANTS: Final = (
         "            return self._no_listener(group, now)\n",
         "",
     ),
-    Mutant(
+    ServerMutant(
         "clock-not-set",
         "ts005-v2/time-to-start",
         "A device whose clock is wrong is told of the window again, and its clock not set.",
@@ -550,7 +484,7 @@ MUTANTS: Final = (
         "    if record.clock_version == 0:\n        record.told",
         "    if True:\n        record.told",
     ),
-    Mutant(
+    ServerMutant(
         "group-kept",
         "ts005-v1/group-deleted",
         "Groups are never deleted.",
@@ -558,7 +492,7 @@ MUTANTS: Final = (
         "        wanted |= _GROUP_GONE\n",
         "        wanted |= 0\n",
     ),
-    Mutant(
+    ServerMutant(
         "session-kept",
         "ts004-v2/session-deleted",
         "Sessions are never deleted in the end.",
@@ -567,7 +501,7 @@ MUTANTS: Final = (
         "    wanted = 0\n",
     ),
     # Status
-    Mutant(
+    ServerMutant(
         "zero-is-success",
         "ts004-v1/too-few",
         "MissingFrag 0 is success, whatever was received.",
@@ -575,7 +509,7 @@ MUTANTS: Final = (
         "    return told.received >= _enough(member, nb_frag)\n\n\ndef _can_be_there",
         "    return True\n\n\ndef _can_be_there",
     ),
-    Mutant(
+    ServerMutant(
         "mic-error-unread",
         "ts004-v2/mic-error",
         "MICError in a status is not looked at.",
@@ -583,7 +517,7 @@ MUTANTS: Final = (
         "    if told.mic_error and told.received >= nb_frag:\n",
         "    if False:\n",
     ),
-    Mutant(
+    ServerMutant(
         "report-mic-unread",
         "ts004-v2/report-mic-error",
         "MICError in a report is not looked at.",
@@ -591,7 +525,7 @@ MUTANTS: Final = (
         "return _mic_error(config, record) if command.mic_error else complete(config, record)",
         "return complete(config, record)",
     ),
-    Mutant(
+    ServerMutant(
         "memory-error-unread",
         "ts004-v1/memory-error",
         "The memory bit is not looked at.",
@@ -599,7 +533,7 @@ MUTANTS: Final = (
         "    if _out_of_memory(member, told):\n        return",
         "    if False:\n        return",
     ),
-    Mutant(
+    ServerMutant(
         "v1-verified",
         "ts004-v1/transported-only",
         "A version 1 transfer is reported as verified.",
@@ -607,7 +541,7 @@ MUTANTS: Final = (
         "return Outcome.VERIFIED if verified else Outcome.TRANSPORTED",
         "return Outcome.VERIFIED",
     ),
-    Mutant(
+    ServerMutant(
         "status-other-index",
         "ts004-v1/other-index",
         "A status about any FragIndex is taken for this session's.",
@@ -615,7 +549,7 @@ MUTANTS: Final = (
         "    if told.frag_index != record.frag_index and not told.nothing_yet:\n",
         "    if False:\n",
     ),
-    Mutant(
+    ServerMutant(
         "status-before-fragments",
         "ts004-v1/claims-early",
         "A status before the first fragment is believed.",
@@ -623,7 +557,7 @@ MUTANTS: Final = (
         "    if not record.cnt_used:  # no fragment was sent yet",
         "    if False:  # no fragment was sent yet",
     ),
-    Mutant(
+    ServerMutant(
         "report-before-fragments",
         "ts004-v2/claims-early",
         "A report before the first fragment is believed.",
@@ -631,7 +565,7 @@ MUTANTS: Final = (
         "    if command.frag_index != record.frag_index or not record.cnt_used:\n",
         "    if command.frag_index != record.frag_index:\n",
     ),
-    Mutant(
+    ServerMutant(
         "mic-endless",
         "ts004-v2/mic-error",
         "A session whose block has another MIC is repeated for ever.",
@@ -639,7 +573,7 @@ MUTANTS: Final = (
         "    if record.mic_errors < config.mic_retries:\n",
         "    if True:\n",
     ),
-    Mutant(
+    ServerMutant(
         "session-gone-unread",
         "ts004-v2/session-gone",
         '"Session does not exist" is not looked at.',
@@ -647,7 +581,7 @@ MUTANTS: Final = (
         "        if not (asked and again):\n",
         "        if True:\n",
     ),
-    Mutant(
+    ServerMutant(
         "lossless-one-missing",
         "ts004-v1/stack-lora-basics-modem-48-v1",
         "LoRa Basics Modem's MissingFrag 1 after a lossless transfer is believed (SWL2001 101).",
@@ -655,7 +589,7 @@ MUTANTS: Final = (
         "    return one and StatusQuirk.MISSING_ONE_WHEN_COMPLETE in member.quirks\n",
         "    return False\n",
     ),
-    Mutant(
+    ServerMutant(
         "silence-is-success",
         "ts004-v2/status-never",
         "A device that says nothing of the block is taken for complete.",
@@ -663,7 +597,7 @@ MUTANTS: Final = (
         'return Step(Stage.FAILED, Outcome.NO_ANSWER, "no status answer")',
         "return Step(Stage.CLEANUP, Outcome.TRANSPORTED)",
     ),
-    Mutant(
+    ServerMutant(
         "report-unanswered",
         "ts004-v2/report-answered",
         "FragDataBlockReceivedReq is not answered (ChirpStack).",
@@ -671,7 +605,7 @@ MUTANTS: Final = (
         "            self._act(Unicast(dev_eui, fport, ack.encode()))\n",
         "            del ack, fport\n",
     ),
-    Mutant(
+    ServerMutant(
         "report-answer-index",
         "ts004-v2/report-answered",
         "FragDataBlockReceivedReq is answered with another FragIndex.",
@@ -679,7 +613,7 @@ MUTANTS: Final = (
         "frag_v2.FragDataBlockReceivedAns(frag_index=command.frag_index)",
         "frag_v2.FragDataBlockReceivedAns(frag_index=(command.frag_index + 1) % 4)",
     ),
-    Mutant(
+    ServerMutant(
         "no-ack-delay",
         "ts004-v2/poll-spread",
         "BlockAckDelay is always 0.",
@@ -687,7 +621,7 @@ MUTANTS: Final = (
         "        return min(max(math.ceil(seconds / 16) - 1, 0).bit_length(), _MOST_DELAY)",
         "        return 0 * math.ceil(seconds)",
     ),
-    Mutant(
+    ServerMutant(
         "poll-storm",
         "ts004-v1/poll-spread-unicast",
         "All devices are asked at one instant.",
@@ -695,7 +629,7 @@ MUTANTS: Final = (
         "delay = wait + place / self._config.answers_per_second",
         "delay = wait + 0 * place",
     ),
-    Mutant(
+    ServerMutant(
         "likely-is-success",
         "ts004-v1/stack-loramac-node-lossy",
         "A block that is only likely there is reported Successful, as ours was until the kit came.",
@@ -703,7 +637,7 @@ MUTANTS: Final = (
         '    Outcome.LIKELY: "Initial",\n',
         "",
     ),
-    Mutant(
+    ServerMutant(
         "no-image-is-bad-image",
         "ts004-v2/stack-st-middleware-v2-unlucky",
         "A device without an image had a bad one, also where the block is only likely to be there.",
@@ -712,7 +646,7 @@ MUTANTS: Final = (
         "known = True",
     ),
     # Versions
-    Mutant(
+    ServerMutant(
         "version-guessed",
         "ts004-v1/setup-fits-image",
         "Every device is taken for version 2 of TS004.",
@@ -721,7 +655,7 @@ MUTANTS: Final = (
         '    guessed = 2 if name == "fragmentation" else version\n'
         "    setattr(record, VERSION_FIELDS[name], guessed if known else 0)\n",
     ),
-    Mutant(
+    ServerMutant(
         "version-unknown-taken",
         "ts004-v1/other-version",
         "A version that nobody knows is taken for version 1.",
@@ -729,7 +663,7 @@ MUTANTS: Final = (
         "version if known else 0)\n",
         "version if known else 1)\n",
     ),
-    Mutant(
+    ServerMutant(
         "identifier-unread",
         "ts004-v1/other-identifier",
         "PackageVersionAns is taken for TS004's whatever its PackageIdentifier.",
@@ -739,7 +673,7 @@ MUTANTS: Final = (
         '    name = "fragmentation"\n    if name not in VERSION_FIELDS or',
     ),
     # The loop
-    Mutant(
+    ServerMutant(
         "never-again",
         "ts004-v1/setup-request-lost",
         "No request is ever repeated.",
@@ -747,7 +681,7 @@ MUTANTS: Final = (
         "        if record.attempts >= policy.attempts:\n",
         "        if record.attempts >= 1:\n",
     ),
-    Mutant(
+    ServerMutant(
         "for-ever",
         "ts004-v1/silent",
         "Every request is repeated until it is answered.",
@@ -755,7 +689,7 @@ MUTANTS: Final = (
         "        if record.attempts >= policy.attempts:\n",
         "        if record.attempts >= 1_000_000:\n",
     ),
-    Mutant(
+    ServerMutant(
         "first-command-only",
         "ts004-v1/behind-others",
         "Only the first command of an uplink is read (ChirpStack).",
@@ -763,7 +697,7 @@ MUTANTS: Final = (
         "        for parsed in package.parse(payload, UPLINK):\n",
         "        for parsed in package.parse(payload, UPLINK)[:1]:\n",
     ),
-    Mutant(
+    ServerMutant(
         "noise-drops-all",
         "ts004-v1/unknown-behind",
         "An uplink whose end cannot be read is not read at all.",
@@ -772,7 +706,7 @@ MUTANTS: Final = (
         "        read = package.parse(payload, UPLINK)\n"
         "        for parsed in read if all(isinstance(one, Command) for one in read) else []:\n",
     ),
-    Mutant(
+    ServerMutant(
         "strangers-crash",
         "ts004-v1/stranger",
         "An uplink of a device that is no member is looked up all the same.",
@@ -780,7 +714,7 @@ MUTANTS: Final = (
         "        if record is None or self._own.phase",
         "        if self._own.phase",
     ),
-    Mutant(
+    ServerMutant(
         "strict-crash",
         "ts004-v1/truncated",
         "An uplink that cannot be read raises.",
@@ -788,7 +722,7 @@ MUTANTS: Final = (
         "package.parse(payload, UPLINK):\n            if",
         "package.parse(payload, UPLINK, strict=True):\n            if",
     ),
-    Mutant(
+    ServerMutant(
         "nothing-stored",
         "ts004-v2/restart-fragment",
         "Nothing is stored.",
@@ -796,7 +730,7 @@ MUTANTS: Final = (
         "            actions.insert(0, Commit(events))\n",
         "            del events\n",
     ),
-    Mutant(
+    ServerMutant(
         "control",
         "",
         "Nothing is wrong: the same field, declared at length.",
@@ -805,7 +739,7 @@ MUTANTS: Final = (
         "    session_cnt: int = dataclasses.field(default=0)\n",
         survives="it shows that the harness itself kills nothing",
     ),
-    Mutant(
+    ServerMutant(
         "removed-served",
         "ts004-v1/remove-device",
         "A device that was removed is served on.",
@@ -813,7 +747,7 @@ MUTANTS: Final = (
         '            self._end(dev_eui, Stage.FAILED, Outcome.CANCELLED, "removed")\n',
         "",
     ),
-    Mutant(
+    ServerMutant(
         "pause-ignored",
         "ts004-v2/pause",
         "A pause is ignored.",
@@ -821,7 +755,7 @@ MUTANTS: Final = (
         "        self._set_phase(CampaignPhase.PAUSED)\n",
         "",
     ),
-    Mutant(
+    ServerMutant(
         "cancel-ignored",
         "ts004-v1/cancel",
         "A cancelled update goes on.",
@@ -830,7 +764,7 @@ MUTANTS: Final = (
         "        for dev_eui, record in self._roster.devices.items():\n",
         "        for dev_eui, record in ():\n",
     ),
-    Mutant(
+    ServerMutant(
         "straggler-holds",
         "",
         "A window waits until no device is being set up any more, however long that takes.",
@@ -840,7 +774,7 @@ MUTANTS: Final = (
         survives="requests are bounded, so a silent device leaves the set-up by itself soon enough",
     ),
     # The clock
-    Mutant(
+    ServerMutant(
         "time-unanswered",
         "ts003-v1/answer-required",
         "AppTimeReq is not answered.",
@@ -848,7 +782,7 @@ MUTANTS: Final = (
         "            self._tell_time(dev_eui, command, now)\n",
         "            pass\n",
     ),
-    Mutant(
+    ServerMutant(
         "time-token",
         "ts003-v2/tokens",
         "AppTimeAns carries token 0.",
@@ -856,7 +790,7 @@ MUTANTS: Final = (
         "token_ans=found.token_ans",
         "token_ans=0",
     ),
-    Mutant(
+    ServerMutant(
         "time-sign",
         "ts003-v1/correction-fast",
         "TimeCorrection has the wrong sign.",
@@ -864,7 +798,7 @@ MUTANTS: Final = (
         "AppTimeAns(time_correction=found.time_correction,",
         "AppTimeAns(time_correction=-max(found.time_correction, -(2**31) + 1),",
     ),
-    Mutant(
+    ServerMutant(
         "time-leap",
         "ts003-v2/correction-leap",
         "Leap seconds are taken out of the correction.",
@@ -872,7 +806,7 @@ MUTANTS: Final = (
         "            arrival_gps=now,\n",
         "            arrival_gps=now - 18,\n",
     ),
-    Mutant(
+    ServerMutant(
         "time-always",
         "ts003-v1/in-sync",
         "AppTimeReq is always answered.",
@@ -880,7 +814,7 @@ MUTANTS: Final = (
         "            ans_required=req.ans_required,\n",
         "            ans_required=True,\n",
     ),
-    Mutant(
+    ServerMutant(
         "time-required-only",
         "ts003-v2/out-of-sync",
         "AppTimeReq is answered only if it asks for that.",
@@ -889,7 +823,7 @@ MUTANTS: Final = (
         "        if found is not None and req.ans_required:\n            ans = AppTimeAns",
     ),
     # Firmware
-    Mutant(
+    ServerMutant(
         "image-any-version",
         "ts006-v1/image-other",
         "A valid image of any version is installed.",
@@ -897,7 +831,7 @@ MUTANTS: Final = (
         "(wanted is not None and found == wanted.version)",
         "wanted is not None",
     ),
-    Mutant(
+    ServerMutant(
         "image-corrupt-installed",
         "ts006-v1/image-corrupt",
         "A corrupt image is installed.",
@@ -905,7 +839,7 @@ MUTANTS: Final = (
         "            return Step(Stage.CLEANUP, Outcome.BAD_IMAGE)\n",
         "            return Step(Stage.REBOOT, Outcome.IMAGE_VALID)\n",
     ),
-    Mutant(
+    ServerMutant(
         "image-hardware-installed",
         "ts006-v1/image-hardware",
         "An image for other hardware is installed.",
@@ -913,7 +847,7 @@ MUTANTS: Final = (
         "            return Step(Stage.CLEANUP, Outcome.WRONG_HARDWARE)\n",
         "            return Step(Stage.REBOOT)\n",
     ),
-    Mutant(
+    ServerMutant(
         "any-version-confirms",
         "ts006-v1/rolled-back",
         "Any version after the reboot is taken for the new one.",
@@ -921,7 +855,7 @@ MUTANTS: Final = (
         "if config.firmware is not None and version == config.firmware.version:",
         "if config.firmware is not None:",
     ),
-    Mutant(
+    ServerMutant(
         "reboot-is-installed",
         "ts006-v1/gone-after-reboot",
         "A device that is silent after the reboot is taken for updated.",
@@ -929,7 +863,7 @@ MUTANTS: Final = (
         'return Step(Stage.CLEANUP, detail="no version after the reboot")',
         "return Step(Stage.CLEANUP, Outcome.CONFIRMED)",
     ),
-    Mutant(
+    ServerMutant(
         "reboot-refusal-ignored",
         "",
         "A refused reboot is taken for programmed.",
@@ -938,7 +872,7 @@ MUTANTS: Final = (
         "        if seconds < 0:\n            return None",
         survives="the version is asked for afterwards, and says that nothing was installed",
     ),
-    Mutant(
+    ServerMutant(
         "reboot-not-cancelled",
         "ts006-v1/cancel",
         "Cancelling leaves reboots programmed.",
@@ -946,7 +880,7 @@ MUTANTS: Final = (
         "        wanted |= _REBOOT_OFF | _IMAGE_GONE\n",
         "        wanted |= _IMAGE_GONE\n",
     ),
-    Mutant(
+    ServerMutant(
         "reboot-now",
         "ts006-v1/reboot-acknowledged",
         "The reboot is ordered at once, which nobody acknowledges.",
@@ -955,7 +889,7 @@ MUTANTS: Final = (
         "DevRebootCountdownReq(countdown=0)",
     ),
     # TS007
-    Mutant(
+    ServerMutant(
         "set-token-constant",
         "ts007-v1/token-changes",
         "All command sets have token 0.",
@@ -963,7 +897,7 @@ MUTANTS: Final = (
         "            self._token = (self._token + 1) % 4\n",
         "            self._token = 0\n",
     ),
-    Mutant(
+    ServerMutant(
         "set-token-unread",
         "ts007-v1/stale-token",
         "Answers under any token are taken for those to the set under way.",
@@ -971,7 +905,7 @@ MUTANTS: Final = (
         "        if self._set is None or found.token != self._set.token:\n",
         "        if self._set is None:\n",
     ),
-    Mutant(
+    ServerMutant(
         "set-pieces-lost",
         "",
         "Pieces that are missing are not asked for.",
@@ -981,7 +915,7 @@ MUTANTS: Final = (
         survives="a set whose answers do not come together is not repeated for ever: the campaign"
         " asks each package on its own port",
     ),
-    Mutant(
+    ServerMutant(
         "set-piece-order",
         "ts007-v1/pieces-suffice",
         "Pieces are put together in the order in which they come.",
@@ -989,7 +923,7 @@ MUTANTS: Final = (
         "self._got.put(piece.base_byte, piece.ans)",
         "self._got.put(len(self._got.prefix), piece.ans)",
     ),
-    Mutant(
+    ServerMutant(
         "set-ports-ignored",
         "ts007-v1/ports",
         "The ports a device tells of its packages are ignored.",
@@ -1001,107 +935,3 @@ MUTANTS: Final = (
 
 
 # --- Playing one ----------------------------------------------------------------------------------
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    """Compiles the changed source in place of the file's."""
-
-    def __init__(self, fullname: str, mutant: Mutant) -> None:
-        super().__init__(fullname, str(mutant.path))
-        self._source = mutant.source
-
-    def get_code(self, fullname: str) -> CodeType:
-        return compile(self._source, self.path, "exec", dont_inherit=True)
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != f"lorafuota.{self._mutant.module}":
-            return None
-        loader = _Loader(fullname, self._mutant)
-        return importlib.util.spec_from_file_location(fullname, loader.path, loader=loader)
-
-
-def kills(mutant: Mutant, ids: Sequence[str]) -> list[str]:
-    """Play the checks against a mutant, in this process, which has not imported it yet.
-
-    Args:
-        mutant: Which one.
-        ids: The checks to play, none for all.
-
-    Returns:
-        The checks that failed, each with its reason.
-    """
-    sys.meta_path.insert(0, _Finder(mutant))
-    from lorafuota.conformance.ownserver import OwnServer
-    from lorafuota.conformance.run import run_server_checks
-    from lorafuota.conformance.server import SERVER_CHECKS
-
-    found: list[str] = []
-    for check in [SERVER_CHECKS[id] for id in ids] or SERVER_CHECKS:
-        try:
-            [result] = run_server_checks([check], OwnServer())
-        except Exception as error:  # a mutant may do anything
-            found.append(f"{check.id}: raised {type(error).__name__}: {error}")
-        else:
-            if not result.good:
-                found.append(f"{check.id}: {result.reason}")
-    return found
-
-
-def in_a_process(mutant: Mutant, *, everything: bool = False) -> tuple[list[str], float]:
-    """Play checks against a mutant; return what killed it, and the seconds that took.
-
-    Raises:
-        RuntimeError: The process could not even begin.
-    """
-    begun = time.monotonic()
-    command = [sys.executable, "-m", "tests.mutants.server", "--one", mutant.name]
-    command += [] if everything or not mutant.killer else ["--check", mutant.killer]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return ["it hangs"], time.monotonic() - begun
-    if done.returncode:
-        raise RuntimeError(f"{mutant.name}: {done.stderr[-2_000:]}")
-    found: list[str] = json.loads(done.stdout)
-    return found, time.monotonic() - begun
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Play mutants; return 1 if one survives that should not, or the other way round."""
-    parser = argparse.ArgumentParser(prog="tests.mutants.server", description=__doc__)
-    parser.add_argument("--name", action="append", help="this one only; may be repeated")
-    parser.add_argument("--all", action="store_true", help="every check against every mutant")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="append", help=argparse.SUPPRESS)
-    args = parser.parse_args(argv)
-    by_name = {one.name: one for one in MUTANTS}
-    if args.one:
-        print(json.dumps(kills(by_name[args.one], args.check or ())))
-        return 0
-    chosen = [by_name[name] for name in args.name] if args.name else list(MUTANTS)
-    wrong = killed = 0
-    for mutant in chosen:
-        found, seconds = in_a_process(mutant, everything=args.all)
-        killed += bool(found)
-        wrong += bool(found) is not bool(mutant.killer)
-        word = f"killed by {len(found)}" if found else "SURVIVES"
-        print(f"{mutant.name:26} {word:13} {seconds:5.1f} s  {mutant.text}", flush=True)
-        for line in found[:SHOWN]:
-            print(f"    {line}", flush=True)
-        if not found:
-            print(f"    {mutant.survives or 'and nobody knows why'}", flush=True)
-    print(f"{killed} of {len(chosen)} killed; {wrong} not as expected")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -28,6 +28,11 @@ def test_default_ports_are_the_documents() -> None:
     assert ports.fport("fragmentation") == 201
 
 
+def test_packages_come_in_the_order_of_the_catalogue() -> None:
+    mapped = PackageMap(versions={"fragmentation": 1}, fports={"clocksync": 9, "fragmentation": 7})
+    assert list(PackageMap().packages) == list(mapped.packages) == [0, 1, 2, 3, 4]
+
+
 def test_versions_and_ports_can_be_mapped_anew() -> None:
     ports = PackageMap(versions={"fragmentation": 1}, fports={"fragmentation": 7})
     assert ports.at(7) is v1.PACKAGE

@@ -29,8 +29,11 @@ from lorafuota.conformance.run import run_device_checks
 from lorafuota.conformance.serversubject import DeviceEntry, GroupOrder
 from lorafuota.conformance.subject import About, DeviceRequest, PowerOn, Reply
 from lorafuota.datablock import DataBlock
+from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.case import Known
-from lorafuota.dissect.keyring import AddressKeys
+from lorafuota.dissect.framecrypto import cmacs, identity, keystream
+from lorafuota.dissect.joins import RootKeys, accept_mic
+from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.dissect.mckey import Way
 from lorafuota.dissect.rootkeys import Root
 from lorafuota.errors import FieldError, IntegrityError
@@ -45,11 +48,13 @@ from lorafuota.session.profile import frag_profile, mc_profile
 from lorafuota.session.stacks import device_profile
 from lorafuota.testing.peers import ReferenceDevice
 from lorafuota.types import (
+    UPLINK,
     AppKey,
     AppSKey,
     DataBlockIntKey,
     DevAddr,
     DevEUI,
+    FNwkSIntKey,
     GenAppKey,
     Key,
     McAppSKey,
@@ -57,7 +62,10 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    NwkKey,
+    NwkSEncKey,
     NwkSKey,
+    SNwkSIntKey,
     require_key,
 )
 
@@ -73,6 +81,10 @@ KINDS: tuple[type[Key], ...] = (
     DataBlockIntKey,
     NwkSKey,
     AppSKey,
+    FNwkSIntKey,
+    SNwkSIntKey,
+    NwkSEncKey,
+    NwkKey,
 )
 ADDRESS = DevAddr(7)
 BLOCK = DataBlock(b"x", 1)
@@ -243,8 +255,16 @@ CALLS: dict[str, Call] = {
         _roster.check_key,
         {"group": _roster.groups["g"], "mc_addr": ADDRESS},
     ),
-    "dissect.keyring.AddressKeys": (_address_keys, {"address": ADDRESS}),
-    "dissect.keyring.AddressKeys.from_mc_key": (AddressKeys.from_mc_key, {"mc_addr": ADDRESS}),
+    "dissect.addresskeys.AddressKeys": (_address_keys, {"address": ADDRESS}),
+    "dissect.addresskeys.AddressKeys.from_mc_key": (AddressKeys.from_mc_key, {"mc_addr": ADDRESS}),
+    "dissect.framecrypto.cmacs": (cmacs, {"firsts": bytes(16), "message": b"x"}),
+    "dissect.framecrypto.keystream": (
+        keystream,
+        {"octets": b"x", "middle": identity(UPLINK, ADDRESS, 0)},
+    ),
+    "dissect.joins.RootKeys": (RootKeys, {"dev_eui": DevEUI(1)}),
+    "dissect.joins.accept_mic": (accept_mic, {"message": bytes(13)}),
+    "dissect.lorawan11.SessionKeys": (SessionKeys, {"address": ADDRESS}),
     "plan.plan.Plan.group_config": (_plan.group_config, {"mc_addr": ADDRESS}),
     "plan.windows.group_config": (
         group_config,

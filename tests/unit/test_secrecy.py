@@ -35,7 +35,10 @@ from lorafuota.crypto import (
     derive_mc_root_key,
 )
 from lorafuota.datablock import DataBlock
-from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.dissect.addresskeys import AddressKeys
+from lorafuota.dissect.joins import RootKeys
+from lorafuota.dissect.keyring import Keyring
+from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.errors import FieldError, FuotaError
 from lorafuota.fragmentation.v1 import DataFragment, FragSessionStatusReq
 from lorafuota.link import McReceiver, McSender, build_mc_downlink
@@ -47,8 +50,11 @@ from lorafuota.session.stacks import device_profile
 from lorafuota.simulate import Scenario, Simulation
 from lorafuota.types import (
     AppKey,
+    AppSKey,
     DataBlockIntKey,
     DevAddr,
+    DevEUI,
+    FNwkSIntKey,
     GenAppKey,
     Key,
     LorawanVersion,
@@ -57,6 +63,9 @@ from lorafuota.types import (
     McKey,
     McNwkSKey,
     McRootKey,
+    NwkKey,
+    NwkSEncKey,
+    SNwkSIntKey,
 )
 
 NOW = 1_400_000_000.0
@@ -169,7 +178,16 @@ def holders() -> dict[str, object]:
     """Every kind of object that holds a key, or was made with one."""
     found: dict[str, object] = {f"{type(key).__name__} {at}": key for at, key in enumerate(KEYS)}
     group = AddressKeys.from_mc_key(MC_KEY, MC_ADDR)
-    found |= {"AddressKeys": group, "Keyring": Keyring([group])}
+    session = SessionKeys(
+        address=MC_ADDR,
+        f_nwk_s_int_key=FNwkSIntKey(GEN_APP_KEY.reveal()),
+        s_nwk_s_int_key=SNwkSIntKey(APP_KEY.reveal()),
+        nwk_s_enc_key=NwkSEncKey(MC_KEY.reveal()),
+        app_s_key=AppSKey(MC_KEY.reveal()),
+    )
+    roots = RootKeys(dev_eui=DevEUI(1), app_key=APP_KEY, nwk_key=NwkKey(GEN_APP_KEY.reveal()))
+    ring = Keyring([group, session], roots=[roots])
+    found |= {"AddressKeys": group, "SessionKeys": session, "RootKeys": roots, "Keyring": ring}
     found |= {"McReceiver": receiver(), "McSender": sender(), "McGroupServer": group_server()}
     for version in (1, 2):
         for root in (GEN_APP_KEY, APP_KEY):

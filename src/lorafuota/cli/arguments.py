@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import enum
-import re
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
 from ..region import region_names
+from .strayed import without_keys
 
 __all__ = [
     "EXIT_STATUS",
@@ -46,9 +46,6 @@ exit status:
   2    bad input or usage; one sentence on stderr says which
   130  interrupted with Ctrl-C
   141  the reader of the output went away"""
-
-
-_KEY: Final = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_-]{22}==")
 
 
 class InputError(Exception):
@@ -89,9 +86,9 @@ class Parser(argparse.ArgumentParser):
         """Raise instead of printing usage and leaving.
 
         Raises:
-            UsageError: Always; what looks like a key that strayed is not repeated.
+            UsageError: Always; what may be a key that strayed is not repeated.
         """
-        raise UsageError(self.prog, _KEY.sub("(hidden)", message))
+        raise UsageError(self.prog, without_keys(message))
 
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"

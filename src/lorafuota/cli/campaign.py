@@ -24,6 +24,7 @@ from ..campaign import FuotaCampaign, MemoryStore, SqliteStore
 from ..campaign.report import CampaignReport
 from ..campaign.snapshot import Snapshot
 from ..campaign.state import CampaignPhase
+from ..dissect.words import count
 from ..errors import StateError
 from ..fec import kernels
 from ..simulate import START, Scenario, Simulation
@@ -35,7 +36,7 @@ from .gate import FleetGate, add_gate, gate_given, gate_of, with_versions
 from .output import strong, table, write_json
 from .progress import progress
 from .scenario import add_scenario, given, read_image, scenario_of
-from .simulate import all_well, count, duration, print_report, work
+from .simulate import all_well, duration, print_report, work
 
 __all__ = ["add"]
 
@@ -284,7 +285,7 @@ def _print_status(report: CampaignReport, elapsed: float) -> None:
     ended = sum(one.stage.value in ("done", "failed") for one in report.devices)
     total = count(len(report.devices), "device")
     phase = strong(report.phase.value)
-    print(f"{phase}, {duration(elapsed)} after its start; {ended} of {total} ended")
+    print(f"{phase}, {duration(elapsed)} after its start; {ended:,} of {total} ended")
     groups = [
         (
             name,

@@ -8,6 +8,7 @@ import pathlib
 from ..conformance.catalogues import CATALOGUES
 from ..conformance.report.document import check_document
 from ..conformance.transports.example import EXAMPLE
+from ..dissect.words import count
 from ..wire import JSON
 from . import conformdevice, conformserver
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
@@ -74,7 +75,7 @@ def _list(args: argparse.Namespace) -> int:
     for at, (role, checks) in enumerate(roles.items()):
         rows = [(one.id, one.severity.value, one.clause, one.title) for one in checks]
         print("\n" * bool(at) + table((role, "severity", "from", "what has to hold"), rows))
-        print(f"{len(rows)} check{'' if len(rows) == 1 else 's'} against a {role}")
+        print(f"{count(len(rows), 'check')} against a {role}")
     return Status.GOOD
 
 

@@ -19,6 +19,7 @@ from ..conformance.transports.process import ProcessChannel
 from ..conformance.transports.serial import SerialChannel
 from ..session.stacks import DEVICE_PROFILES
 from .arguments import InputError, Parser, Subparsers, subcommand
+from .conformoctets import add_octets, reader_of
 from .conformreport import add_report, finish
 from .conformselect import add_selection, selected
 from .conformsubject import Connect, add_ways, connector, python_object, seconds
@@ -69,6 +70,7 @@ def add(verbs: Subparsers) -> None:
         help="GenAppKey=HEX or AppKey=HEX, for a device that has a key of its own; - is stdin",
     )
     add_report(parser)
+    add_octets(parser)
     _add_where(parser)
 
 
@@ -128,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
                 subject=subject.about.name,
                 checks=checks,
                 results=results,
-                describe=explain_device(subject.about),
+                describe=explain_device(subject.about, read=reader_of(args)),
             )
     except SubjectError as error:
         raise InputError(str(error)) from error

@@ -10,6 +10,7 @@ from typing import Any
 from ..catalogue import PACKAGES
 from ..conformance.check import Check, Severity
 from .arguments import InputError, Parser
+from .strayed import repeated
 
 __all__ = ["add_selection", "selected", "selected_by_role"]
 
@@ -81,4 +82,4 @@ def _package_name(text: str) -> str:
         if text.lower() in (one.name, one.document[:5].lower()):
             return one.name
     names = ", ".join(dict.fromkeys(one.name for one in PACKAGES))
-    raise InputError(f"there is no package {text!r}: expected one of {names}")
+    raise InputError(f"there is no package {repeated(text)}: expected one of {names}")

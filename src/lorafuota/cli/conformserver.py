@@ -16,6 +16,7 @@ from ..conformance.serversubject import ServerAbout, ServerReply, ServerSubject
 from ..conformance.subject import SubjectError
 from ..conformance.transports.inprocess import PythonSubject
 from .arguments import InputError, Subparsers, subcommand
+from .conformoctets import add_octets, reader_of
 from .conformreport import add_report, finish
 from .conformselect import add_selection, selected
 from .conformsubject import add_ways, connector, python_object
@@ -51,6 +52,7 @@ def add(verbs: Subparsers) -> None:
     )
     add_selection(parser)
     add_report(parser)
+    add_octets(parser)
     where = add_ways(parser, "ServerSubject")
     where.add_argument("--own", action="store_true", help="our own campaign")
     parser.set_defaults(profile=None)
@@ -66,7 +68,7 @@ def _run(args: argparse.Namespace) -> int:
                 subject=subject.about.name,
                 checks=checks,
                 results=run_server_checks(checks, subject),
-                describe=explain_server(),
+                describe=explain_server(read=reader_of(args)),
             )
     except SubjectError as error:
         raise InputError(str(error)) from error

@@ -14,6 +14,7 @@ from ..conformance.transports.inprocess import load
 from ..conformance.transports.process import ProcessChannel
 from ..conformance.transports.tcp import TcpChannel
 from .arguments import InputError, Parser
+from .strayed import repeated
 
 __all__ = ["Connect", "Ways", "add_ways", "connector", "python_object", "seconds"]
 
@@ -94,5 +95,5 @@ def seconds(text: str) -> float:
 def _host_and_port(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        raise InputError(f"--tcp takes HOST:PORT, as in localhost:4000: {text!r}")
+        raise InputError(f"--tcp takes HOST:PORT, as in localhost:4000: {repeated(text)}")
     return host.strip("[]"), int(port)

@@ -15,8 +15,9 @@ from ..package import Package
 from ..types import DOWNLINK, UPLINK
 from .arguments import InputError, Status, Subparsers, UsageError, add_json, subcommand
 from .framelisting import PAINT, run_log, run_phy
-from .octetinput import octets_of, repeated
+from .octetinput import octets_of
 from .output import write_json
+from .strayed import repeated
 
 __all__ = ["add", "run"]
 
@@ -42,8 +43,11 @@ A log holds frames in our own format, events of ChirpStack and of The Things
 Stack, mixed as they come; - reads standard input.
 
 A file of keys holds NAME=HEX lines for one group (McAddr with McKey, or with
-McAppSKey and McNwkSKey) or one device (DevAddr, NwkSKey, AppSKey; DevEUI if
-you like).  Give --keys once for each.
+McAppSKey and McNwkSKey) or one device (DevAddr, and NwkSKey and AppSKey of
+LoRaWAN 1.0.x, or FNwkSIntKey, SNwkSIntKey, NwkSEncKey and AppSKey of 1.1;
+DevEUI if you like).  Give --keys once for each.  With DevEUI and the root key
+(AppKey of 1.0.x, NwkKey and AppKey of 1.1) joins are opened, and in a log
+every frame behind a join.
 
 Columns "octets" and "bits" count as the documents do: octets from 0 behind the
 command identifier, bits from 0 for the least significant."""
@@ -97,7 +101,7 @@ def add(subparsers: Subparsers) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="keys of a group or a device, for frames; may be repeated",
+        help="keys of a group or a device, for frames and joins; may be repeated",
     )
     parser.add_argument(
         "--fcnt",

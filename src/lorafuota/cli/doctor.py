@@ -18,6 +18,7 @@ from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
 from .keyinput import KEY_CLASSES, Given, gather, key_of, lorawan_version
 from .output import bad, good, strong, write_json
+from .strayed import repeated
 
 __all__ = ["add", "run"]
 
@@ -124,7 +125,8 @@ def _time(text: str) -> tuple[float, float]:
     try:
         return float(shown), float(gps if at else "")
     except ValueError:
-        raise InputError(f"--device-time {text}: expected SHOWN@GPS, two numbers") from None
+        reason = f"--device-time {repeated(text)}: expected SHOWN@GPS, two numbers"
+        raise InputError(reason) from None
 
 
 def _file(path: str | None) -> bytes | None:

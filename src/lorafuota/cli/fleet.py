@@ -101,7 +101,7 @@ def run_fleet(args: argparse.Namespace) -> int:
     if args.json:
         write_json({"image": str(args.image), "kernels": kernels.NAME, **report.to_json()})
     else:
-        _print(report, f"{args.image}, {len(scenario.image)} octets", plan.block.frag_size)
+        _print(report, f"{args.image}, {len(scenario.image):,} octets", plan.block.frag_size)
     return Status.GOOD if report.complete == fleet.devices else Status.NO
 
 

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..dissect.keyring import AddressKeys, Keyring
+from ..dissect.addresskeys import AddressKeys
+from ..dissect.joins import RootKeys
+from ..dissect.keyring import FrameKeys, Keyring
+from ..dissect.lorawan11 import SessionKeys
 from ..errors import FieldError
-from ..types import AppSKey, DevAddr, DevEUI, McAppSKey, McKey, McNwkSKey, NwkSKey
+from ..types import (
+    AppKey,
+    AppSKey,
+    DevAddr,
+    DevEUI,
+    FNwkSIntKey,
+    McAppSKey,
+    McKey,
+    McNwkSKey,
+    NwkKey,
+    NwkSEncKey,
+    NwkSKey,
+    SNwkSIntKey,
+)
 from .arguments import InputError
 from .keyinput import key_octets, pairs_from_file
 
@@ -21,9 +37,17 @@ NAMES: Final = (
     "DevAddr",
     "NwkSKey",
     "AppSKey",
+    "FNwkSIntKey",
+    "SNwkSIntKey",
+    "NwkSEncKey",
     "DevEUI",
+    "AppKey",
+    "NwkKey",
+    "JoinEUI",
 )
 """What a file of keys may hold."""
+
+_OF_1_1: Final = ("FNwkSIntKey", "SNwkSIntKey", "NwkSEncKey")
 
 
 def keyring(paths: Sequence[str]) -> Keyring:
@@ -32,35 +56,79 @@ def keyring(paths: Sequence[str]) -> Keyring:
     Raises:
         InputError: One cannot be read, or lacks something.
     """
-    return Keyring(
-        _keys({name: (text, where) for name, text, where in pairs_from_file(path, NAMES)})
-        for path in paths
+    keys: list[FrameKeys] = []
+    roots: list[RootKeys] = []
+    for path in paths:
+        given = {name: (text, where) for name, text, where in pairs_from_file(path, NAMES)}
+        root = "AppKey" in given or "NwkKey" in given
+        if ["McAddr" in given, "DevAddr" in given or root].count(True) != 1:
+            raise InputError(
+                "a file of keys has either McAddr, for a group, or DevAddr, for a device, or "
+                "AppKey and DevEUI, for a device from its join on"
+            )
+        if root:
+            roots.append(_root(given))
+        if "McAddr" in given or "DevAddr" in given:
+            keys.append(_keys(given))
+    return Keyring(keys, roots)
+
+
+def _root(given: Mapping[str, tuple[str, str]]) -> RootKeys:
+    if "DevEUI" not in given:
+        raise InputError("the file of keys has no DevEUI: AppKey needs it")
+    newer = "NwkKey" in given
+    return RootKeys(
+        dev_eui=DevEUI.from_hex(_digits(given, "DevEUI", 16)),
+        app_key=AppKey(_octets(given, "AppKey", "NwkKey and AppKey, of LoRaWAN 1.1")),
+        nwk_key=NwkKey(_octets(given, "NwkKey", "")) if newer else None,
+        join_eui=DevEUI.from_hex(_digits(given, "JoinEUI", 16)) if "JoinEUI" in given else None,
     )
 
 
-def _keys(given: Mapping[str, tuple[str, str]]) -> AddressKeys:
-    if ("McAddr" in given) == ("DevAddr" in given):
-        raise InputError("a file of keys has either McAddr, for a group, or DevAddr, for a device")
+def _keys(given: Mapping[str, tuple[str, str]]) -> FrameKeys:
     if "DevAddr" in given:
-        return AddressKeys(
-            address=DevAddr.from_hex(_digits(given, "DevAddr", 8)),
-            mic_key=NwkSKey(_octets(given, "NwkSKey")),
-            payload_key=AppSKey(_octets(given, "AppSKey")),
-            dev_eui=DevEUI.from_hex(_digits(given, "DevEUI", 16)) if "DevEUI" in given else None,
-        )
+        return _device(given)
     mc_addr = DevAddr.from_hex(_digits(given, "McAddr", 8))
     if "McKey" in given:
-        return AddressKeys.from_mc_key(McKey(_octets(given, "McKey")), mc_addr)
+        return AddressKeys.from_mc_key(McKey(_octets(given, "McKey", _MC)), mc_addr)
     return AddressKeys(
         address=mc_addr,
-        mic_key=McNwkSKey(_octets(given, "McNwkSKey")),
-        payload_key=McAppSKey(_octets(given, "McAppSKey")),
+        mic_key=McNwkSKey(_octets(given, "McNwkSKey", _MC)),
+        payload_key=McAppSKey(_octets(given, "McAppSKey", _MC)),
     )
 
 
-def _octets(given: Mapping[str, tuple[str, str]], name: str) -> bytes:
+def _device(given: Mapping[str, tuple[str, str]]) -> FrameKeys:
+    address = DevAddr.from_hex(_digits(given, "DevAddr", 8))
+    dev_eui = DevEUI.from_hex(_digits(given, "DevEUI", 16)) if "DevEUI" in given else None
+    newer = any(name in given for name in _OF_1_1)
+    if newer and "NwkSKey" in given:
+        both = f"NwkSKey, of LoRaWAN 1.0.x, or {', '.join(_OF_1_1)}, of 1.1"
+        raise InputError(f"a file of keys has either {both}")
+    if newer:
+        return SessionKeys(
+            address=address,
+            f_nwk_s_int_key=FNwkSIntKey(_octets(given, "FNwkSIntKey", _SESSION_1_1)),
+            s_nwk_s_int_key=SNwkSIntKey(_octets(given, "SNwkSIntKey", _SESSION_1_1)),
+            nwk_s_enc_key=NwkSEncKey(_octets(given, "NwkSEncKey", _SESSION_1_1)),
+            app_s_key=AppSKey(_octets(given, "AppSKey", _SESSION_1_1)),
+            dev_eui=dev_eui,
+        )
+    return AddressKeys(
+        address=address,
+        mic_key=NwkSKey(_octets(given, "NwkSKey", _SESSION)),
+        payload_key=AppSKey(_octets(given, "AppSKey", _SESSION)),
+        dev_eui=dev_eui,
+    )
+
+
+_MC: Final = "McKey, or McNwkSKey and McAppSKey"
+_SESSION: Final = "NwkSKey and AppSKey (LoRaWAN 1.0.x), or the four session keys of LoRaWAN 1.1"
+_SESSION_1_1: Final = "FNwkSIntKey, SNwkSIntKey, NwkSEncKey and AppSKey"
+
+
+def _octets(given: Mapping[str, tuple[str, str]], name: str, needs: str) -> bytes:
     if name not in given:
-        needs = "NwkSKey and AppSKey" if "DevAddr" in given else "McKey, or McNwkSKey and McAppSKey"
         raise InputError(f"the file of keys has no {name}: it needs {needs}")
     text, where = given[name]
     return key_octets(text, name, where)

@@ -84,13 +84,17 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
     way = "" if read.direction is None else f", {read.direction.value}"
     yield f"{strong(read.kind.value)}{way}, {size}"
     if read.lines:
-        yield field_table(read.lines, read.phy, PAINT)
+        joined = read.kind is FrameKind.JOIN_ACCEPT and read.payload is not None
+        octets = read.phy[:1] + (read.payload or b"") if joined else read.phy
+        yield field_table(read.lines, octets, PAINT)
     for one in read.mac_commands:
         name = one.name or f"0x{one.cid:02X}"
-        octets = f": {one.octets.hex(' ')}" if one.octets else ""
-        yield f"MAC command at octet {one.at}: {strong(name)}{octets}  ({one.purpose})"
+        more = f": {one.octets.hex(' ')}" if one.octets else ""
+        yield f"MAC command at octet {one.at}: {strong(name)}{more}  ({one.purpose})"
     if read.kind is FrameKind.DATA:
         yield from _data_text(read)
+    elif read.dev_eui is not None:
+        yield from _join_text(read)
     elif read.frm_payload:
         reason = {
             FrameKind.JOIN_ACCEPT: "encrypted under the root key; the session keys open nothing",
@@ -100,13 +104,22 @@ def _phy_text(read: PhyExplanation) -> Iterator[str]:
     yield from odd_text(read.anomalies, PAINT)
 
 
+def _join_text(read: PhyExplanation) -> Iterator[str]:
+    mark = {MicCheck.FITS: good, MicCheck.DOES_NOT_FIT: bad}.get(read.check, str)
+    shut = read.check is MicCheck.NOT_CHECKED and read.payload is None
+    whose = f": no root key for {read.dev_eui}" if shut else f", device {read.dev_eui}"
+    yield f"MIC {mark(read.check.value)}{whose}"
+    yield from (f"  {note}" for note in read.notes)
+
+
 def _data_text(read: PhyExplanation) -> Iterator[str]:
-    fits = read.check is MicCheck.FITS
+    fits = read.check in (MicCheck.FITS, MicCheck.HALF_FITS)
     mark = {MicCheck.FITS: good, MicCheck.DOES_NOT_FIT: bad}.get(read.check, str)
     keys = f": no key for {read.address}" if read.check is MicCheck.NOT_CHECKED else ""
     whose = "group" if read.multicast else "device"
     counter = f" with counter {read.fcnt}, {whose} {read.address}" if fits else ""
     yield f"MIC {mark(read.check.value)}{counter}{keys}"
+    yield from (f"  {note}" for note in read.notes)
     if read.fport is None:
         yield "no port, so no payload"
     elif read.payload is not None:
@@ -209,8 +222,7 @@ def _entry_text(entry: Entry) -> Iterator[str]:
     fcnt = "" if frame.fcnt is None else f"  FCnt {frame.fcnt}"
     names = f"  {' '.join(entry.sessions)}" if entry.sessions else ""
     yield f"line {entry.line}{_time_text(frame.time)}  {way}  {entry.owner}{port}{fcnt}{names}"
-    if entry.note:
-        yield f"  {entry.note}"
+    yield from (f"  {note}" for note in (entry.note, entry.doubt) if note)
     reading = entry.reading
     if reading is None:
         return

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from ..errors import FuotaError
+from ..errors import FieldError, FuotaError
 from ..version import VERSION
 from .arguments import EXIT_STATUS, InputError, Parser, Status, UsageError
+from .strayed import refusal
 
 __all__ = ["main"]
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here and not at exit, so that a full disk is noticed
     except UsageError as error:
         return _complain(error.prog, f"{error} (see {error.prog} --help)")
+    except FieldError as error:
+        return _complain(name, refusal(error))
     except (InputError, FuotaError) as error:
         return _complain(name, str(error))
     except BrokenPipeError:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from .arguments import InputError
+from .strayed import repeated
 
-__all__ = ["from_base64", "from_hex", "octets_of", "repeated"]
+__all__ = ["from_base64", "from_hex", "octets_of"]
 
 _MAX_TEXT: Final = 1 << 16
-_LONGEST_NAME: Final = 21  # a key in base64 has 22 characters
 
 
 def octets_of(words: Sequence[str], *, as_base64: bool) -> bytes:
@@ -52,8 +52,8 @@ def from_hex(text: str) -> bytes:
             if char not in string.hexdigits:
                 raise InputError(f"the octets hold {char!r}, which is no hex digit")
         if len(digits) % 2:
-            shown = digits if len(digits) <= 20 else f"{digits[:20]}..."
-            raise InputError(f"{shown} has an odd number of hex digits: an octet has two")
+            reason = "has an odd number of hex digits: an octet has two"
+            raise InputError(f"{repeated(digits)} {reason}")
         octets += bytes.fromhex(digits)
     return bytes(octets)
 
@@ -68,8 +68,3 @@ def from_base64(text: str) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
         raise InputError("the octets are not base64") from None
-
-
-def repeated(word: str) -> str:
-    """Return a word to repeat in a sentence, unless it is so long that it may be a key."""
-    return repr(word) if len(word) <= _LONGEST_NAME else f"a word of {len(word)} characters"

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from ..campaign.config import WindowClass
 from ..completion import Losses
+from ..dissect.words import count
 from ..fec.variant import ParityVariant
 from ..plan import Currents, Plan, PlanRequest, Severity, make_plan
 from .arguments import InputError, Parser, Status, Subparsers, add_json, add_region, subcommand
 from .output import bad, good, strong, table, write_json
 from .plot import draw_completion, draw_timeline
-from .simulate import count, duration
+from .simulate import duration
 
 __all__ = ["add", "run"]
 
@@ -194,7 +195,7 @@ def _print_plan(plan: Plan) -> None:
 
 def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     request, radio, fails = plan.request, plan.radio, plan.prediction
-    yield "image", f"{request.image_octets} octets for {count(request.devices, 'device')}"
+    yield "image", f"{request.image_octets:,} octets for {count(request.devices, 'device')}"
     coded = "repeats" if plan.nb_frag == 1 else f"coded ({plan.redundancy:.1%})"
     yield (
         "block",

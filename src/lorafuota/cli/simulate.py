@@ -8,6 +8,7 @@ import statistics
 from collections import Counter
 from typing import Final
 
+from ..dissect.words import count
 from ..fec import kernels
 from ..image.version import ImageVersion
 from ..simulate import DeviceResult, Report, Scenario, Simulation
@@ -117,7 +118,7 @@ def print_report(report: Report, image: str, *, every: bool, saving: Saving | No
         head = ("device", "kind", *head[1:])
     print(table(head, rows, right=(0, 2, 3, 4, 5) if mixed else (0, 1, 2, 3, 4)))
     if len(shown) < report.devices:
-        print(f"(the worst {len(shown)} of {report.devices}; --all shows every device)")
+        print(f"(the worst {len(shown)} of {report.devices:,}; --all shows every device)")
     print()
     completed = [one.completed_by for one in report.results if one.completed_by is not None]
     if completed and report.nb_frag > 1:
@@ -126,18 +127,18 @@ def print_report(report: Report, image: str, *, every: bool, saving: Saving | No
             f"parity needed: {report.parity_needed} coded fragments for the last device, "
             f"{typical:g} for half of them"
         )
-    verdict = f"{report.devices_complete} of {count(report.devices, 'device')} rebuilt the image"
+    verdict = f"{report.devices_complete:,} of {count(report.devices, 'device')} rebuilt the image"
     if report.devices_confirmed is not None:
-        verdict += f", {report.devices_confirmed} installed it and reported its version"
+        verdict += f", {report.devices_confirmed:,} installed it and reported its version"
     print(good(verdict) if all_well(report) else bad(verdict))
 
 
 def _summary(report: Report, image: str) -> list[tuple[str, str]]:
     coded = "repeats" if report.nb_frag == 1 else "coded"
     windows = count(report.windows, f"class {report.window_class} window")
-    kinds = ", ".join(f"{number} {name}" for name, number in report.kinds.items())
+    kinds = ", ".join(f"{number:,} {name}" for name, number in report.kinds.items())
     lines = [
-        ("image", f"{image}, {report.image_octets} octets"),
+        ("image", f"{image}, {report.image_octets:,} octets"),
         ("SHA-256", report.image_sha256),
         (
             "block",
@@ -163,11 +164,11 @@ def _summary(report: Report, image: str) -> list[tuple[str, str]]:
         ),
         (
             "status",
-            f"{count(report.questions, 'question')} by multicast, {report.status_downlinks} by "
+            f"{count(report.questions, 'question')} by multicast, {report.status_downlinks:,} by "
             f"unicast; {count(report.status_uplinks, 'answer')} and reports, at most "
-            f"{report.status_peak} in a second",
+            f"{report.status_peak:,} in a second",
         ),
-        ("outcome", ", ".join(f"{number} {name}" for name, number in report.outcomes.items())),
+        ("outcome", ", ".join(f"{number:,} {name}" for name, number in report.outcomes.items())),
     ]
     if report.devices_confirmed is not None:
         running = Counter(one.fw_version for one in report.results)
@@ -185,9 +186,9 @@ def _summary(report: Report, image: str) -> list[tuple[str, str]]:
 
 def _runs(fw_version: int | None, devices: int) -> str:
     if fw_version is None:
-        return f"{devices} without TS006"
+        return f"{devices:,} without TS006"
     version = str(ImageVersion.from_fw_version(fw_version)).partition("+")[0]
-    return f"{devices} run {version} (0x{fw_version:08X})"
+    return f"{devices:,} run {version} (0x{fw_version:08X})"
 
 
 def _worst_first(result: DeviceResult) -> tuple[bool, int, int]:
@@ -211,11 +212,6 @@ def _row(report: Report, result: DeviceResult) -> tuple[str, ...]:
     kind = (result.kind,) if len(report.kinds) > 1 else ()
     cells = (*(str(number) for number in numbers), completed, digest, state)
     return (str(result.device), *kind, *cells)
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number and its noun, in the plural if need be."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

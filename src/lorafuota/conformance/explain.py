@@ -47,6 +47,9 @@ class Step:
 Describe: TypeAlias = Callable[[Any], tuple[str, tuple[str, ...]] | None]
 """Says of a request or event what happened, and what its octets mean; None if time passed."""
 
+Reader: TypeAlias = Callable[[PackageMap, int, Direction, bytes], tuple[str, ...]]
+"""Says what the octets of a payload on an FPort mean, line by line."""
+
 
 def explain(transcript: Sequence[Any], describe: Describe) -> Iterator[Step]:
     """Explain what went over the link, in order; that time passed is shown only at the end.
@@ -61,43 +64,6 @@ def explain(transcript: Sequence[Any], describe: Describe) -> Iterator[Step]:
             continue
         what, details = described or ("nothing more", ())
         yield Step(entry.time - transcript[0].time, what, details)
-
-
-def explain_device(about: About) -> Describe:
-    """Return what describes the requests and events of a device that says this of itself."""
-    packages = PackageMap(about.versions, about.fports)
-
-    def describe(entry: DeviceRequest | DeviceEvent) -> tuple[str, tuple[str, ...]] | None:
-        match entry:
-            case PowerOn():
-                how = "as it left the factory" if entry.factory else "keeping its flash"
-                clock = "" if entry.clock_known else ", clock not known"
-                return f"power on, {how}{clock}; DevAddr {entry.dev_addr}", ()
-            case Downlink():
-                to = ""
-                if entry.mc_addr is not None:
-                    to = f" by multicast to {entry.mc_addr}, FCnt {entry.fcnt}"
-                read = octets_read(packages, entry.fport, DOWNLINK, entry.payload)
-                return f"down{to}, FPort {entry.fport}: {shown(entry.payload)}", read
-            case MulticastFrame():
-                return f"down, a frame: {shown(entry.phy)}", _frame(entry.phy)
-            case Advance():
-                return None
-            case Uplink():
-                read = octets_read(packages, entry.fport, UPLINK, entry.payload)
-                return f"up, FPort {entry.fport}: {shown(entry.payload)}", read
-            case ClassChanged():
-                group = "" if entry.mc_group_id is None else f" for group {entry.mc_group_id}"
-                return f"listens in class {entry.device_class}{group}", ()
-            case BlockDelivered():
-                octets = f"{len(entry.data)} octets on FragIndex {entry.frag_index}"
-                return f"block complete, {octets}: {shown(entry.data)}", ()
-            case BlockLost():
-                return f"block lost on FragIndex {entry.frag_index}", ()
-            case Rebooted():
-                return "reboots", ()
-
-    return describe
 
 
 def octets_read(
@@ -130,6 +96,48 @@ def shown(octets: bytes) -> str:
     """Return octets as people read them, not all of a long row."""
     more = f" ... ({len(octets)} octets)" if len(octets) > _OCTETS_SHOWN else ""
     return octets[:_OCTETS_SHOWN].hex(" ") + more if octets else "no octets"
+
+
+def explain_device(about: About, *, read: Reader = octets_read) -> Describe:
+    """Return what describes the requests and events of a device that says this of itself.
+
+    Args:
+        about: What it says.
+        read: Reads the payloads.
+    """
+    packages = PackageMap(about.versions, about.fports)
+
+    def describe(entry: DeviceRequest | DeviceEvent) -> tuple[str, tuple[str, ...]] | None:
+        match entry:
+            case PowerOn():
+                how = "as it left the factory" if entry.factory else "keeping its flash"
+                clock = "" if entry.clock_known else ", clock not known"
+                return f"power on, {how}{clock}; DevAddr {entry.dev_addr}", ()
+            case Downlink():
+                to = ""
+                if entry.mc_addr is not None:
+                    to = f" by multicast to {entry.mc_addr}, FCnt {entry.fcnt}"
+                means = read(packages, entry.fport, DOWNLINK, entry.payload)
+                return f"down{to}, FPort {entry.fport}: {shown(entry.payload)}", means
+            case MulticastFrame():
+                return f"down, a frame: {shown(entry.phy)}", _frame(entry.phy)
+            case Advance():
+                return None
+            case Uplink():
+                means = read(packages, entry.fport, UPLINK, entry.payload)
+                return f"up, FPort {entry.fport}: {shown(entry.payload)}", means
+            case ClassChanged():
+                group = "" if entry.mc_group_id is None else f" for group {entry.mc_group_id}"
+                return f"listens in class {entry.device_class}{group}", ()
+            case BlockDelivered():
+                octets = f"{len(entry.data)} octets on FragIndex {entry.frag_index}"
+                return f"block complete, {octets}: {shown(entry.data)}", ()
+            case BlockLost():
+                return f"block lost on FragIndex {entry.frag_index}", ()
+            case Rebooted():
+                return "reboots", ()
+
+    return describe
 
 
 def _frame(phy: bytes) -> tuple[str, ...]:

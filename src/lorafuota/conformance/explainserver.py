@@ -12,7 +12,7 @@ from ..catalogue import PackageMap
 from ..errors import FieldError
 from ..package import PackageVersionAns
 from ..types import DOWNLINK, UPLINK, DevEUI, Direction
-from .explain import Describe, octets_read, shown
+from .explain import Describe, Reader, octets_read, shown
 from .serversubject import (
     AddDevice,
     Advance,
@@ -37,15 +37,20 @@ from .serversubject import (
 __all__ = ["explain_server"]
 
 
-def explain_server() -> Describe:
-    """Return what describes the requests and events of a server, in the order they came in."""
-    return _Reader().describe
+def explain_server(*, read: Reader = octets_read) -> Describe:
+    """Return what describes the requests and events of a server, in the order they came in.
+
+    Args:
+        read: Reads the payloads.
+    """
+    return _Devices(read).describe
 
 
-class _Reader:
+class _Devices:
     """Knows which device has which packages where."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Reader) -> None:
+        self._means = read
         self._maps: dict[DevEUI, PackageMap] = {}
         self._group = PackageMap()
 
@@ -61,7 +66,7 @@ class _Reader:
                 return f"{entry.dev_eui} down, FPort {entry.fport}: {shown(entry.payload)}", read
             case MulticastDownlink():
                 told = "" if entry.fcnt is None else f", FCnt {entry.fcnt}"
-                read = octets_read(self._group, entry.fport, DOWNLINK, entry.payload)
+                read = self._means(self._group, entry.fport, DOWNLINK, entry.payload)
                 words = f"to group {entry.mc_addr}{told}, FPort {entry.fport}"
                 return f"{words}: {shown(entry.payload)}", read
             case MulticastFrame():
@@ -120,7 +125,7 @@ class _Reader:
             for one in package.parse(payload, UPLINK):
                 if isinstance(one, PackageVersionAns):
                     self._learn(dev_eui, package.name, one.package_version)
-        return octets_read(self._maps[dev_eui], fport, direction, payload)
+        return self._means(self._maps[dev_eui], fport, direction, payload)
 
     def _learn(self, dev_eui: DevEUI, name: str, version: int) -> None:
         known = self._maps[dev_eui]

@@ -250,6 +250,21 @@ class Observer:
         own = (one.fragment for one in self.sent if one.dev_eui == dev_eui)
         return [one for one in own if one is not None]
 
+    def expect_strict(self, name: str) -> None:
+        """Fail unless all that was sent on a package's port can be read without forgiving anything.
+
+        Raises:
+            Failed: So.
+        """
+        for sent in self.sent:
+            if sent.package is None or sent.package.name != name:
+                continue
+            bad = [one for one in sent.commands if not isinstance(one, Command)]
+            again = [one.encode() for one in sent.commands if isinstance(one, Command)]
+            if bad or (name != "multipackage" and b"".join(again) != sent.payload):
+                version = self._fleet[sent.dev_eui].packages.at(sent.fport)
+                raise Failed(f"{sent.payload.hex(' ')} is nothing that {version} can read strictly")
+
     def judge(self, outcomes: Mapping[DevEUI, DeviceOutcome]) -> None:
         """Fail if the server did harm, or calls a device updated that has no block.
 

@@ -46,6 +46,13 @@ class Entry:
     sessions: tuple[str, ...] = ()
     note: str = ""
 
+    @property
+    def doubt(self) -> str:
+        """What was not checked of the MIC of a frame that was opened; empty if nothing."""
+        if self.phy is None or self.phy.check is not MicCheck.HALF_FITS:
+            return ""
+        return "; ".join(self.phy.notes)
+
     def to_json(self) -> dict[str, JSON]:
         """Return the entry as JSON."""
         return {
@@ -68,7 +75,7 @@ def open_entry(one: Captured, keys: Keyring) -> Entry:
     if frame.phy is not None:
         phy = explain_phy(frame.phy, keys, near_fcnt=frame.fcnt, tries=_TRIES)
         if frame.payload is None or frame.fport is None:
-            frame, note = _with_payload(frame, phy, keys)
+            frame, note = _with_payload(frame, phy)
     return Entry(
         line=one.line,
         source=one.source,
@@ -79,10 +86,17 @@ def open_entry(one: Captured, keys: Keyring) -> Entry:
     )
 
 
-def _with_payload(frame: Frame, phy: PhyExplanation, keys: Keyring) -> tuple[Frame, str]:
+def _with_payload(frame: Frame, phy: PhyExplanation) -> tuple[Frame, str]:
+    if phy.kind is FrameKind.UNREADABLE:
+        return frame, phy.anomalies[0].sentence
     if phy.kind is not FrameKind.DATA:
-        reason = phy.anomalies[0].sentence if phy.kind is FrameKind.UNREADABLE else ""
-        return frame, reason or f"a {phy.kind.value}"
+        if phy.kind is FrameKind.JOIN_REQUEST or phy.check is MicCheck.FITS:
+            frame = dataclasses.replace(frame, dev_eui=frame.dev_eui or phy.dev_eui)
+        came = {
+            MicCheck.FITS: ("MIC fits",),
+            MicCheck.DOES_NOT_FIT: ("MIC does not fit the root key",),
+        }.get(phy.check, ())
+        return frame, "; ".join((f"a {phy.kind.value}", *came, *phy.notes))
     address = phy.address
     if phy.payload is None or address is None:
         why = (
@@ -98,7 +112,7 @@ def _with_payload(frame: Frame, phy: PhyExplanation, keys: Keyring) -> tuple[Fra
         payload=phy.payload if phy.fport is not None else None,
         fcnt=phy.fcnt,
         mc_addr=address if phy.multicast else frame.mc_addr,
-        dev_eui=frame.dev_eui or keys.dev_eui(address),
+        dev_eui=frame.dev_eui or phy.dev_eui,
     ), "" if phy.fport else "no application payload"
 
 

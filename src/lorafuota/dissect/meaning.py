@@ -103,6 +103,10 @@ def _block_ack_delay(value: int, _: Any) -> str:
     return f"up to {duration(1 << value + 4)}"
 
 
+def _megahertz(value: int, _: Any) -> str:
+    return f"{value / 1e6:g} MHz" if value else ""
+
+
 _RULES: Final[Mapping[str, Callable[[Any, Any], str]]] = {
     "device_time": _time,
     "session_time": _time,
@@ -117,7 +121,9 @@ _RULES: Final[Mapping[str, Callable[[Any, Any], str]]] = {
     "McClassCSessionReq.time_out": lambda value, _: duration(1 << value),
     "McClassBSessionReq.time_out": lambda value, _: duration(128 << value),
     "periodicity": lambda value, _: f"a ping slot every {0.96 * (1 << value):g} s",
-    "dl_freq_hz": lambda value, _: f"{value / 1e6:g} MHz" if value else "",
+    "dl_freq_hz": _megahertz,
+    **{f"freq_{i}_hz": _megahertz for i in range(1, 6)},
+    "JoinAccept.rx_delay": lambda value, _: duration(value or 1),
     "time_to_start": _to_start,
     "package_identifier": _package,
     "DevRebootTimeReq.reboot_time": _reboot_time,

@@ -10,19 +10,49 @@ import json
 import pathlib
 
 import lorafuota
+from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.explain import explain
 from lorafuota.dissect.frame import explain_phy
-from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.dissect.joins import RootKeys
+from lorafuota.dissect.keyring import Keyring
 from lorafuota.dissect.logreader import Captured, read_log
+from lorafuota.dissect.lorawan11 import SessionKeys
 from lorafuota.dissect.story import tell
 from lorafuota.dissect.versions import hints, readings
-from lorafuota.types import DOWNLINK, UPLINK, DevAddr, McKey
+from lorafuota.types import (
+    DOWNLINK,
+    UPLINK,
+    AppKey,
+    AppSKey,
+    DevAddr,
+    DevEUI,
+    FNwkSIntKey,
+    McKey,
+    NwkSEncKey,
+    SNwkSIntKey,
+)
 from tests.fuzz import mutation
 from tests.fuzz.targets.target import MiB, Target
 
 CAPTURES = pathlib.Path(__file__).parents[2] / "data" / "captures"
 KEY = McKey.from_hex("5e4d3c2b1a09f8e7d6c5b4a392817061")
-KEYS = Keyring([AddressKeys.from_mc_key(KEY, DevAddr(0x01FE2A3B))])
+NEWER = SessionKeys(
+    address=DevAddr(0xE0109867),
+    f_nwk_s_int_key=FNwkSIntKey.from_hex("07c105892e1bbb7f7101d13a5f78249b"),
+    s_nwk_s_int_key=SNwkSIntKey.from_hex("f9162a2fcf6e70867cee523249282844"),
+    nwk_s_enc_key=NwkSEncKey.from_hex("a5406d11c50850c965c2545ad81980a7"),
+    app_s_key=AppSKey.from_hex("38034b6efc87cf9c40ac0b45b460d395"),
+)
+ROOT = RootKeys(
+    dev_eui=DevEUI.from_hex("00AFEE7CF5ED6F1E"),
+    app_key=AppKey.from_hex("b6b53f4a168a7a88bdf7ea135ce9cfca"),
+)
+
+
+def keyring() -> Keyring:
+    """A ring of its own for each input: it learns."""
+    group = AddressKeys.from_mc_key(KEY, DevAddr(0x01FE2A3B))
+    return Keyring([group, NEWER], roots=[ROOT])
 
 
 def a_payload(data: bytes) -> str:
@@ -39,12 +69,12 @@ def a_payload(data: bytes) -> str:
 
 
 def a_frame(data: bytes) -> str:
-    json.dumps(explain_phy(data, KEYS, tries=1).to_json())
+    json.dumps(explain_phy(data, keyring(), tries=1).to_json())
     return "explained"
 
 
 def a_log(data: bytes) -> str:
-    json.dumps(tell(read_log(data.split(b"\n")), keys=KEYS).to_json())
+    json.dumps(tell(read_log(data.split(b"\n")), keys=keyring()).to_json())
     return "told"
 
 
@@ -56,7 +86,8 @@ def payload_seeds() -> list[bytes]:
 def frame_seeds() -> list[bytes]:
     logs = [path.read_bytes().splitlines() for path in sorted(CAPTURES.glob("*.jsonl"))]
     read = [one for log in logs for one in read_log(log)]
-    return [one.frame.phy for one in read if isinstance(one, Captured) and one.frame.phy]
+    rekey = bytes.fromhex("40679810e080000000c2c5248de748")
+    return [rekey, *(one.frame.phy for one in read if isinstance(one, Captured) and one.frame.phy)]
 
 
 def log_seeds() -> list[bytes]:

@@ -24,7 +24,7 @@ def test_options_are_not_abbreviated() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["000102030405060708090A0b0c0d0e0f", "AAECAwQFBgcICQoLDA0ODw=="], ids=["hex", "base64"]
+    "key", ["000102030405060708090A0b0c0d0e0f", "AAECAwQFBgcICQoLDA0ODw"], ids=["hex", "base64"]
 )
 def test_a_key_in_the_wrong_place_is_not_repeated(key: str) -> None:
     parser = Parser(prog="lorafuota")
@@ -32,7 +32,7 @@ def test_a_key_in_the_wrong_place_is_not_repeated(key: str) -> None:
     with pytest.raises(UsageError) as caught:
         parser.parse_args([key])
     assert key not in str(caught.value)
-    assert "(hidden)" in str(caught.value)
+    assert f"invalid choice: a word of {len(key)} characters" in str(caught.value)
 
 
 def test_a_subcommand_shows_its_example_and_every_exit_status() -> None:

@@ -38,7 +38,7 @@ def test_devices_apply_the_delta_reboot_and_report_the_new_version(pair: tuple[s
     outcome = call("delta", "simulate", *pair, *KEY, "--devices", "3")
     assert (outcome.status, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
-    assert lines[0] == f"image    delta from old to new, {len(delta())} octets"
+    assert lines[0] == f"image    delta from old to new, {len(delta()):,} octets"
     assert "outcome  3 installed and confirmed" in lines
     assert "firmware 3 run 1.1.0 (0x01010000)" in lines
     assert (

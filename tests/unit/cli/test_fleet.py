@@ -24,7 +24,7 @@ def test_the_table_shows_completion_against_redundancy() -> None:
     report = RankFleet(nb_frag=90, nb_coded=70, devices=300, loss=loss, seed=4).run()
     lines = outcome.out.splitlines()
     assert lines[:5] == [
-        f"image    {SAMPLE}, 21334 octets",
+        f"image    {SAMPLE}, 21,334 octets",
         "block    90 fragments of 239 octets, matrix v2; 70 coded",
         "loss     0.2 lost at random",
         "",

@@ -10,11 +10,20 @@ import pytest
 from lorafuota.dissect.logreader import MAX_LINE
 from lorafuota.types import UPLINK
 from tests.unit.cli.support import assert_secret, call
+from tests.unit.cli.test_framekeys import NEW
 from tests.unit.dissect.test_keyring import MC_KEY, multicast, unicast
+from tests.unit.dissect.test_lorawan11 import UP, sealed
 
 CAPTURES = pathlib.Path(__file__).parents[2] / "data" / "captures"
 SESSION = str(CAPTURES / "session.mixed.jsonl")
 KEYS = str(CAPTURES / "group.keys")
+
+
+@pytest.fixture
+def newer(tmp_path: pathlib.Path) -> str:
+    path = tmp_path / "newer.keys"
+    path.write_text(f"DevAddr=26011BDB\n{NEW}")
+    return str(path)
 
 
 @pytest.fixture
@@ -57,6 +66,32 @@ def test_a_mic_that_does_not_fit_is_a_no(group: str) -> None:
     assert outcome.status == 1
     assert "MIC does not fit\n" in outcome.out
     assert "odd: octet 0: no counter makes the MIC fit" in outcome.out
+
+
+def test_a_frame_of_lorawan_1_1_is_opened_and_what_was_tried_is_said(newer: str) -> None:
+    outcome = call("dissect", "phy", sealed(UP, 5, options=b"\x0d").hex(), "--keys", newer)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "MAC command at octet 8: DeviceTimeReq" in outcome.out
+    assert "MIC fits with counter 5, device 26011BDB\n" in outcome.out
+    assert "\n  both halves of the MIC fit with TxDr 5, TxCh 2: they are " in outcome.out
+    assert "FragSessionSetupAns  octets 0 to 1: 02 c0\n" in outcome.out
+    half = call("dissect", "phy", sealed(UP, 5, ack=9).hex(), "--keys", newer)
+    assert half.status == 0
+    assert "MIC half fits with counter 5, device 26011BDB\n" in half.out
+    assert "\n  only the half of the MIC under FNwkSIntKey was checked: " in half.out
+    for line in NEW.splitlines():
+        assert_secret(outcome, line.partition(" = ")[2])
+        assert_secret(half, line.partition(" = ")[2])
+
+
+def test_half_a_mic_is_said_in_a_log_too(newer: str, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "log"
+    frames = [sealed(UP, 5), sealed(UP, 6, ack=3)]
+    log.write_text("".join(json.dumps({"phy": one.hex()}) + "\n" for one in frames))
+    outcome = call("dissect", "log", str(log), "--keys", newer)
+    assert outcome.status == 0
+    assert outcome.out.count("FragSessionSetupAns (fragmentation/") == 2
+    assert outcome.out.count("only the half of the MIC under FNwkSIntKey was checked: ") == 1
 
 
 def test_a_counter_may_be_given(group: str) -> None:
@@ -106,6 +141,45 @@ def test_join_and_strange_frames_are_named() -> None:
         options.out
     )
     assert "no port, so no payload\n" in options.out
+
+
+def test_joins_are_opened_with_a_root_key() -> None:
+    log = (CAPTURES / "joined.jsonl").read_text().splitlines()
+    keys = ["--keys", str(CAPTURES / "joined.keys")]
+    request, accept = (json.loads(line)["phy"] for line in log[:2])
+    join = call("dissect", "phy", request, *keys)
+    assert join.status == 0
+    assert join.out.endswith("\nMIC fits, device 00AFEE7CF5ED6F1E\n")
+    assert call("dissect", "phy", request).out.endswith(
+        "\nMIC not checked: no root key for 00AFEE7CF5ED6F1E\n"
+    )
+    bad = call("dissect", "phy", request[:-2] + "00", *keys)
+    assert bad.status == 1
+    assert "\nMIC does not fit, device 00AFEE7CF5ED6F1E\n" in bad.out
+    answer = call("dissect", "phy", accept, *keys)
+    assert answer.status == 0
+    assert "\n  7-10          43 2e 01 26  DevAddr      26012E43  " in answer.out
+    assert answer.out.endswith(
+        "\nMIC fits, device 00AFEE7CF5ED6F1E\n"
+        "  its join-request was not seen, so no session keys come from it\n"
+    )
+    other = call("dissect", "phy", accept[:-2] + "00", *keys)
+    assert other.status == 1
+    assert "\nodd: octet 0: the MIC fits no root key: " in other.out
+    for outcome in (join, bad, answer, other):
+        assert_secret(outcome, "B6B53F4A168A7A88BDF7EA135CE9CFCA")
+
+
+def test_a_log_from_the_join_on_is_read_with_the_root_key() -> None:
+    argv = ["dissect", "log", str(CAPTURES / "joined.jsonl")]
+    outcome = call(*argv, "--keys", str(CAPTURES / "joined.keys"))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "  a join-accept; MIC fits; the session keys of 26012E43 come from it\n" in outcome.out
+    assert outcome.out.count("  00AFEE7CF5ED6F1E  port 201  FCnt ") == 4
+    for secret in ("B6B53F4A168A7A88BDF7EA135CE9CFCA", "2C96F7028184BB0BE8AA49275290D4FC"):
+        assert_secret(outcome, secret)
+    shut = call(*argv)
+    assert shut.out.count("  encrypted, and no key for it\n") == 5
 
 
 def test_json_of_a_frame_has_the_reading(group: str) -> None:

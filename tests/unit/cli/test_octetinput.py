@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lorafuota.cli.arguments import InputError
-from lorafuota.cli.octetinput import from_base64, from_hex, octets_of, repeated
+from lorafuota.cli.octetinput import from_base64, from_hex, octets_of
 from tests.unit.cli.support import call
 
 
@@ -24,7 +24,7 @@ def test_a_lone_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_octets_is_refused_in_a_sentence() -> None:
     for words, as_base64, sentence in (
         (["0g"], False, "the octets hold 'g', which is no hex digit"),
-        (["123"], False, "123 has an odd number of hex digits: an octet has two"),
+        (["123"], False, "'123' has an odd number of hex digits: an octet has two"),
         (["A"], True, "the octets are not base64"),
         ([""], False, "there are no octets to dissect"),
     ):
@@ -40,4 +40,3 @@ def test_a_key_that_strayed_is_not_repeated(argv: list[str], key: str) -> None:
     outcome = call("dissect", *(word.format(key) for word in argv))
     assert outcome.status == 2
     assert key not in outcome.err
-    assert repeated("ts009") == "'ts009'"

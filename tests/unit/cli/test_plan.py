@@ -16,7 +16,7 @@ def test_a_plan_of_the_sample_is_printed() -> None:
     shown = call("plan", str(SAMPLE), "--devices", "100")
     assert (shown.status, shown.err) == (0, "")
     lines = shown.out.splitlines()
-    assert lines[0] == "image       21334 octets for 100 devices"
+    assert lines[0] == "image       21,334 octets for 100 devices"
     assert lines[1].startswith("block       90 fragments of 239 octets, 176 octets padding, and ")
     assert "the fleet   completes in the first pass with probability 0.99" in shown.out
     assert "EU868 DR5, 869.525 MHz, duty cycle 0.1; " in shown.out

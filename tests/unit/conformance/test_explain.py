@@ -12,7 +12,7 @@ from lorafuota.conformance.subject import (
     Rebooted,
     Uplink,
 )
-from lorafuota.types import DOWNLINK, UPLINK
+from lorafuota.types import DOWNLINK, UPLINK, Direction
 from tests.unit.conformance.test_own import power_on
 
 ABOUT = About(name="x", versions={"fragmentation": 1}, fports={"fragmentation": 99})
@@ -53,6 +53,21 @@ def test_what_went_over_the_link_is_told_step_by_step() -> None:
         Step(2.0, "power on, keeping its flash; DevAddr 00000002"),
         Step(10.0, "nothing more"),
     ]
+
+
+def test_payloads_are_read_by_whoever_is_asked_to() -> None:
+    asked: list[tuple[int, str, bytes]] = []
+
+    def read(
+        packages: PackageMap, fport: int, direction: Direction, payload: bytes
+    ) -> tuple[str, ...]:
+        asked.append((packages.fport("fragmentation"), direction.value, payload))
+        return ("first", "second")
+
+    describe = explain_device(ABOUT, read=read)
+    assert describe(Downlink(0.0, 99, b"\x00")) == ("down, FPort 99: 00", ("first", "second"))
+    assert describe(Uplink(0.0, 7, b"\x01")) == ("up, FPort 7: 01", ("first", "second"))
+    assert asked == [(99, "downlink", b"\x00"), (99, "uplink", b"\x01")]
 
 
 def test_a_frame_shows_its_header_however_short_it_is() -> None:

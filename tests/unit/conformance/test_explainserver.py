@@ -1,4 +1,4 @@
-from lorafuota.catalogue import package
+from lorafuota.catalogue import PackageMap, package
 from lorafuota.conformance.explain import explain
 from lorafuota.conformance.explainserver import explain_server
 from lorafuota.conformance.ownserver import OwnServer
@@ -10,13 +10,15 @@ from lorafuota.conformance.serversubject import (
     Cancel,
     DeviceEntry,
     DeviceOutcome,
+    Downlink,
+    MulticastDownlink,
     MulticastFrame,
     RemoveDevice,
     Restart,
     Uplink,
     WindowAnnounced,
 )
-from lorafuota.types import DevAddr, DevEUI, GenAppKey
+from lorafuota.types import DevAddr, DevEUI, Direction, GenAppKey
 
 EUI = DevEUI(1)
 ENTRY = DeviceEntry(dev_eui=EUI, dev_addr=DevAddr(2), root_key=GenAppKey(bytes(16)))
@@ -39,6 +41,33 @@ def test_a_whole_update_can_be_read_with_the_versions_the_devices_tell() -> None
         f"{eui} is Successful, transported, transport complete",
         "the update is over",
     ]
+
+
+def test_payloads_are_read_by_whoever_is_asked_to_with_the_versions_the_device_tells() -> None:
+    versions: list[dict[str, int]] = []
+
+    def read(
+        packages: PackageMap, fport: int, direction: Direction, payload: bytes
+    ) -> tuple[str, ...]:
+        versions.append(dict(packages.versions))
+        return (f"{fport} {direction.value} {payload.hex()}",)
+
+    describe = explain_server(read=read)
+    describe(AddDevice(0.0, ENTRY))
+    assert describe(Downlink(0.0, EUI, 201, b"\x00")) == (
+        f"{EUI} down, FPort 201: 00",
+        ("201 downlink 00",),
+    )
+    told = bytes.fromhex("000301")
+    assert describe(Uplink(0.0, EUI, 201, told)) == (
+        f"{EUI} up, FPort 201: 00 03 01",
+        ("201 uplink 000301",),
+    )
+    assert describe(MulticastDownlink(0.0, DevAddr(7), 201, b"\x08")) == (
+        "to group 00000007, FPort 201: 08",
+        ("201 downlink 08",),
+    )
+    assert versions == [{}, {"fragmentation": 1}, {}]
 
 
 def test_everything_else_has_its_words() -> None:

@@ -52,6 +52,21 @@ def test_a_payload_is_read_as_its_device_reads_it() -> None:
     assert one.sent[-1].package is None
 
 
+def test_what_a_device_can_only_read_by_forgiving_fails_strictly() -> None:
+    one = Observer(fleet())
+    one.unicast(1.0, EUI, 201, setup(3) + b"\x00")
+    one.unicast(2.0, EUI, 17, b"\xff")
+    one.expect_strict("fragmentation")
+    one.unicast(3.0, EUI, 201, b"\x03\x80")
+    one.expect_strict("clocksync")
+    with pytest.raises(Failed, match="03 80 is nothing that fragmentation/2 can read strictly"):
+        one.expect_strict("fragmentation")
+    other = Observer(fleet())
+    other.unicast(1.0, EUI, 201, b"\x7f\x01")
+    with pytest.raises(Failed, match="7f 01 is nothing"):
+        other.expect_strict("fragmentation")
+
+
 def test_fragment_number_0_can_be_seen_although_no_message_has_it() -> None:
     one = Observer(fleet())
     one.unicast(1.0, EUI, 201, fragment(0, b"abcd"))

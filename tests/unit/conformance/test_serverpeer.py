@@ -7,18 +7,16 @@ from lorafuota.conformance.check import Failed, NotApplicable
 from lorafuota.conformance.ownserver import OwnServer
 from lorafuota.conformance.serverpeer import START, ServerPeer
 from lorafuota.conformance.serversubject import (
-    Advance,
     Begin,
     DeviceOutcome,
     Downlink,
     Ended,
-    ServerAbout,
     ServerReply,
-    ServerRequest,
     Uplink,
 )
 from lorafuota.errors import FieldError
 from lorafuota.fragmentation import v1, v2
+from tests.unit.conformance.scripted import CAN, Scripted
 
 V2 = package("fragmentation", 2)
 
@@ -70,64 +68,23 @@ def test_the_fleet_speaks_the_version_of_the_check(
     )
 
 
-class Scripted:
-    """A server that says what it is told to, request by request."""
-
-    def __init__(self, *replies: ServerReply, **about: object) -> None:
-        fields = {"name": "scripted", "versions": {"fragmentation": (1, 2)}, **about}
-        self.about = ServerAbout(**fields)  # type: ignore[arg-type]
-        self.replies = list(replies)
-        self.heard: list[ServerRequest] = []
-
-    def exchange(self, request: ServerRequest) -> ServerReply:
-        self.heard.append(request)
-        return self.replies.pop(0) if self.replies else ServerReply()
-
-
-CAN = frozenset({"unicast", "outcomes"})
-
-
 def scripted(server: Scripted) -> ServerPeer:
     one = ServerPeer(server, package=V2, seed="test")
     one.play(1)
     return one
 
 
-def test_a_server_that_does_not_know_when_it_is_due_is_called_less_and_less_often() -> None:
-    server = Scripted(can=CAN)
-    scripted(server).wait(3_600.0)
-    times = [one.time - START for one in server.heard if isinstance(one, Advance)]
-    assert times[:5] == [2.0, 6.0, 14.0, 30.0, 62.0]
-    assert len(times) == 11
-
-
-def test_a_server_is_called_when_it_wants_to_be() -> None:
-    server = Scripted(ServerReply((), START + 7.0), ServerReply((), START + 90.0), can=CAN)
-    scripted(server).wait(91.0)
-    assert [one.time - START for one in server.heard[1:3]] == [7.0, 90.0]
-
-
-def test_a_server_that_is_always_due_fails() -> None:
-    class Busy(Scripted):
-        def exchange(self, request: ServerRequest) -> ServerReply:
-            return ServerReply((), request.time)
-
-    one = scripted(Busy(can=CAN))
-    with pytest.raises(Failed, match="called over 500 times at one time"):
-        one.wait(1.0)
-
-
 def test_an_update_without_end_and_one_without_outcomes_fail() -> None:
-    one = scripted(Scripted(can=CAN))
+    one = scripted(Scripted())
     with pytest.raises(Failed, match="did not end within 2 days"):
         one.finish(within=2 * 86_400.0)
-    one = scripted(Scripted(ServerReply((Ended(START),)), can=CAN))
+    one = scripted(Scripted(ServerReply((Ended(START),))))
     with pytest.raises(Failed, match="nothing was said of"):
         one.finish()
 
 
 def test_a_downlink_reaches_its_device_and_the_answer_comes_back() -> None:
-    server = Scripted(can=CAN)
+    server = Scripted()
     one = ServerPeer(server, package=V2, seed="test")
     one.draw_image()
     [device] = one.devices(1)
@@ -139,7 +96,7 @@ def test_a_downlink_reaches_its_device_and_the_answer_comes_back() -> None:
 
 
 def test_what_a_server_cannot_do_is_not_asked_of_it() -> None:
-    one = ServerPeer(Scripted(can=CAN), package=V2, seed="test")
+    one = ServerPeer(Scripted(), package=V2, seed="test")
     for call in (one.restart, one.pause, one.cancel):
         with pytest.raises(NotApplicable, match="the server does not have: "):
             call()
@@ -150,7 +107,7 @@ def test_what_a_server_cannot_do_is_not_asked_of_it() -> None:
 
 
 def test_a_fleet_larger_than_a_server_takes_is_not_asked_of_it() -> None:
-    one = ServerPeer(Scripted(can=CAN, max_devices=1), package=V2, seed="test")
+    one = ServerPeer(Scripted(max_devices=1), package=V2, seed="test")
     with pytest.raises(NotApplicable, match="the server takes 1 devices"):
         one.play(2)
 
@@ -186,7 +143,7 @@ def test_a_server_that_wants_uplinks_first_gets_them() -> None:
 
 
 def test_what_happens_later_happens_then_and_waiting_can_end_early() -> None:
-    one = scripted(Scripted(can=CAN))
+    one = scripted(Scripted())
     done: list[float] = []
     one.later(10.0, lambda: done.append(one.now))
     one.run(lambda: bool(done))
@@ -197,7 +154,7 @@ def test_what_happens_later_happens_then_and_waiting_can_end_early() -> None:
 
 
 def test_octets_that_no_device_can_read_are_found_strictly() -> None:
-    server = Scripted(can=CAN)
+    server = Scripted()
     one = ServerPeer(server, package=V2, seed="test")
     one.draw_image()
     [device] = one.devices(1)

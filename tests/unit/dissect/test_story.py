@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.fragmentruns import FragmentRun
-from lorafuota.dissect.keyring import AddressKeys, Keyring
+from lorafuota.dissect.keyring import Keyring
 from lorafuota.dissect.logentry import Entry
 from lorafuota.dissect.logreader import Unread, read_log
 from lorafuota.dissect.story import Story, tell

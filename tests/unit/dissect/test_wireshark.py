@@ -14,8 +14,8 @@ import pytest
 from lorafuota import PACKAGES
 from lorafuota._kinds import Int, OnlyIf
 from lorafuota.catalogue import PackageMap
+from lorafuota.dissect.addresskeys import AddressKeys
 from lorafuota.dissect.explain import Explanation, explain
-from lorafuota.dissect.keyring import AddressKeys
 from lorafuota.dissect.wireshark import lua_dissector
 from lorafuota.link import build_mc_downlink
 from lorafuota.types import DOWNLINK, UPLINK, DevAddr, Direction, McAppSKey, McNwkSKey

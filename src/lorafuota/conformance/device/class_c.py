@@ -1,4 +1,4 @@
-"""Checks of class C sessions (TS005): length, overlap, the clock, the end of the block."""
+"""Checks of class C sessions (TS005): length, overlap, the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ...types import UPLINK
 from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..devicepeer import DevicePeer
 from ..subject import ClassChanged, Uplink
-from .block import new_block, send, set_up
 from .group import class_c_req, set_up_group
 from .window import (
     accept,
@@ -230,31 +229,6 @@ def class_c_time_learnt(peer: DevicePeer) -> None:
                     expect_window(peer, "C", start, start + 64)
                     return
     raise Failed("expected the device to ask for the time; it does not")
-
-
-@CHECKS.check(
-    "multicastsetup",
-    _BOTH,
-    "class-c-block-complete",
-    clause="LoRa Basics Modem issues SWL2001 155, 156 and 25; promise S12",
-    severity=Severity.RECOMMENDED,
-    needs=["class-c"],
-)
-def class_c_block_complete(peer: DevicePeer) -> None:
-    """A session ends when the block it is for is complete.
-
-    TimeOut is a maximum; hours of class C after the last fragment drain a battery for nothing.
-    """
-    group = set_up_group(peer, 0)
-    block = new_block(peer, mask=1)
-    set_up(peer, block)
-    request = class_c_req(peer, 0, start=60.0, time_out=14)
-    accept(peer, request)
-    class_changes(peer, request.session_time + 5.0)
-    send(peer, block, [*block.plain, 11], group)
-    changes = class_changes(peer, peer.now + 900.0)
-    if [one.device_class for one in changes] != ["A"]:
-        raise Failed("expected class A soon after the block; the session goes on")
 
 
 @CHECKS.check(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ...fragmentation import v1, v2
 from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..devicepeer import DevicePeer
-from ..subject import Uplink
+from ..subject import DeviceEvent, Rebooted, Uplink
 from .block import ALL, KitBlock, delete, new_block, send, set_up, try_set_up
+from .firmware import LATE, reboot_at
 from .group import WINDOW_LEAD, class_c_req, set_up_group
 from .spread import TRIALS, expect_random, expect_uniform
 
@@ -23,15 +25,23 @@ _LATENESS: Final = 10.0
 
 def _reports(peer: DevicePeer, within: float) -> list[tuple[float, v2.FragDataBlockReceivedReq]]:
     """Wait; return when the device reported, in seconds from now, and what."""
-    package, began = peer.package("fragmentation"), peer.now
-    fport, found = peer.packages.fport(package.name), []
-    for event in peer.wait(within):
+    began = peer.now
+    return [(time - began, one) for time, one in _among(peer, peer.wait(within))]
+
+
+def _among(
+    peer: DevicePeer, events: Iterable[DeviceEvent]
+) -> list[tuple[float, v2.FragDataBlockReceivedReq]]:
+    """Return the reports among events, and when they came."""
+    package, found = peer.package("fragmentation"), []
+    fport = peer.packages.fport(package.name)
+    for event in events:
         if isinstance(event, Uplink) and event.fport == fport:
             for one in peer.packages.parse(
                 fport, v2.FragDataBlockReceivedReq.DIRECTION, event.payload
             ):
                 if isinstance(one, v2.FragDataBlockReceivedReq):
-                    found.append((event.time - began, one))
+                    found.append((event.time, one))
     return found
 
 
@@ -246,17 +256,22 @@ def report_survives_reset(peer: DevicePeer) -> None:
         raise Failed("expected the report after the reset; came nothing")
 
 
+def _complete_small(peer: DevicePeer, block_ack_delay: int, count: int) -> None:
+    """Complete a small block at once; nothing that is reported of it is missed."""
+    block = new_block(
+        peer, nb_frag=2, ack=True, block_ack_delay=block_ack_delay, session_cnt=count, mask=ALL
+    )
+    set_up(peer, block)
+    peer.events()
+    for n in (1, 2, 3):
+        peer.send(block.package, block.fragment(n))
+
+
 def _first_delays(peer: DevicePeer, block_ack_delay: int, trials: int) -> list[float]:
     """Complete one block after the other; return after how many seconds each is reported."""
     window, delays = float(1 << block_ack_delay + 4), []
     for count in range(1, trials + 1):
-        block = new_block(
-            peer, nb_frag=2, ack=True, block_ack_delay=block_ack_delay, session_cnt=count, mask=ALL
-        )
-        set_up(peer, block)
-        peer.events()
-        for n in (1, 2, 3):
-            peer.send(block.package, block.fragment(n))
+        _complete_small(peer, block_ack_delay, count)
         came = _reports(peer, window + _LATENESS)
         if not came:
             raise Failed(f"expected a report within {window:.0f} s; came nothing")
@@ -308,3 +323,92 @@ def report_repeat_delay(peer: DevicePeer) -> None:
         peer.wait(1.0)
     if gaps:
         expect_random(gaps, 0.0, 16.0)
+
+
+# --- Over a reset ---------------------------------------------------------------------------------
+
+
+def _delays_after(
+    peer: DevicePeer, block_ack_delay: int, reset: Callable[[DevicePeer], list[DeviceEvent]]
+) -> list[float | None]:
+    """Return after how many seconds reports came that waited over a reset; None: never.
+
+    Args:
+        peer: The device.
+        block_ack_delay: Of each block.
+        reset: Resets the device, and returns what happened before.
+
+    Raises:
+        NotApplicable: Most reports did not wait.
+    """
+    window, delays = float(1 << block_ack_delay + 4), list[float | None]()
+    for count in range(1, 25):
+        _complete_small(peer, block_ack_delay, count)
+        if not _among(peer, reset(peer)):
+            came = _reports(peer, window + _LATENESS)
+            delays.append(came[0][0] if came else None)
+        _acknowledge(peer, 0)
+        peer.wait(1.0)
+    if len(delays) < 12:
+        raise NotApplicable("the device reports at once, whatever BlockAckDelay says")
+    return delays
+
+
+def _cut_power(peer: DevicePeer) -> list[DeviceEvent]:
+    before = peer.events()
+    peer.power_on()
+    return before
+
+
+def _have_rebooted(peer: DevicePeer) -> list[DeviceEvent]:
+    due = float(int(peer.now) + 30)
+    if not reboot_at(peer, due):
+        raise NotApplicable("the device does not program the reboot")
+    events = peer.wait(due + LATE - peer.now)
+    times = [one.time for one in events if isinstance(one, Rebooted)]
+    if not times:
+        raise NotApplicable("the device does not reboot at its time")
+    peer.put_back(one for one in events if one.time >= times[0])
+    return [one for one in events if one.time < times[0]]
+
+
+@CHECKS.check(
+    "fragmentation",
+    (2,),
+    "report-delay-after-reset",
+    clause="TS004-2.0.0, BlockAckDelay",
+    severity=Severity.RECOMMENDED,
+    needs=["power-cycle"],
+)
+def report_delay_after_reset(peer: DevicePeer) -> None:
+    """A report that waited over a reset comes after a random part of the window again.
+
+    Power comes back for a whole site at one time.  Reports that leave first thing afterwards, or
+    after the first number of a generator that starts from the same place each time, collide.
+    """
+    delays = [one for one in _delays_after(peer, 2, _cut_power) if one is not None]
+    if len(delays) < 12:
+        raise NotApplicable("the device forgets its report in a reset")
+    expect_random(delays, 0.0, 64.0)
+
+
+@CHECKS.check(
+    "fragmentation",
+    (2,),
+    "report-after-reboot",
+    clause="TS004-2.0.0, BlockAckDelay; TS006, DevRebootTimeReq",
+    severity=Severity.RECOMMENDED,
+    needs=["power-cycle"],
+)
+def report_after_reboot(peer: DevicePeer) -> None:
+    """A report that waited over a programmed reboot comes, after a random part of the window.
+
+    TS006 reboots a whole fleet at one second.  The device must not clear the table that the server
+    still waits for, and not say all it has to say in that second.
+    """
+    peer.package("firmwaremanagement")
+    all_delays = _delays_after(peer, 7, _have_rebooted)
+    delays = [one for one in all_delays if one is not None]
+    if len(delays) < len(all_delays):
+        raise Failed("expected the report after the reboot; came nothing")
+    expect_random(delays, 0.0, 2_048.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...fragmentation import v1
+from ...multicastsetup import v1 as multicastsetup
 from ...package import Package
 from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..devicepeer import DevicePeer, PeerGroup
@@ -114,6 +115,29 @@ def status_delay_fraction(peer: DevicePeer) -> None:
     delays = _delays(peer, 0, 24)
     if all(abs(one - round(one)) < 0.01 for one in delays):
         raise Failed("all delays are whole seconds")
+
+
+@CHECKS.check(
+    "fragmentation",
+    _BOTH,
+    "status-delay-after-reset",
+    clause=_DELAY,
+    severity=Severity.RECOMMENDED,
+    needs=["power-cycle"],
+)
+def status_delay_after_reset(peer: DevicePeer) -> None:
+    """The first delay after a reset is another one each time.
+
+    A generator that starts from the same place whenever the device does lets two devices that once
+    collide after a reboot of the fleet collide after every one.
+    """
+    delays = []
+    for _ in range(24):
+        peer.power_on()
+        peer.ask(peer.package("fragmentation"), v1.FragSessionDeleteReq(frag_index=0))
+        peer.ask(peer.package("multicastsetup"), multicastsetup.McGroupDeleteReq(mc_group_id=0))
+        delays += _delays(peer, 0, 1)
+    expect_random(delays, 0.0, 16.0)
 
 
 @CHECKS.check("fragmentation", _BOTH, "status-unicast-soon", clause=_DELAY, severity=Severity.QUIRK)

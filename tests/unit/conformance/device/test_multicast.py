@@ -18,3 +18,6 @@ def test_a_failure_says_what_was_expected_and_what_came() -> None:
     assert said("group-never-undefined", "ts005-v2/delete-undefined").startswith(
         "expected McGroupDeleteAns(mc_group_id=0, mc_group_undefined=True)"
     )
+    assert said("refusal-blocks", "ts005-v2/setup-min-above-max").startswith(
+        "expected McGroupSetupAns(mc_group_id=0, id_error=False); came McGroupSetupAns("
+    )

@@ -17,3 +17,6 @@ def test_a_failure_says_what_was_expected_and_what_came() -> None:
         "192 delays are not spread evenly over 0 to 32 "
     )
     assert said("whole-seconds", "ts004-v2/status-delay-fraction") == "all delays are whole seconds"
+    assert said("same-delays-after-reset", "ts004-v1/status-delay-after-reset") == (
+        "24 delays have only 1 different lengths"
+    )

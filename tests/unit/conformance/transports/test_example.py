@@ -78,6 +78,7 @@ MUTANTS = {
     "another tap of the shift register": ("x ^ x >> 5", "x ^ x >> 4"),
     "version 2 told": ("{0x00, 3, 1}", "{0x00, 3, 2}"),
     "no fragments taken": ("nb_frag == 0 || nb_frag", "nb_frag"),
+    "one fragment less than is told": ("nb_frag > MAX_NB_FRAG", "nb_frag >= MAX_NB_FRAG"),
 }
 
 
