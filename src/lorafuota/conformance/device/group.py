@@ -26,6 +26,7 @@ __all__ = [
     "hears",
     "hears_frame",
     "in_a_frame",
+    "in_class_c",
     "listen",
     "probe",
     "rekeyed",
@@ -97,6 +98,15 @@ def listen(peer: DevicePeer, *groups: PeerGroup) -> None:
         for group in groups:
             peer.ask(peer.package("multicastsetup"), class_c_req(peer, group, time_out=15))
         peer.wait(WINDOW_LEAD + 5)
+
+
+def in_class_c(peer: DevicePeer, *groups: int) -> None:
+    """Open a window for each group, where the device has class C, and wait until it is open."""
+    if "class-c" not in peer.subject.about.can:
+        return
+    for group in groups:
+        peer.ask(peer.package("multicastsetup"), class_c_req(peer, group, time_out=15))
+    peer.wait(WINDOW_LEAD + 5)
 
 
 def probe(peer: DevicePeer) -> bytes:

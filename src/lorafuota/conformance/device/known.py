@@ -19,6 +19,11 @@ from ..devicepeer import DevicePeer
 
 __all__ = ["KNOWN_QUIRKS", "with_quirks"]
 
+_MASK_IGNORED: Final = frozenset(
+    f"ts004-v1/setup-other-mask-closed-{state}" for state in ("fresh", "middle", "complete")
+)
+"""Stacks that do not look at McGroupBitMask."""
+
 _BASICS_MODEM: Final = frozenset(
     (
         "ts006-v1/unknown-behind",
@@ -40,7 +45,7 @@ _BASICS_MODEM: Final = frozenset(
 """LoRa Basics Modem, whichever versions of TS004 and TS005 it was built with."""
 
 KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
-    "LoRaMac-node": frozenset(
+    "LoRaMac-node": _MASK_IGNORED.union(
         (
             "ts003-v1/unknown-before",
             "ts005-v1/version-by-multicast",
@@ -183,7 +188,7 @@ KNOWN_QUIRKS: Final[Mapping[str, frozenset[str]]] = {
             "ts004-v1/index-in-use-by-other",
         )
     ),
-    "Zephyr 2025": frozenset(
+    "Zephyr 2025": _MASK_IGNORED.union(
         (
             "ts003-v2/unknown-behind",
             "ts005-v1/version-by-multicast",
