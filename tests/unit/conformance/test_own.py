@@ -139,3 +139,14 @@ def test_two_devices_and_two_seeds_draw_differently() -> None:
 
     assert answered("own", 1) == answered("own", 1)
     assert len({answered(*how) for how in (("own", 1), ("own", 2), ("other", 1))}) == 3
+
+
+def test_a_device_for_the_conduit_passes_under_its_own_name() -> None:
+    checks = [
+        DEVICE_CHECKS[id] for id in ("ts005-v1/setup-0", "ts004-v1/lossless", "ts004-v1/n-zero")
+    ]
+    name = "MultiTech Conduit"
+    found = [one.outcome.value for one in run_device_checks(checks, OwnDevice(name), profile=name)]
+    assert found == ["passed", "passed", "known quirk"]
+    found = [one.outcome.value for one in run_device_checks(checks, OwnDevice(name))]
+    assert found == ["failed", "failed", "failed"]
