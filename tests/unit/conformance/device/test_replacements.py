@@ -5,6 +5,7 @@ import pytest
 from lorafuota.conformance.check import NotApplicable
 from lorafuota.conformance.device import DEVICE_CHECKS, replacements
 from lorafuota.conformance.devicepeer import DevicePeer
+from tests.mutants.device import DEVICE_MUTANTS
 from tests.mutants.mutant import SMALL, V1, own_device
 from tests.mutants.runner import complaint
 
@@ -45,3 +46,17 @@ def test_a_device_that_reports_no_blocks_is_asked_for_its_status(state: str) -> 
     for what in ("descriptor", "padding", "mask-opened", "mask-closed"):
         check = DEVICE_CHECKS[f"ts004-v1/setup-other-{what}-{state}"]
         assert complaint(check, subject) is None
+
+
+@pytest.mark.parametrize("state", ["middle", "complete"])
+def test_a_device_that_reports_no_blocks_and_goes_on_with_the_old_session_fails(state: str) -> None:
+    check = DEVICE_CHECKS[f"ts004-v1/setup-other-padding-{state}"]
+    [mutant] = [
+        one for one in DEVICE_MUTANTS if (one.name, one.subject) == ("same-size-ignored", V1)
+    ]
+    with mutant.patch():
+        subject = own_device(V1)
+        subject.about = dataclasses.replace(subject.about, can=subject.about.can - {"blocks"})
+        words = complaint(check, subject)
+    assert words is not None
+    assert words.startswith("expected NbFragReceived 0; came FragSessionStatusAns(")
