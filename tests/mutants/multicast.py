@@ -316,6 +316,17 @@ def _first_class_stays(real: Any, self: Windows, req: Any, **options: Any) -> An
     return [] if known and type(known) is not type(req) else real(self, req, **options)
 
 
+def _receiver_left_on(real: Any, self: Windows, req: Any, **options: Any) -> Any:
+    """Nobody closes the window that runs."""
+    ran = req.mc_group_id in self.running
+    actions = real(self, req, **options)
+    return [] if ran else actions
+
+
+def _running_stays(real: Any, self: Windows, req: Any, **options: Any) -> Any:
+    return [] if req.mc_group_id in self.running else real(self, req, **options)
+
+
 _REAL_SPENT: Any = FragDevice.spent_groups.fget  # type: ignore[attr-defined]
 
 _FRAME = "ts005-v2/frame-"
@@ -792,6 +803,19 @@ MUTANTS = [
         "A request beside a session of the other class is not answered.",
         "ts005-v1/class-b-during-c",
         lambda: around(McDevice, "_session", _overlap_unanswered),
+        V1,
+    ),
+    Mutant(
+        "receiver-left-on",
+        "A later session of the group leaves the receiver on from the one that runs.",
+        "ts005-v2/class-c-replaces-running",
+        lambda: around(Windows, "schedule", _receiver_left_on),
+    ),
+    Mutant(
+        "running-stays",
+        "A later session of the group is accepted, and the one that runs goes on instead.",
+        "ts005-v1/class-c-replaces-running",
+        lambda: around(Windows, "schedule", _running_stays),
         V1,
     ),
     Mutant(

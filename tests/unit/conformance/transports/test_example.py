@@ -78,6 +78,10 @@ MUTANTS = {
     "another tap of the shift register": ("x ^ x >> 5", "x ^ x >> 4"),
     "version 2 told": ("{0x00, 3, 1}", "{0x00, 3, 2}"),
     "no fragments taken": ("nb_frag == 0 || nb_frag", "nb_frag"),
+    "receiver left on": (
+        "memcmp(g->tuning, body + 6, 4) != 0) {\n        close_window(id);",
+        "memcmp(g->tuning, body + 6, 4) != 0) {",
+    ),
     "one fragment less than is told": ("nb_frag > MAX_NB_FRAG", "nb_frag >= MAX_NB_FRAG"),
 }
 
