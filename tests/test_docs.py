@@ -31,6 +31,7 @@ import pkgutil
 import re
 import shlex
 import sys
+import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -244,6 +245,17 @@ def test_what_the_readme_says_the_first_command_prints_is_what_it_prints(
     assert doctest.OutputChecker().check_output(sample.text, printed.getvalue(), flags), (
         printed.getvalue()
     )
+
+
+def test_commands_of_the_tests_come_behind_what_they_need_to_run() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert any(one.startswith("pytest") for one in extras["test"])
+    texts = [fence.text for fence in fences(DOCS / "explanation" / "fuzzing.md")]
+    needs = [at for at, text in enumerate(texts) if "python -m tests." in text]
+    assert needs
+    assert "pip install -e '.[test]'\n" in texts[: needs[0]]
 
 
 # What is linked and listed
