@@ -114,6 +114,13 @@ class Symptom(enum.Enum):
     FRAGMENT_LENGTH = "fragment-length"
     FRAG_INDEX = "frag-index-without-session"
     GROUP_NOT_IN_MASK = "group-not-in-mask"
+    # What the device delivered
+    BLOCK_WITH_PADDING = "delivered-block-with-padding"
+    BLOCK_LENGTH = "delivered-block-length"
+    BLOCK_BLANK = "delivered-block-blank"
+    BLOCK_SWAPPED = "delivered-block-swapped"
+    BLOCK_FEW = "delivered-block-few-fragments"
+    BLOCK_OTHER = "delivered-block-other"
     # Clocks and windows
     CLOCK_LEAP_SECONDS = "clock-off-by-leap-seconds"
     CLOCK_EPOCH = "clock-of-another-epoch"

@@ -18,6 +18,7 @@ from ..case import Case
 from ..hypothesis import Evidence, Finding, Symptom, Weight
 from ..matrices import FOREIGN, Matrix, agreement
 from ..transfer import Transfer
+from ..words import count
 
 __all__ = ["look", "sent_with"]
 
@@ -169,10 +170,10 @@ def _delivered(
     if not made or not others:
         return
     mine, sent = made[0], others[0]
+    differs = f"the delivered block differs in {count(len(wrong), 'plain fragment')}"
     text = (
-        f"the delivered block differs in {len(wrong)} plain fragments, and {len(held[mine])} coded "
-        f"ones, read with {mine.value}, lead to just these octets; those that agree read with "
-        f"{sent.value} do not"
+        f"{differs}, and {len(held[mine])} coded ones, read with {mine.value}, lead to just these "
+        f"octets; those that agree read with {sent.value} do not"
     )
     says = (
         f"the device rebuilt the block with matrix {mine.value}, and it was coded with {sent.value}"

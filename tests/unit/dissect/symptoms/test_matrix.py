@@ -90,8 +90,8 @@ def test_the_delivered_block_tells_the_matrix_it_was_decoded_with(lost: set[int]
     found = log.find(Symptom.WRONG_MATRIX, block=delivered)
     assert found.says == "the device rebuilt the block with matrix v1, and it was coded with v2"
     assert log.names(block=LARGE) == []
-    assert log.names(block=delivered[:-1]) == []
-    assert log.names(block=bytes(128)) == []  # nothing rebuilt that
+    assert log.names(block=delivered[:-1]) == ["delivered-block-length"]  # and no matrix
+    assert log.names(block=bytes(128)) == ["delivered-block-blank"]  # nothing rebuilt that
 
 
 def test_fragments_from_0_are_not_judged() -> None:
