@@ -641,6 +641,16 @@ def _image_with_a_bit_flipped(seed: int) -> Capture:
     return log, dataclasses.replace(bench.known, image=image)
 
 
+@fault(Symptom.OTHER_IMAGE, "the image has another size, no fragment in the capture")
+def _other_size(seed: int) -> Capture:
+    log, known = run(seed, profile=documents(seed), descriptor=bytes((seed % 256, 1, 2, 3)))
+    assert known.image is not None
+    size = random.Random(seed).choice((100, len(known.image) - 1, len(known.image) + 1))
+    image = (known.image + b"x")[:size]
+    setups = [one for one in log if not number(one.payload)]
+    return setups, dataclasses.replace(known, image=image, block=None)
+
+
 # Clocks and windows
 
 

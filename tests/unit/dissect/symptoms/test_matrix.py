@@ -11,6 +11,7 @@ from lorafuota.dissect.matrices import FOREIGN, line_of
 from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
+from lorafuota.types import GenAppKey
 from tests.unit.dissect.support import FRAG, Log, fragment, setup1, setup2
 
 BLOCK = random.Random(7).randbytes(40)
@@ -70,7 +71,24 @@ def test_another_image_than_the_one_given() -> None:
     log = sent(ParityVariant.V2, 2, EVERY)
     assert log.names(image=BLOCK) == []
     assert log.names(image=bytes(40)) == ["another-image-was-sent"]
-    assert "41 octets" in log.find(Symptom.OTHER_IMAGE, image=bytes(41)).evidence[0].text
+    for size in (41, 39):
+        found = log.find(Symptom.OTHER_IMAGE, image=(BLOCK + b"x")[:size])
+        assert f"{size} octets, the set-up announces 40: NbFrag 10 *" in found.evidence[0].text
+
+
+def test_another_size_shows_in_the_set_up_alone() -> None:
+    log = sent(ParityVariant.V2, 2, [])
+    assert log.names(image=BLOCK) == []
+    assert log.names(image=BLOCK[:9]) == ["another-image-was-sent"]
+    assert log.names(image=BLOCK[:9], gen_app_key=GenAppKey(bytes(16))) == [
+        "another-image-was-sent"  # and not that the MIC is of nothing known
+    ]
+    log.down(FRAG, setup2(nb_frag=20, padding=3))
+    assert log.names(image=BLOCK) == []  # one of the two is it
+    found = log.find(Symptom.OTHER_IMAGE, image=BLOCK * 2)
+    assert [one.text for one in found.evidence][2] == (
+        "with its padding the block has as many: the image given here may have it still"
+    )
 
 
 LARGE = random.Random(8).randbytes(128)
