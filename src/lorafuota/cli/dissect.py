@@ -40,7 +40,7 @@ Octets go in as hex, with or without spaces, colons and 0x, or with - as all of
 standard input.
 
 A log holds frames in our own format, events of ChirpStack and of The Things
-Stack, mixed as they come; - reads standard input.
+Stack, mixed as they come; - reads standard input.  An empty one is bad input.
 
 A file of keys holds NAME=HEX lines for one group (McAddr with McKey, or with
 McAppSKey and McNwkSKey) or one device (DevAddr, and NwkSKey and AppSKey of

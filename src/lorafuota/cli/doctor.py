@@ -6,16 +6,19 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from ..catalogue import DEFAULT_FPORTS
 from ..dissect.capture import Frame
 from ..dissect.case import Known
 from ..dissect.doctor import Diagnosis, diagnose
 from ..dissect.hypothesis import Hypothesis, Sure
-from ..dissect.logreader import Captured, Unread, read_log
+from ..dissect.logreader import Captured, LogLine, Unread, read_log
+from ..dissect.words import count
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
+from .framelisting import bounded_lines
 from .keyinput import KEY_CLASSES, Given, gather, key_of, lorawan_version
 from .output import bad, good, strong, write_json
 from .strayed import repeated
@@ -32,7 +35,8 @@ counters, refusals, and what known stacks do otherwise.
 
 CAPTURE is a log in the order of time, one JSON object a line, as lorafuota
 dissect log reads it: our own format, or the events of ChirpStack or of The
-Things Stack.  Lines that cannot be read are passed over and reported.
+Things Stack.  Lines that cannot be read are passed over and reported.  A capture in
+which no frame is of a FUOTA package is bad input: there is nothing to judge.
 
 All options are optional: the more is known, the surer the answer.  Keys come
 as for lorafuota keys: from --keys, or the environment, never as arguments,
@@ -74,9 +78,17 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Diagnose; 1 when something was found."""
+    """Diagnose; 1 when something was found.
+
+    Raises:
+        InputError: There is nothing to judge.
+    """
     known = _known(args)
-    diagnosis = diagnose(_read(args.capture), known)
+    read = _read(args.capture)
+    frames = [one.frame for one in read if isinstance(one, Captured)]
+    diagnosis = diagnose(frames, known)
+    if not diagnosis.judged and not diagnosis.hypotheses:
+        raise InputError(_nothing(read, frames))
     if args.json:
         write_json(diagnosis.to_json())
     else:
@@ -136,26 +148,41 @@ def _file(path: str | None) -> bytes | None:
         return file.read(_MAX_FILE)
 
 
-def _read(path: str) -> list[Frame]:
+def _read(path: str) -> list[LogLine]:
     """Read a capture, and say on stderr what of it could not be read.
 
     Raises:
         InputError: Nothing of it could.
     """
     if path == "-":
-        octets = b"" if sys.stdin is None else sys.stdin.buffer.read(_MAX_FILE)
+        read = [] if sys.stdin is None else list(read_log(bounded_lines(sys.stdin.buffer)))
     else:
-        octets = _file(path) or b""
-    read = list(read_log(octets.splitlines()))
-    frames = [one.frame for one in read if isinstance(one, Captured)]
+        with open(path, "rb") as file:
+            read = list(read_log(bounded_lines(file)))
     unread = [one for one in read if isinstance(one, Unread) and not one.expected]
     if unread:
         first = f"line {unread[0].line} of the capture: {unread[0].reason}"
-        if not frames:
+        if not any(isinstance(one, Captured) for one in read):
             raise InputError(first)
         more = f"; {len(unread)} lines in all" if len(unread) > 1 else ""
         print(f"lorafuota doctor: passed over, {first}{more}", file=sys.stderr)
-    return frames
+    return read
+
+
+def _nothing(read: Sequence[LogLine], frames: Sequence[Frame]) -> str:
+    """Return why there is nothing to judge."""
+    if not read:
+        return "there is nothing to judge: the capture is empty"
+    if not frames:
+        silent = next(f"line {one.line}: {one.reason}" for one in read if isinstance(one, Unread))
+        return f"there is nothing to judge: no line of the capture has a frame; {silent}"
+    shut = sum(one.payload is None for one in frames)
+    ports = ", ".join(str(port) for port in sorted(DEFAULT_FPORTS.values()))
+    encrypted = f"; {shut} without a payload in the clear" if shut else ""
+    return (
+        f"there is nothing to judge: of {count(len(frames), 'frame')} none is of a FUOTA package, "
+        f"on one of the ports {ports}{encrypted}"
+    )
 
 
 # What goes out

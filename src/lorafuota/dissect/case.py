@@ -252,6 +252,16 @@ class Case:
             return self.devices.get(self.known.dev_eui)
         return next(iter(self.devices.values())) if len(self.devices) == 1 else None
 
+    @property
+    def judged(self) -> int:
+        """How many frames are of a FUOTA package, or go to a group and may be."""
+        group = [one.what for log in self.groups.values() for one in log.frames]
+        mine = [one.what for log in self.devices.values() for one in log.payloads]
+        return sum(one.fport is None or self._is_package(one.fport) for one in group) + sum(
+            one.payload is not None and one.fport is not None and self._is_package(one.fport)
+            for one in mine
+        )
+
     def groups_of(self, device: DeviceLog) -> Iterator[tuple[GroupLog, Seen[mc1.McGroupSetupReq]]]:
         """Return the groups in the capture that a device was told of, with the last set-up."""
         setups = {one.what.mc_addr: one for one in device.sent(mc1.McGroupSetupReq)}
@@ -262,6 +272,9 @@ class Case:
     def fport(self, name: str) -> int:
         """Return the port of a package."""
         return self._fports.fport(name)
+
+    def _is_package(self, fport: int) -> bool:
+        return self._fports.at(fport) is not None
 
     def _only_device(self) -> DevEUI | None:
         named = {one.dev_eui for one in self.frames if one.dev_eui is not None}

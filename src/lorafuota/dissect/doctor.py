@@ -35,10 +35,12 @@ class Diagnosis:
     Attributes:
         hypotheses: The surest first, consequences after their causes.
         looked_at: What was in the capture, in sentences.
+        judged: Frames of FUOTA packages, and of groups; with 0 there was nothing to judge.
     """
 
     hypotheses: tuple[Hypothesis, ...]
     looked_at: tuple[str, ...]
+    judged: int
 
     @property
     def found(self) -> bool:
@@ -49,7 +51,12 @@ class Diagnosis:
         """Return it as JSON."""
         hypotheses: list[JSON] = [one.to_json() for one in self.hypotheses]
         looked: list[JSON] = list(self.looked_at)
-        return {"found": self.found, "hypotheses": hypotheses, "looked_at": looked}
+        return {
+            "found": self.found,
+            "hypotheses": hypotheses,
+            "looked_at": looked,
+            "judged": self.judged,
+        }
 
 
 def diagnose(frames: Sequence[Frame], known: Known | None = None) -> Diagnosis:
@@ -65,7 +72,7 @@ def diagnose(frames: Sequence[Frame], known: Known | None = None) -> Diagnosis:
         case = Case(opened, case.known)
     found = transfers(case)
     findings = [one for look in LOOKS for one in look(case, found)]
-    return Diagnosis(_ranked(_merged(findings)), _looked_at(case, found))
+    return Diagnosis(_ranked(_merged(findings)), _looked_at(case, found), case.judged)
 
 
 def _merged(findings: Iterable[Finding]) -> list[Hypothesis]:

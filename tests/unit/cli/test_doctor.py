@@ -62,7 +62,8 @@ def test_a_healthy_session_ends_with_status_0_and_says_what_was_looked_at(tmp_pa
 def test_json_is_the_diagnosis(tmp_path: Path) -> None:
     outcome = call("doctor", str(CAPTURES / "session-cnt-2.jsonl"), "--json")
     document = json.loads(outcome.out)
-    assert list(document) == ["found", "hypotheses", "looked_at"]
+    assert list(document) == ["found", "hypotheses", "looked_at", "judged"]
+    assert document["judged"] == 4
     assert [one["symptom"] for one in document["hypotheses"]] == [
         "v2-setup-to-v1-device",
         "requests-not-answered",
@@ -93,7 +94,7 @@ def test_keys_from_the_environment_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LORAFUOTA_GENAPPKEY", ROOT)
-    outcome = call("doctor", write(tmp_path / "log.jsonl", []))
+    outcome = call("doctor", write(tmp_path / "log.jsonl", Bench(3).run()[:1]))
     assert (outcome.status, "known beside it: GenAppKey" in outcome.out) == (0, True)
     assert_secret(outcome, ROOT)
 
@@ -166,6 +167,45 @@ def test_what_cannot_be_read_between_frames_is_passed_over_and_told(tmp_path: Pa
         "lorafuota doctor: passed over, line 2 of the capture: this is no"
     )
     assert outcome.err.endswith("; 2 lines in all\n")
+
+
+UPLINK_1 = '{"direction": "up", "fport": 1, "payload": "00"}'
+SHUT = '{"phy": "40da1b012600010001d2a20f6a3bbb0f"}'
+JOIN = '{"deviceInfo": {"devEui": "70b3d57ed0061a2b"}, "devAddr": "00000001"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the capture is empty"),
+        ("\n \n", "the capture is empty"),
+        (JOIN, "no line of the capture has a frame; line 1: a ChirpStack join event carries no"),
+        (
+            f"{UPLINK_1}\n{SHUT}",
+            "of 2 frames none is of a FUOTA package, on one of the ports 200, 201, 202, 203, 225; "
+            "1 without a payload in the clear",
+        ),
+    ],
+)
+def test_where_there_is_nothing_to_judge_that_is_said(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    for extra in ((), ("--json",)):
+        outcome = call("doctor", str(path), *extra)
+        assert (outcome.status, outcome.out) == (2, "")
+        assert outcome.err.startswith(f"lorafuota doctor: there is nothing to judge: {reason}")
+        assert outcome.err.count("\n") == 1
+
+
+def test_two_files_that_differ_are_told_without_a_frame(tmp_path: Path) -> None:
+    log, image, block = tmp_path / "log.jsonl", tmp_path / "image.bin", tmp_path / "block.bin"
+    log.write_text("")
+    image.write_bytes(b"image")
+    block.write_bytes(b"imago")
+    outcome = call("doctor", str(log), "--image", str(image), "--block", str(block))
+    assert (outcome.status, outcome.out[:32]) == (1, "1. delivered-block-few-fragments")
 
 
 def test_events_of_a_network_server_are_a_capture_too() -> None:

@@ -132,3 +132,14 @@ def test_a_version_nobody_has_defined_is_kept_and_read_as_what_fits() -> None:
     [device] = only(log).devices.values()
     assert (device.version("firmwaremanagement"), device.version("fragmentation")) == (2, 7)
     assert v2.FragSessionSetupAns in [type(one.what) for one in device.up]
+
+
+def test_frames_are_judged_that_are_of_a_package_or_of_a_group() -> None:
+    phy = b"\x60" + bytes(11)
+    log = Log().up(FRAG, "00").up(1, "00").group(fragment(1))
+    assert only(log).judged == 2
+    log.frames.append(Frame(direction=DOWNLINK, phy=phy))  # to a group, whatever it says
+    log.frames.append(Frame(direction=DOWNLINK, fport=9, payload=b"", mc_addr=GROUP))
+    log.frames.append(Frame(direction=UPLINK, phy=b"\x40" + bytes(11)))
+    assert only(log).judged == 3
+    assert only(log, fports={"fragmentation": 1}).judged == 2

@@ -85,7 +85,7 @@ def test_devices_with_the_same_trouble_share_a_hypothesis() -> None:
 
 def test_nothing_is_found_in_nothing() -> None:
     diagnosis = diagnose([])
-    assert (diagnosis.found, diagnosis.hypotheses) == (False, ())
+    assert (diagnosis.found, diagnosis.hypotheses, diagnosis.judged) == (False, (), 0)
     assert diagnosis.looked_at == (
         "0 frames, 0 with a time, 0 multicast frames as on air",
         "0 devices, 0 groups, 0 set-ups of a block, 0 fragments",
