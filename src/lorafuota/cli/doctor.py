@@ -41,7 +41,8 @@ which no frame is of a FUOTA package is bad input: there is nothing to judge.
 All options are optional: the more is known, the surer the answer.  Keys come
 as for lorafuota keys: from --keys, or the environment, never as arguments,
 and none is ever printed.  They and --block are those of the device --dev-eui,
-or of the only one in the capture.  Frames are counted from 0."""
+or of the only one in the capture.  Evidence names the lines of the file, from
+1, as lorafuota dissect log does."""
 
 _EXAMPLE: Final = """\
 lorafuota doctor tests/data/captures/session-cnt-1.jsonl
@@ -85,8 +86,9 @@ def run(args: argparse.Namespace) -> int:
     """
     known = _known(args)
     read = _read(args.capture)
-    frames = [one.frame for one in read if isinstance(one, Captured)]
-    diagnosis = diagnose(frames, known)
+    captured = [one for one in read if isinstance(one, Captured)]
+    frames = [one.frame for one in captured]
+    diagnosis = diagnose(frames, known, lines=[one.line for one in captured])
     if not diagnosis.judged and not diagnosis.hypotheses:
         raise InputError(_nothing(read, frames))
     if args.json:
@@ -207,17 +209,17 @@ def _hypothesis(number: int, one: Hypothesis) -> Iterator[str]:
     if one.devices:
         yield from _wrapped(f"devices: {', '.join(map(str, one.devices))}", "   ")
     for each in one.evidence:
-        frames = f" [{_frames(each.frames)}]" if each.frames else ""
-        yield from _wrapped(f"{each.weight.name.lower()}: {each.text}{frames}", "   - ")
+        lines = f" [{_lines(each.lines)}]" if each.lines else ""
+        yield from _wrapped(f"{each.weight.name.lower()}: {each.text}{lines}", "   - ")
     if one.follows_from:
         causes = ", ".join(each.value for each in one.follows_from)
         yield from _wrapped(f"follows from: {causes}", "   ")
     yield from _wrapped(f"try: {one.try_next}", "   ")
 
 
-def _frames(frames: Iterable[int]) -> str:
-    numbers = ", ".join(map(str, frames))
-    return f"frames {numbers}" if "," in numbers else f"frame {numbers}"
+def _lines(lines: Iterable[int]) -> str:
+    numbers = ", ".join(map(str, lines))
+    return f"lines {numbers}" if "," in numbers else f"line {numbers}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

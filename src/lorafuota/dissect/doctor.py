@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..errors import FieldError
 from ..types import DevEUI
 from ..wire import JSON
 from .capture import Frame
@@ -59,20 +60,40 @@ class Diagnosis:
         }
 
 
-def diagnose(frames: Sequence[Frame], known: Known | None = None) -> Diagnosis:
+def diagnose(
+    frames: Sequence[Frame], known: Known | None = None, *, lines: Sequence[int] | None = None
+) -> Diagnosis:
     """Find out what may have gone wrong in a captured session.
 
     Args:
         frames: The capture, in the order of time.
         known: Keys, addresses, image and whatever else somebody knows; the more, the surer.
+        lines: The line of the log each frame comes from, as :func:`~.logreader.read_log` tells;
+            1, 2, 3 and so on if it is left out.
+
+    Raises:
+        FieldError: There is not one line for each frame.
     """
+    if lines is None:
+        lines = range(1, len(frames) + 1)
+    if len(lines) != len(frames):
+        raise FieldError("diagnose", "len(lines)", len(lines), f"{len(frames)}, one for each frame")
     case = Case(frames, known or Known())
     opened = in_clear(case)
     if opened != list(case.frames):
         case = Case(opened, case.known)
     found = transfers(case)
     findings = [one for look in LOOKS for one in look(case, found)]
-    return Diagnosis(_ranked(_merged(findings)), _looked_at(case, found), case.judged)
+    hypotheses = (_with_lines(one, lines) for one in _ranked(_merged(findings)))
+    return Diagnosis(tuple(hypotheses), _looked_at(case, found), case.judged)
+
+
+def _with_lines(one: Hypothesis, lines: Sequence[int]) -> Hypothesis:
+    evidence = tuple(
+        dataclasses.replace(each, lines=tuple(dict.fromkeys(lines[at] for at in each.frames)))
+        for each in one.evidence
+    )
+    return dataclasses.replace(one, evidence=evidence)
 
 
 def _merged(findings: Iterable[Finding]) -> list[Hypothesis]:

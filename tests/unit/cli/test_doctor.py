@@ -208,6 +208,19 @@ def test_two_files_that_differ_are_told_without_a_frame(tmp_path: Path) -> None:
     assert (outcome.status, outcome.out[:32]) == (1, "1. delivered-block-few-fragments")
 
 
+def test_evidence_names_the_line_of_the_file_that_dissect_log_names(tmp_path: Path) -> None:
+    lines = (CAPTURES / "session-cnt-2.jsonl").read_text().splitlines()
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n\n".join(["{", JOIN, *lines]))  # lines 1, 3, and 5, 7, 9, 11
+    document = json.loads(call("doctor", str(path), "--json").out)
+    found = [one["lines"] for one in document["hypotheses"][1]["evidence"]]
+    assert found == [[9, 11]]
+    assert "(sent 2 times) [lines 9, 11]" in call("doctor", str(path)).out
+    story = json.loads(call("dissect", "log", str(path), "--json").out)["items"]
+    assert [one["line"] for one in story] == [1, 3, 5, 7, 9, 11]
+    assert [one["frame"]["payload"][:2] for one in story[4:]] == ["02", "02"]
+
+
 def test_events_of_a_network_server_are_a_capture_too() -> None:
     outcome = call("doctor", str(CAPTURES / "two-versions.tts.jsonl"))
     assert (outcome.status, outcome.err) == (1, "")

@@ -19,6 +19,7 @@ from lorafuota.dissect.capture import Frame
 from lorafuota.dissect.case import Known
 from lorafuota.dissect.doctor import diagnose
 from lorafuota.dissect.hypothesis import Symptom
+from lorafuota.errors import FieldError
 from lorafuota.types import AppKey, DevAddr, DevEUI, Direction, GenAppKey
 from tests.support import LONG
 from tests.unit.dissect.confusion import confusion
@@ -92,6 +93,17 @@ def test_nothing_is_found_in_nothing() -> None:
         "0 blocks reported complete, 0 with another MIC",
         "known beside it: nothing",
     )
+
+
+def test_evidence_names_the_lines_that_were_told_each_once() -> None:
+    log = Log().up(FRAG, "000301").down(FRAG, setup2()).down(FRAG, setup2()).down(FRAG, setup2())
+    assert log.diagnose().hypotheses[1].evidence[0].frames == (1, 2, 3)
+    assert log.diagnose().hypotheses[1].evidence[0].lines == (2, 3, 4)
+    told = diagnose(log.frames, lines=[3, 17, 17, 19]).hypotheses[1]
+    assert told.evidence[0].lines == (17, 19)
+    assert told.evidence[0].to_json()["lines"] == [17, 19]
+    with pytest.raises(FieldError, match="expected 4, one for each frame"):
+        diagnose(log.frames, lines=[1])
 
 
 CAPTURES = [fault.make(0)[0][:60] for fault in FAULTS[::9]]
