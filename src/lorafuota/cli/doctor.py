@@ -7,15 +7,16 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from ..catalogue import DEFAULT_FPORTS
 from ..dissect.capture import Frame
 from ..dissect.case import Known
 from ..dissect.doctor import Diagnosis, diagnose
 from ..dissect.hypothesis import Hypothesis, Sure
-from ..dissect.logreader import Captured, LogLine, Unread, read_log
+from ..dissect.logreader import MAX_TIME, Captured, LogLine, Unread, read_log
 from ..dissect.words import count
+from ..errors import FieldError
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
 from .framelisting import bounded_lines
@@ -25,8 +26,11 @@ from .strayed import repeated
 
 __all__ = ["add", "run"]
 
+_A = TypeVar("_A", DevAddr, DevEUI)
+
 _WIDTH: Final = 96
 _MAX_FILE: Final = 1 << 28
+_SHOWN: Final = 3
 _DESCRIPTION: Final = """\
 Read a captured session and say what may have gone wrong: hypotheses, the
 surest first, each with the evidence for it and what to try next.  Mixed
@@ -89,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     captured = [one for one in read if isinstance(one, Captured)]
     frames = [one.frame for one in captured]
     diagnosis = diagnose(frames, known, lines=[one.line for one in captured])
+    _warn(known, frames)
     if not diagnosis.judged and not diagnosis.hypotheses:
         raise InputError(_nothing(read, frames))
     if args.json:
@@ -103,15 +108,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _known(args: argparse.Namespace) -> Known:
     given = _keys(args.keys)
+    mc_addr = _address("--mc-addr", args.mc_addr, DevAddr)
     return Known(
         gen_app_key=key_of(given.keys, GenAppKey),
         app_key=key_of(given.keys, AppKey),
         mc_key=key_of(given.keys, McKey),
         lorawan=lorawan_version(args.lorawan),
-        dev_eui=_eui(args.dev_eui),
-        join_eui=_eui(args.join_eui),
-        dev_addr=_addr(args.dev_addr),
-        mc_addr=_addr(args.mc_addr) or given.mc_addr,
+        dev_eui=_address("--dev-eui", args.dev_eui, DevEUI),
+        join_eui=_address("--join-eui", args.join_eui, DevEUI),
+        dev_addr=_address("--dev-addr", args.dev_addr, DevAddr),
+        mc_addr=given.mc_addr if mc_addr is None else mc_addr,
         image=_file(args.image),
         block=_file(args.block),
         device_times=tuple(_time(text) for text in args.device_time),
@@ -126,21 +132,24 @@ def _keys(path: str | None) -> Given:
     return gather(path, None, {})
 
 
-def _eui(text: str | None) -> DevEUI | None:
-    return None if text is None else DevEUI.from_hex(text)
-
-
-def _addr(text: str | None) -> DevAddr | None:
-    return None if text is None else DevAddr.from_hex(text)
+def _address(option: str, text: str | None, kind: type[_A]) -> _A | None:
+    try:
+        return None if text is None else kind.from_hex(text)
+    except FieldError as error:
+        reason = f"{option} {repeated(str(text))}: expected {error.expected}"
+        raise InputError(reason) from None
 
 
 def _time(text: str) -> tuple[float, float]:
     shown, at, gps = text.partition("@")
     try:
-        return float(shown), float(gps if at else "")
+        pair = float(shown), float(gps if at else "")
+        if all(0 <= one < MAX_TIME for one in pair):
+            return pair
     except ValueError:
-        reason = f"--device-time {repeated(text)}: expected SHOWN@GPS, two numbers"
-        raise InputError(reason) from None
+        pass
+    reason = f"--device-time {repeated(text)}: expected SHOWN@GPS, two numbers of seconds from 0 on"
+    raise InputError(reason)
 
 
 def _file(path: str | None) -> bytes | None:
@@ -169,6 +178,20 @@ def _read(path: str) -> list[LogLine]:
         more = f"; {len(unread)} lines in all" if len(unread) > 1 else ""
         print(f"lorafuota doctor: passed over, {first}{more}", file=sys.stderr)
     return read
+
+
+def _warn(known: Known, frames: Sequence[Frame]) -> None:
+    """Say on stderr that the device somebody named is none of those in the capture."""
+    named = {one.dev_eui for one in frames if one.dev_eui is not None}
+    if known.dev_eui is None or not named or known.dev_eui in named:
+        return
+    shown = ", ".join(map(str, sorted(named)[:_SHOWN]))
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    print(
+        f"lorafuota doctor: device {known.dev_eui} is not in the capture, so the keys are held "
+        f"against nothing; it names {shown}{more}",
+        file=sys.stderr,
+    )
 
 
 def _nothing(read: Sequence[LogLine], frames: Sequence[Frame]) -> str:

@@ -162,6 +162,12 @@ def _looked_at(case: Case, found: Sequence[Transfer]) -> tuple[str, ...]:
         )
         if value is not None
     ]
+    if known.root is not None and known.gen_app_key is not None and known.app_key is not None:
+        right = type(known.root).__name__
+        given[given.index(right)] = f"{right} (taken for the root key)"
+    whose = ""
+    if known.dev_eui is not None and known.dev_eui not in case.devices:
+        whose = f"; of device {known.dev_eui}, which is not in the capture"
     timed = sum(one.time is not None for one in case.frames)
     errors = sum(one.mic_error is not None for one in found)
     return (
@@ -171,5 +177,5 @@ def _looked_at(case: Case, found: Sequence[Transfer]) -> tuple[str, ...]:
         f"{count(len(found), 'set-up')} of a block, {count(fragments, 'fragment')}",
         f"{count(sum(one.success for one in found), 'block')} reported complete, "
         f"{errors} with another MIC",
-        f"known beside it: {', '.join(given) or 'nothing'}",
+        f"known beside it: {', '.join(given) or 'nothing'}{whose}",
     )

@@ -170,6 +170,7 @@ def test_what_cannot_be_read_between_frames_is_passed_over_and_told(tmp_path: Pa
 
 
 UPLINK_1 = '{"direction": "up", "fport": 1, "payload": "00"}'
+UPLINK_201 = '{"direction": "up", "fport": 201, "payload": "000301"}'
 SHUT = '{"phy": "40da1b012600010001d2a20f6a3bbb0f"}'
 JOIN = '{"deviceInfo": {"devEui": "70b3d57ed0061a2b"}, "devAddr": "00000001"}'
 
@@ -227,16 +228,38 @@ def test_events_of_a_network_server_are_a_capture_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("option", "text", "reason"),
     [
-        ("--device-time", "12"),
-        ("--device-time", "a@b"),
-        ("--dev-eui", "xyz"),
-        ("--lorawan", "2.0"),
-        ("--image", "/nonexistent/app.bin"),
-        ("--keys", "/nonexistent/keys.txt"),
+        ("--device-time", "12", "--device-time '12': expected SHOWN@GPS, two numbers"),
+        ("--device-time", "a@b", "--device-time 'a@b': expected SHOWN@GPS, two numbers"),
+        ("--device-time", "nan@5", "--device-time 'nan@5': expected SHOWN@GPS"),
+        ("--device-time", "5@inf", "--device-time '5@inf': expected SHOWN@GPS"),
+        ("--device-time", "5@-1", "--device-time '5@-1': expected SHOWN@GPS"),
+        ("--dev-eui", "xyz", "--dev-eui 'xyz': expected 16 hex digits"),
+        ("--join-eui", "1", "--join-eui '1': expected 16 hex digits"),
+        ("--mc-addr", "0123456g", "--mc-addr '0123456g': expected 8 hex digits"),
+        ("--dev-addr", "", "--dev-addr '': expected 8 hex digits"),
+        ("--dev-eui", "a" * 32, "--dev-eui a word of 32 characters: expected 16 hex digits"),
+        ("--lorawan", "2.0", "--lorawan"),
+        ("--image", "/nonexistent/app.bin", "/nonexistent/app.bin: No such file"),
+        ("--keys", "/nonexistent/keys.txt", "the file of keys cannot be read"),
     ],
 )
-def test_bad_options_are_told_in_one_sentence(options: tuple[str, str]) -> None:
-    outcome = call("doctor", str(CAPTURES / "session-cnt-1.jsonl"), *options)
+def test_bad_options_are_told_in_one_sentence(option: str, text: str, reason: str) -> None:
+    outcome = call("doctor", str(CAPTURES / "session-cnt-1.jsonl"), option, text)
     assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert reason in outcome.err
+
+
+def test_a_device_that_is_not_in_the_capture_is_said(tmp_path: Path) -> None:
+    log = str(CAPTURES / "session-cnt-1.jsonl")
+    outcome = call("doctor", log, "--dev-eui", "1" * 16)
+    assert outcome.err == (
+        f"lorafuota doctor: device {'1' * 16} is not in the capture, so the keys are held against "
+        "nothing; it names 0016C001F0000000\n"
+    )
+    assert f"of device {'1' * 16}, which is not in the capture" in outcome.out
+    assert call("doctor", log, "--dev-eui", "0016C001F0000000").err == ""
+    path = tmp_path / "log.jsonl"
+    path.write_text(UPLINK_201)
+    assert call("doctor", str(path), "--dev-eui", "1" * 16).err == ""  # it names nobody

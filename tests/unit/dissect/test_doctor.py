@@ -20,7 +20,7 @@ from lorafuota.dissect.case import Known
 from lorafuota.dissect.doctor import diagnose
 from lorafuota.dissect.hypothesis import Symptom
 from lorafuota.errors import FieldError
-from lorafuota.types import AppKey, DevAddr, DevEUI, Direction, GenAppKey
+from lorafuota.types import AppKey, DevAddr, DevEUI, Direction, GenAppKey, LorawanVersion
 from tests.support import LONG
 from tests.unit.dissect.confusion import confusion
 from tests.unit.dissect.faults import FAULTS, Fault, healthy
@@ -93,6 +93,18 @@ def test_nothing_is_found_in_nothing() -> None:
         "0 blocks reported complete, 0 with another MIC",
         "known beside it: nothing",
     )
+
+
+def test_what_was_given_and_for_whom_is_said() -> None:
+    keys = {"gen_app_key": GenAppKey(bytes(16)), "app_key": AppKey(bytes(16))}
+    log = Log().up(FRAG, "000301")
+    last = "known beside it: GenAppKey (taken for the root key), AppKey"
+    assert log.diagnose(**keys).looked_at[-1] == last
+    assert log.diagnose(**keys, dev_eui=OTHER).looked_at[-1] == (
+        f"{last}; of device {OTHER}, which is not in the capture"
+    )
+    swapped = log.diagnose(**keys, lorawan=LorawanVersion.V1_1).looked_at[-1]
+    assert swapped == "known beside it: GenAppKey, AppKey (taken for the root key)"
 
 
 def test_evidence_names_the_lines_that_were_told_each_once() -> None:
