@@ -213,5 +213,5 @@ def _piece(block: bytes, expected: Expected, n: int) -> str:
     if differ == 1:
         what = f"one octet, {count(bits, 'bit')} of it,"
     shown, wanted = have[at : at + _SHOWN].hex(" "), want[at : at + _SHOWN].hex(" ")
-    where = f"octet {(n - 1) * expected.size + at:,} of the block, from 0"
+    where = f"octet {(n - 1) * expected.size + at:,} (from 0) of the block"
     return f"{name} differs in {what} at {where}: {shown} for {wanted}"

@@ -147,7 +147,7 @@ TRY_NEXT: Final[Mapping[S, str]] = {
     S.BLOCK_SWAPPED: "Check where the device writes a fragment: fragment N belongs at "
     "(N - 1) * FragSize, in whatever order fragments come.",
     S.BLOCK_FEW: "Look at how the device writes these fragments, repaired ones above all: flash "
-    "that was not erased, a page's end, an index. A right MIC came too early or was not checked.",
+    "that was not erased, a page's end, an index. If its MIC was right, this happened afterwards.",
     S.BLOCK_OTHER: "Check that block, image and capture are of the same update and device; then "
     "the address the block was read from, and the parity matrix.",
     S.CLOCK_LEAP_SECONDS: "Count GPS seconds, which are 18 s ahead of UTC; convert with "

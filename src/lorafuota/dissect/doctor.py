@@ -168,6 +168,8 @@ def _looked_at(case: Case, found: Sequence[Transfer]) -> tuple[str, ...]:
     whose = ""
     if known.dev_eui is not None and known.dev_eui not in case.devices:
         whose = f"; of device {known.dev_eui}, which is not in the capture"
+    elif set(given) - {"image"} and case.subject is None and len(case.devices) > 1:
+        whose = f"; of which of the {len(case.devices)} devices is not known"
     timed = sum(one.time is not None for one in case.frames)
     errors = sum(one.mic_error is not None for one in found)
     return (

@@ -47,7 +47,7 @@ CASES: list[tuple[bytes, Kind, str, str]] = [
         changed(57, bytes((IMAGE[57] ^ 4,))),
         Kind.FEW,
         "fragment 6 is not what it should be",
-        "fragment 6 differs in one octet, 1 bit of it, at octet 57 of the block, from 0: ",
+        "fragment 6 differs in one octet, 1 bit of it, at octet 57 (from 0) of the block: ",
     ),
     (changed(20, b"\xff" * 20), Kind.FEW, "fragments 3, 4 are not", "fragment 4 is all ff"),
     (

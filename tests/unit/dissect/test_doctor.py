@@ -103,6 +103,10 @@ def test_what_was_given_and_for_whom_is_said() -> None:
     assert log.diagnose(**keys, dev_eui=OTHER).looked_at[-1] == (
         f"{last}; of device {OTHER}, which is not in the capture"
     )
+    two = Log().up(FRAG, "000301").up(FRAG, "000301", dev=OTHER)
+    assert two.diagnose(**keys).looked_at[-1] == f"{last}; of which of the 2 devices is not known"
+    assert two.diagnose(**keys, dev_eui=OTHER).looked_at[-1] == last
+    assert two.diagnose(image=b"x").looked_at[-1] == "known beside it: image"
     swapped = log.diagnose(**keys, lorawan=LorawanVersion.V1_1).looked_at[-1]
     assert swapped == "known beside it: GenAppKey, AppKey (taken for the root key)"
 
