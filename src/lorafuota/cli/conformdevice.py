@@ -9,7 +9,9 @@ from typing import Final
 
 from ..conformance.catalogues import CATALOGUES
 from ..conformance.explain import explain_device
+from ..conformance.lines import DEVICE_EVENTS
 from ..conformance.own import OwnDevice
+from ..conformance.replies import DeviceRules
 from ..conformance.run import run_device_checks
 from ..conformance.subject import About, DeviceSubject, Reply, SubjectError
 from ..conformance.transports.device import LineDevice
@@ -139,13 +141,19 @@ def _run(args: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _open(args: argparse.Namespace) -> Iterator[DeviceSubject]:
     """Open the device under test, and end it."""
-    if args.real_time and (args.own or args.python):
+    if args.real_time and (args.own or args.python is not None):
         raise InputError("--real-time is for a device that speaks lines: it has no meaning here")
     if args.own:
         yield OwnDevice(args.own)
         return
-    if args.python:
-        yield PythonSubject(python_object(args), about=About, reply=Reply)
+    if args.python is not None:
+        yield PythonSubject(
+            python_object(args),
+            about=About,
+            reply=Reply,
+            events=DEVICE_EVENTS,
+            rules=DeviceRules(),
+        )
         return
     with contextlib.ExitStack() as stack:
         connect = _connector(args, stack)
@@ -158,6 +166,8 @@ def _connector(args: argparse.Namespace, stack: contextlib.ExitStack) -> Connect
     if args.example:
         argv = [str(stack.enter_context(build_example()))]
         return lambda: ProcessChannel(argv)
-    if args.serial:
+    if args.serial == "":
+        raise InputError("--serial takes the name of a port, as in /dev/ttyUSB0")
+    if args.serial is not None:
         return lambda: SerialChannel(args.serial, baud=args.baud)
     return connector(args)

@@ -10,8 +10,9 @@ from typing import Final
 from ..conformance.catalogues import CATALOGUES
 from ..conformance.explainserver import explain_server
 from ..conformance.ownserver import OwnServer
+from ..conformance.replies import ServerRules
 from ..conformance.run import run_server_checks
-from ..conformance.serverlines import LineServer
+from ..conformance.serverlines import SERVER_EVENTS, LineServer
 from ..conformance.serversubject import ServerAbout, ServerReply, ServerSubject
 from ..conformance.subject import SubjectError
 from ..conformance.transports.inprocess import PythonSubject
@@ -80,8 +81,14 @@ def _open(args: argparse.Namespace) -> Iterator[ServerSubject]:
     if args.own:
         yield OwnServer()
         return
-    if args.python:
-        yield PythonSubject(python_object(args), about=ServerAbout, reply=ServerReply)
+    if args.python is not None:
+        yield PythonSubject(
+            python_object(args),
+            about=ServerAbout,
+            reply=ServerReply,
+            events=SERVER_EVENTS,
+            rules=ServerRules(),
+        )
         return
     with contextlib.closing(LineServer(connector(args), seconds=args.timeout)) as server:
         yield server

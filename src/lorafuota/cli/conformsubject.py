@@ -61,7 +61,7 @@ def connector(args: argparse.Namespace) -> Connect:
     """
     if args.exec == []:
         raise InputError("--exec takes a program and its arguments")
-    if args.tcp:
+    if args.tcp is not None:
         host, port = _host_and_port(args.tcp)
         return lambda: TcpChannel(host, port)
     return lambda: ProcessChannel(args.exec)

@@ -1,6 +1,7 @@
 import pytest
 
 from lorafuota.conformance.lines import DEVICE_EVENTS, DEVICE_REQUESTS
+from lorafuota.conformance.replies import DeviceRules
 from lorafuota.conformance.subject import (
     About,
     Advance,
@@ -24,6 +25,7 @@ def link(*channels: Scripted, seconds: float = 30.0) -> Link:
         about=About,
         requests=DEVICE_REQUESTS,
         events=DEVICE_EVENTS,
+        rules=DeviceRules(),
         seconds=seconds,
     )
 
@@ -119,19 +121,6 @@ def test_what_comes_after_a_done_belongs_to_no_request() -> None:
     one.exchange(Advance(1.0))
     with pytest.raises(SubjectError, match="Done came, which belongs to no request"):
         one.exchange(Advance(2.0))
-
-
-def test_a_server_may_hand_out_frames_ahead_of_their_time() -> None:
-    channel = Scripted([HELLO], [uplink(90.0), uplink(80.0), DONE])
-    one: Link = LineLink(
-        lambda: channel,
-        role="device",
-        about=About,
-        requests=DEVICE_REQUESTS,
-        events=DEVICE_EVENTS,
-        ahead=True,
-    )
-    assert [event.time for event in one.exchange(Advance(1.0))[0]] == [90.0, 80.0]
 
 
 def test_time_that_went_by_in_a_request_does_not_come_back() -> None:
