@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar, final
 
 from ..lines import (
@@ -87,6 +87,7 @@ class LineLink(Generic[Q, E, A]):
         self._secrets: set[str] = set()
         self._late_hellos = 0  # answers to a hello that was asked for twice
         self._comments: deque[str] = deque(maxlen=_COMMENTS)
+        self._no_hello = ""  # what came in its place
         self._channel: Channel | None = None
         self.about: A = self._open()
 
@@ -118,7 +119,7 @@ class LineLink(Generic[Q, E, A]):
             message = self._next(end)
             if message is None:
                 raise self._broken(
-                    f'no "done" within {self._seconds:g} s of {type(request).__name__}'
+                    f'no "done" within {self._seconds:g} s of {type(request).__name__}', ended=True
                 )
             if isinstance(message, Error):
                 raise self._broken(f"the subject gives up: {self._shown(message.reason)}")
@@ -161,9 +162,11 @@ class LineLink(Generic[Q, E, A]):
         self._comments.clear()
         self._channel = self._connect()
         try:
-            return self._hear_hello(self._channel)
+            about = self._hear_hello(self._channel)
         except SubjectError as error:
             raise SubjectError(f"no hello: {error}") from error
+        self._no_hello = ""
+        return about
 
     def _hear_hello(self, channel: Channel) -> A:
         """Ask for the hello, again and again: a board that starts loses what it is told."""
@@ -172,7 +175,8 @@ class LineLink(Generic[Q, E, A]):
         end = ask + self._seconds
         while noise < _MOST_NOISE:
             if (now := time.monotonic()) >= end:
-                raise self._broken(f"nothing within {self._seconds:g} s")
+                what = "other lines only" if self._no_hello or self._comments else "nothing"
+                raise self._broken(f"{what} within {self._seconds:g} s", ended=True)
             if now >= ask:
                 self._send(channel, hello_request())
                 self._late_hellos += 1
@@ -191,6 +195,7 @@ class LineLink(Generic[Q, E, A]):
                     return read_hello(given, self._role, self._about_class)
                 except LineError as error:
                     raise self._broken(str(error)) from None
+            self._no_hello = f"{self._quoted(line)}, {_why_no_hello(given)}"
         raise self._broken(f"{_MOST_NOISE} other lines came")
 
     def _send(self, channel: Channel, line: str) -> None:
@@ -211,7 +216,7 @@ class LineLink(Generic[Q, E, A]):
             try:
                 line = channel.receive(max(end - time.monotonic(), 0.0))
             except SubjectError as error:
-                raise self._broken(str(error)) from error
+                raise self._broken(str(error), ended=True) from error
             if line is None:
                 return None
             if line and not line.startswith(b"#"):
@@ -242,17 +247,29 @@ class LineLink(Generic[Q, E, A]):
         except WrongReply as error:
             raise self._broken(str(error)) from None
 
-    def _broken(self, reason: str) -> SubjectError:
-        """Close the link; return the error, with what the subject said besides."""
+    def _broken(self, reason: str, *, ended: bool = False) -> SubjectError:
+        """Close the link; return the error, with what the subject said besides.
+
+        Args:
+            reason: Why.
+            ended: Whether something more was waited for: a line that was begun is shown then.
+        """
         channel, self._channel = self._channel, None
-        words = ""
+        words = rest = ""
         if channel is not None:
+            rest = self._shown(channel.unfinished()) if ended else ""
             channel.close()
             words = channel.last_words()
         comments = "\n".join(one for one in self._comments if one)
-        for said, where in ((comments, "beside its lines"), (words, "on standard error")):
+        for said, where in (
+            (self._no_hello, ""),
+            (rest and f"'{rest}'", " without a line feed"),
+            (comments, " beside its lines"),
+            (words, " on standard error"),
+        ):
             if said:
-                reason += f"; it said {where}: {said}"
+                reason += f"; it said{where}: {said}"
+        self._no_hello = ""
         return SubjectError(self._without_keys(reason))
 
     def _shown(self, said: bytes | str) -> str:
@@ -267,3 +284,12 @@ class LineLink(Generic[Q, E, A]):
         for secret in self._secrets:
             text = re.sub(secret, "(key)", text, flags=re.IGNORECASE)
         return text
+
+
+def _why_no_hello(given: Mapping[str, object]) -> str:
+    """Say what is wrong with an object that came in the place of the hello."""
+    if "event" in given:
+        return 'whose "event" is not "hello"'
+    if "request" in given:
+        return "a request that comes back: switch the echo off"
+    return 'which has no "event"'
