@@ -85,3 +85,12 @@ def test_status_2_when_the_server_cannot_be_started() -> None:
 def test_both_roles_are_listed() -> None:
     outcome = call("conform", "list", "--id", "ts004-v1/good")
     assert outcome.out.splitlines()[-1] == "1 check against a server"
+
+
+def test_one_role_is_listed_where_an_id_names_a_check_of_both() -> None:
+    both = json.loads(call("conform", "list", "--json").out)["checks"]
+    assert {one["role"] for one in both} == {"device", "server"}
+    one = json.loads(call("conform", "list", "--role", "server", "--json").out)["checks"]
+    assert one == [check for check in both if check["role"] == "server"]
+    outcome = call("conform", "list", "--role", "fleet")
+    assert (outcome.status, outcome.out) == (2, "")
