@@ -42,7 +42,7 @@ EXIT_STATUS: Final = """\
 exit status:
   0    done, and the answer is good
   1    done, and the answer is no: a device incomplete, octets that do not
-       parse, keys that differ
+       parse, keys that differ, a check that failed
   2    bad input or usage; one sentence on stderr says which
   130  interrupted with Ctrl-C
   141  the reader of the output went away"""
@@ -103,6 +103,7 @@ def subcommand(
     summary: str,
     description: str,
     example: str,
+    exit_status: str = EXIT_STATUS,
 ) -> Parser:
     """Declare a subcommand; return its parser, for the arguments.
 
@@ -113,13 +114,14 @@ def subcommand(
         summary: One line for the list of commands.
         description: A paragraph or more, with line breaks where they shall be.
         example: Lines to type, shown below the options.
+        exit_status: What the process ends with, where the usual words do not say enough.
     """
     indented = "\n".join(f"  {line}" for line in example.splitlines())
     parser = subparsers.add_parser(
         name,
         help=summary,
         description=description,
-        epilog=f"example:\n{indented}\n\n{EXIT_STATUS}",
+        epilog=f"example:\n{indented}\n\n{exit_status}",
     )
     parser.set_defaults(run=run)
     return parser

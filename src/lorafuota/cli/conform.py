@@ -12,6 +12,7 @@ from ..dissect.words import count
 from ..wire import JSON
 from . import conformdevice, conformserver
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
+from .conformreport import CONFORM_STATUS
 from .conformselect import add_selection, selected_by_role
 from .output import table, write_json
 
@@ -31,6 +32,7 @@ def add(subparsers: Subparsers) -> None:
             "lorafuota conform device --id 'ts004-v1/*' --exec ./my-device\n"
             "lorafuota conform list --package ts004"
         ),
+        exit_status=CONFORM_STATUS,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
     conformdevice.add(verbs)
@@ -53,8 +55,9 @@ def add(subparsers: Subparsers) -> None:
         _list,
         summary="list the checks",
         description="List the checks there are: what has to hold, and where that is written.",
-        example="lorafuota conform list --package ts005 --severity quirk",
+        example="lorafuota conform list --role server --package ts005 --severity quirk",
     )
+    listing.add_argument("--role", choices=list(CATALOGUES), help="checks against this one only")
     add_selection(listing)
     add_json(listing)
 
@@ -63,7 +66,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    roles = selected_by_role(CATALOGUES, args)
+    catalogues = CATALOGUES if args.role is None else {args.role: CATALOGUES[args.role]}
+    roles = selected_by_role(catalogues, args)
     if args.json:
         documents: list[JSON] = [
             {"role": role, **check_document(one)}

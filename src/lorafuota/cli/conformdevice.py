@@ -9,7 +9,9 @@ from typing import Final
 
 from ..conformance.catalogues import CATALOGUES
 from ..conformance.explain import explain_device
+from ..conformance.lines import DEVICE_EVENTS
 from ..conformance.own import OwnDevice
+from ..conformance.replies import DeviceRules
 from ..conformance.run import run_device_checks
 from ..conformance.subject import About, DeviceSubject, Reply, SubjectError
 from ..conformance.transports.device import LineDevice
@@ -20,7 +22,7 @@ from ..conformance.transports.serial import SerialChannel
 from ..session.stacks import DEVICE_PROFILES
 from .arguments import InputError, Parser, Subparsers, subcommand
 from .conformoctets import add_octets, reader_of
-from .conformreport import add_report, finish
+from .conformreport import CONFORM_STATUS, add_report, finish
 from .conformselect import add_selection, selected
 from .conformsubject import Connect, add_ways, connector, python_object, seconds
 from .keyinput import root_key
@@ -34,11 +36,9 @@ input and output, or the same lines elsewhere; how to wire one in C with
 six functions is in docs/guides/test-your-device.md.
 
 A check that fails shows what had to hold and where that is written, what came
-instead, and everything that went over the link, explained.
+instead, and everything that went over the link, explained."""
 
-Status 0: every check passed, was skipped, or failed as the profile says.
-Status 1: a check failed, or broke the device.
-Status 2: wrong usage, or the device cannot be started, or not any more."""
+_BAUD: Final = 115_200
 
 
 def add(verbs: Subparsers) -> None:
@@ -55,6 +55,7 @@ def add(verbs: Subparsers) -> None:
             "lorafuota conform device --real-time --serial /dev/ttyUSB0\n"
             "lorafuota conform device --junit report.xml --exec ./my-device --verbose"
         ),
+        exit_status=CONFORM_STATUS,
     )
     add_selection(parser)
     parser.add_argument(
@@ -93,9 +94,7 @@ def _add_where(parser: Parser) -> None:
         action="store_true",
         help="the example in C that comes with lorafuota, built with the compiler found",
     )
-    parser.add_argument(
-        "--baud", type=int, default=115_200, metavar="N", help="of --serial (default 115200)"
-    )
+    parser.add_argument("--baud", type=int, metavar="N", help=f"of --serial (default {_BAUD})")
     parser.add_argument(
         "--real-time",
         action="store_true",
@@ -139,13 +138,21 @@ def _run(args: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _open(args: argparse.Namespace) -> Iterator[DeviceSubject]:
     """Open the device under test, and end it."""
-    if args.real_time and (args.own or args.python):
+    if args.real_time and (args.own or args.python is not None):
         raise InputError("--real-time is for a device that speaks lines: it has no meaning here")
+    if args.baud is not None and args.serial is None:
+        raise InputError("--baud is for a board on a serial port: it takes --serial")
     if args.own:
         yield OwnDevice(args.own)
         return
-    if args.python:
-        yield PythonSubject(python_object(args), about=About, reply=Reply)
+    if args.python is not None:
+        yield PythonSubject(
+            python_object(args),
+            about=About,
+            reply=Reply,
+            events=DEVICE_EVENTS,
+            rules=DeviceRules(),
+        )
         return
     with contextlib.ExitStack() as stack:
         connect = _connector(args, stack)
@@ -158,6 +165,9 @@ def _connector(args: argparse.Namespace, stack: contextlib.ExitStack) -> Connect
     if args.example:
         argv = [str(stack.enter_context(build_example()))]
         return lambda: ProcessChannel(argv)
-    if args.serial:
-        return lambda: SerialChannel(args.serial, baud=args.baud)
+    if args.serial == "":
+        raise InputError("--serial takes the name of a port, as in /dev/ttyUSB0")
+    if args.serial is not None:
+        baud = _BAUD if args.baud is None else args.baud
+        return lambda: SerialChannel(args.serial, baud=baud)
     return connector(args)

@@ -10,14 +10,15 @@ from typing import Final
 from ..conformance.catalogues import CATALOGUES
 from ..conformance.explainserver import explain_server
 from ..conformance.ownserver import OwnServer
+from ..conformance.replies import ServerRules
 from ..conformance.run import run_server_checks
-from ..conformance.serverlines import LineServer
+from ..conformance.serverlines import SERVER_EVENTS, LineServer
 from ..conformance.serversubject import ServerAbout, ServerReply, ServerSubject
 from ..conformance.subject import SubjectError
 from ..conformance.transports.inprocess import PythonSubject
 from .arguments import InputError, Subparsers, subcommand
 from .conformoctets import add_octets, reader_of
-from .conformreport import add_report, finish
+from .conformreport import CONFORM_STATUS, add_report, finish
 from .conformselect import add_selection, selected
 from .conformsubject import add_ways, connector, python_object
 
@@ -30,11 +31,7 @@ program that speaks JSON lines on its standard input and output, or the same
 lines elsewhere; docs/guides/test-your-server.md shows one.
 
 A check that fails shows what had to hold and where that is written, what came
-instead, and everything that went over the link, explained.
-
-Status 0: every check passed or was skipped.
-Status 1: a check failed, or broke the server.
-Status 2: wrong usage, or the server cannot be started, or not any more."""
+instead, and everything that went over the link, explained."""
 
 
 def add(verbs: Subparsers) -> None:
@@ -49,6 +46,7 @@ def add(verbs: Subparsers) -> None:
             "lorafuota conform server --own --package ts005\n"
             "lorafuota conform server --junit report.xml --exec ./my-server"
         ),
+        exit_status=CONFORM_STATUS,
     )
     add_selection(parser)
     add_report(parser)
@@ -80,8 +78,14 @@ def _open(args: argparse.Namespace) -> Iterator[ServerSubject]:
     if args.own:
         yield OwnServer()
         return
-    if args.python:
-        yield PythonSubject(python_object(args), about=ServerAbout, reply=ServerReply)
+    if args.python is not None:
+        yield PythonSubject(
+            python_object(args),
+            about=ServerAbout,
+            reply=ServerReply,
+            events=SERVER_EVENTS,
+            rules=ServerRules(),
+        )
         return
     with contextlib.closing(LineServer(connector(args), seconds=args.timeout)) as server:
         yield server

@@ -61,10 +61,23 @@ def connector(args: argparse.Namespace) -> Connect:
     """
     if args.exec == []:
         raise InputError("--exec takes a program and its arguments")
-    if args.tcp:
+    if args.tcp is not None:
         host, port = _host_and_port(args.tcp)
         return lambda: TcpChannel(host, port)
+    _warn_of_ours(args)
     return lambda: ProcessChannel(args.exec)
+
+
+def _warn_of_ours(args: argparse.Namespace) -> None:
+    """Say on standard error which of our own options stand behind --exec: it takes them all."""
+    names = [word.partition("=")[0] for word in args.exec[1:] if word.startswith("--")]
+    known = vars(args).keys() - {"command", "verb", "run"}
+    ours = dict.fromkeys(one for one in names if one[2:].replace("-", "_") in known)
+    if ours:
+        what = (
+            f"{', '.join(ours)} behind --exec {'goes' if len(ours) == 1 else 'go'} to the program"
+        )
+        print(f"lorafuota conform: {what}; what is for conform stands before", file=sys.stderr)
 
 
 def python_object(args: argparse.Namespace) -> object:

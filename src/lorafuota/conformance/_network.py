@@ -16,6 +16,7 @@ from ..types import DevEUI
 from ._said import Said
 from .check import Failed
 from .fleetdevice import Air, FleetDevice
+from .milliseconds import not_before, whole
 from .observer import Frame, Observer, Sent
 from .serversubject import (
     Advance,
@@ -51,7 +52,7 @@ class Network:
     """What lies between one server and a fleet.
 
     Attributes:
-        now: GPS seconds.
+        now: GPS seconds, in whole milliseconds: the time of every request.
         transcript: Every request and event, in order.
         on_its_way: How many downlinks wait for their time.
     """
@@ -78,7 +79,7 @@ class Network:
             hears: Called with each downlink before it reaches its device.
             sees: Called with each multicast frame before it reaches the fleet.
         """
-        self.now = now
+        self.now = whole(now)
         self.transcript: list[ServerRequest | ServerEvent] = []
         self.on_its_way = 0
         self._subject, self._fleet, self._observer, self._said = subject, fleet, observer, said
@@ -106,7 +107,7 @@ class Network:
             due.append(self._heap[0][0])
         asked = self.now + self._pause if self._next is None else self._next
         before = self.now
-        self.now = max(self.now, min([*due, asked, limit]))
+        self.now = max(self.now, not_before(min([*due, asked, limit])))
         if self.now > before:
             self._at_once = 0
         while self._heap and self._heap[0][0] <= self.now:

@@ -24,6 +24,7 @@ from ..session.stacks import DEVICE_PROFILES
 from ..types import UPLINK, AppKey, DevAddr, DevEUI, GenAppKey, McKEKey, McKey, require_key
 from ..wire import Command
 from .check import Failed, NotApplicable
+from .milliseconds import not_before, whole
 from .subject import (
     Advance,
     BlockDelivered,
@@ -103,8 +104,8 @@ class DevicePeer:
         if root_key is not None:
             require_key("DevicePeer", "root_key", root_key, GenAppKey, AppKey)
         self.subject, self._clock = subject, clock
-        self._now = start
-        self._last = self.now + max_wait
+        self._now = whole(start)
+        self._max_wait, self._last = max_wait, self.now + max_wait
         self.rng = random.Random(seed)
         self.transcript: list[DeviceRequest | DeviceEvent] = []
         self.root_key = root_key or GenAppKey(self.rng.randbytes(16))
@@ -138,8 +139,8 @@ class DevicePeer:
 
     @property
     def now(self) -> float:
-        """GPS seconds."""
-        return self._now if self._clock is None else self._clock()
+        """GPS seconds, in whole milliseconds: the time of every request."""
+        return self._now if self._clock is None else whole(self._clock())
 
     def power_on(self, *, factory: bool = False, clock_known: bool = True) -> None:
         """Reset the device; without *factory* it keeps what its flash holds."""
@@ -173,11 +174,13 @@ class DevicePeer:
         self, seconds: float, *, enough: Callable[[list[DeviceEvent]], bool] | None = None
     ) -> None:
         """Let time pass as :meth:`wait` does; what happens is kept for whoever asks next."""
-        end = self.now + seconds
+        end = whole(self.now + seconds)
+        if seconds > 0 and end <= self.now:  # less than a millisecond, and yet time goes on
+            end = whole(self.now + 0.001)
         for _ in range(_MOST_CALLS):
             end, enough = self._real_end(end, enough)
             now, due = self.now, self._next
-            at = end if due is None or due >= end else due
+            at = end if due is None or due >= end else not_before(due)
             if self._clock is None:
                 self._now = at = end if at <= now else at
             else:
@@ -196,8 +199,7 @@ class DevicePeer:
         if enough is not None and enough(self._events):
             return min(end, self.now + _GRACE), None
         if end > self._last and (enough is None or self.now >= self._last):
-            left = max(end - self.now, 0.0)
-            raise NotApplicable(f"would wait {left:.0f} s more, beyond what real time may take")
+            raise NotApplicable(f"takes longer than the {self._max_wait:g} s of real time it may")
         return end, enough
 
     def events(self) -> list[DeviceEvent]:

@@ -99,11 +99,21 @@ def _expect(value: object, kind: type, what: str) -> Any:
     return value
 
 
+def _whole_number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Expected("a whole number")
+    return int(value)
+
+
+def _hex(value: bytes | bytearray | memoryview) -> str:
+    return value.hex()
+
+
 def _number(value: object) -> float:
-    if type(value) not in (int, float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Expected("a number")
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
@@ -129,10 +139,10 @@ def _address(cls: type[DevAddr] | type[DevEUI]) -> _Form:
 
 _PLAIN: Final[Mapping[object, _Form]] = {
     bool: _Form(_same, lambda value: _expect(value, bool, "true or false")),
-    int: _Form(_same, lambda value: _expect(value, int, "a whole number")),
+    int: _Form(_same, _whole_number),
     float: _Form(_same, _number),
     str: _Form(_same, lambda value: _expect(value, str, "text")),
-    bytes: _Form(bytes.hex, _octets),
+    bytes: _Form(_hex, _octets),
     DevAddr: _address(DevAddr),
     DevEUI: _address(DevEUI),
 }
@@ -329,6 +339,24 @@ class Lines(Generic[M]):
         kind = kind_of(type(message))
         _, fields = self._kinds[kind]
         return json.dumps({self.tag: kind, **fields.write(message)})
+
+    def checked(self, message: object) -> M:
+        """Return a message of this process as it would come back from its line.
+
+        Python does not check what stands in the fields of a dataclass; this does.
+
+        Raises:
+            LineError: It is none of ours, or has a value that is none.
+        """
+        kind = kind_of(type(message))
+        cls, fields = self._kinds.get(kind, (None, None))
+        if fields is None or type(message) is not cls:
+            raise LineError(f"{type(message).__name__} is no {self.tag}")
+        try:
+            written = fields.write(message)
+        except Exception as error:  # whatever values do that are of another type
+            raise LineError(f"{kind}: a value that cannot be: {error}") from None
+        return self.read({self.tag: kind, **written})
 
     def decode(self, line: str | bytes, *, time: float | None = None) -> M:
         """Return the message of one line.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias, final, get_args
 
 from .lines import Done, Error, Lines
+from .replies import ServerRules
 from .serversubject import (
     Begin,
     ServerAbout,
@@ -73,8 +74,8 @@ class LineServer:
             about=ServerAbout,
             requests=SERVER_REQUESTS,
             events=SERVER_EVENTS,
+            rules=ServerRules(),
             seconds=seconds,
-            ahead=True,
         )
         self.about = self._link.about
         if self.about.real_time:

@@ -16,9 +16,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeAlias
 
+from ..catalogue import package
+from ..errors import FieldError, require_int
 from ..package import Package
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey, require_key
-from .subject import Advance, MulticastFrame
+from .subject import Advance, MulticastFrame, check_about, named
 
 __all__ = [
     "REACHED",
@@ -93,10 +95,14 @@ class ServerAbout:
 
     Attributes:
         name: What stands in the report.
-        versions: PackageVersions it speaks, by package name.
+        versions: PackageVersions it speaks, by package name.  ``ts004`` is taken for
+            ``fragmentation``, and so on, and becomes it.
         can: Names of :data:`SERVER_CAPABILITIES`.
         real_time: Whether its clock is its own.
         max_devices: Devices it takes into one update.
+
+    Raises:
+        FieldError: There is no such package, version or capability, or no such number.
     """
 
     name: str
@@ -104,6 +110,16 @@ class ServerAbout:
     can: frozenset[str] = frozenset()
     real_time: bool = False
     max_devices: int = 1_000
+
+    def __post_init__(self) -> None:
+        check_about("ServerAbout", self.name, self.can, SERVER_CAPABILITIES)
+        object.__setattr__(self, "versions", named("ServerAbout", "versions", self.versions))
+        for name, versions in self.versions.items():
+            if not versions:
+                raise FieldError("ServerAbout", f"versions[{name}]", versions, "one at least")
+            for version in versions:
+                package(name, version)
+        require_int("ServerAbout", "max_devices", self.max_devices, 1, 1 << 32)
 
     def speaks(self, package: Package) -> bool:
         """Whether it speaks that version of that package."""
@@ -306,6 +322,9 @@ class DeviceOutcome:
     """How the update ended for one device; the last one counts.
 
     *status* is one of :data:`STATUSES`, *reached* one of :data:`REACHED`.
+
+    Raises:
+        FieldError: It is not.
     """
 
     time: float
@@ -313,6 +332,14 @@ class DeviceOutcome:
     status: str
     reached: str = ""
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        for name, word, words in (
+            ("status", self.status, STATUSES),
+            ("reached", self.reached, REACHED),
+        ):
+            if word not in words:
+                raise FieldError("DeviceOutcome", name, word, f"one of {', '.join(words)}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
-from ..catalogue import PackageMap
+from ..catalogue import PackageMap, package
 from ..errors import FieldError, require_int
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, require_key
 
@@ -35,8 +35,12 @@ __all__ = [
     "SubjectError",
     "Uplink",
     "build_image",
+    "check_about",
+    "named",
     "read_image",
 ]
+
+V = TypeVar("V")
 
 
 class SubjectError(Exception):
@@ -60,7 +64,8 @@ class About:
 
     Attributes:
         name: What stands in the report.
-        versions: PackageVersion by package name; what is missing it does not speak.
+        versions: PackageVersion by package name; what is missing it does not speak.  ``ts004``
+            is taken for ``fragmentation``, and so on, and becomes it.
         fports: FPort by package name, where it is not the document's.
         can: Names of :data:`CAPABILITIES`.
         real_time: Whether its clock is its own.
@@ -96,10 +101,10 @@ class About:
     wrong_descriptor: bytes | None = None
 
     def __post_init__(self) -> None:
+        check_about("About", self.name, self.can, CAPABILITIES)
+        object.__setattr__(self, "versions", named("About", "versions", self.versions))
+        object.__setattr__(self, "fports", named("About", "fports", self.fports))
         PackageMap(self.versions, self.fports)
-        unknown = sorted(self.can - CAPABILITIES.keys())
-        if unknown:
-            raise FieldError("About", "can", unknown, f"of {', '.join(CAPABILITIES)}")
         for name, lowest, highest in (
             ("mc_groups", 1, 4),
             ("frag_indices", 1, 4),
@@ -115,6 +120,45 @@ class About:
         for octets in (self.descriptor, self.wrong_descriptor):
             if octets is not None and len(octets) != 4:
                 raise FieldError("About", "descriptor", octets, "4 octets")
+
+
+def check_about(message: str, name: str, can: frozenset[str], known: Mapping[str, str]) -> None:
+    """Refuse a name that is no text, and capabilities that there are not.
+
+    Args:
+        message: Whose, ``About`` or ``ServerAbout``.
+        name: What stands in the report.
+        can: What a subject says it can do.
+        known: The names there are.
+
+    Raises:
+        FieldError: So.
+    """
+    if not isinstance(name, str):
+        raise FieldError(message, "name", name, "text")
+    unknown = sorted(can - known.keys())
+    if unknown:
+        raise FieldError(message, "can", unknown, f"of {', '.join(known)}")
+
+
+def named(message: str, field: str, given: Mapping[str, V]) -> dict[str, V]:
+    """Return a mapping by the names of packages, where documents (``ts004``) may have stood.
+
+    Args:
+        message: Whose, ``About`` or ``ServerAbout``.
+        field: Which.
+        given: The mapping.
+
+    Raises:
+        FieldError: There is no such package, or it stands there twice.
+    """
+    found: dict[str, V] = {}
+    for word, value in given.items():
+        name = package(word, 1).name
+        if name in found:
+            raise FieldError(message, field, word, "each package once")
+        found[name] = value
+    return found
 
 
 # --- Requests -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from tests.fuzz.targets import (
     campaign,
     captures,
     commandline,
+    conformance,
     decoders,
     deltas,
     device,
@@ -35,6 +36,7 @@ MODULES: Final = (
     values,
     captures,
     commandline,
+    conformance,
 )
 
 TARGETS: Final[tuple[Target, ...]] = tuple(one for module in MODULES for one in module.TARGETS)

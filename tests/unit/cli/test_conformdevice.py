@@ -4,6 +4,7 @@ import pathlib
 import socket
 import sys
 import threading
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -73,6 +74,10 @@ def test_status_2_when_the_device_cannot_be_started_or_not_any_more(
     outcome = call("conform", "device", "--exec", sys.executable, "-c", dies)
     assert outcome.status == 2
     assert outcome.out.endswith("documents v1: 7 checks, 0 passed, 5 broken, 2 not played\n")
+    assert outcome.err == (
+        "lorafuota conform: 2 checks not played: the subject broke 5 times in a row, in the end "
+        "because the program ended with status 1\n"
+    )
 
 
 def test_an_object_of_ones_own_is_played_with(
@@ -89,6 +94,75 @@ def test_an_object_of_ones_own_is_played_with(
     assert outcome.status == 0
     outcome = call("conform", "device", "--python", "my_firmware:nothing")
     assert (outcome.status, outcome.err) == (2, "lorafuota conform: my_firmware has no nothing\n")
+
+
+MODULE = """
+import sys
+from lorafuota.conformance.own import OwnDevice
+print("import")
+class Leaves:
+    about = OwnDevice("documents v1").about
+    def exchange(self, request):
+        sys.exit(0)
+class Prints:
+    def __init__(self):
+        print("made")
+        self.device = OwnDevice("documents v1")
+        self.about = self.device.about
+    def exchange(self, request):
+        print("exchange")
+        return self.device.exchange(request)
+"""
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> str:
+    """The name of a module in the present directory."""
+    (tmp_path / "noisy_firmware.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "noisy_firmware", raising=False)
+    return "noisy_firmware"
+
+
+def test_a_device_that_ends_the_process_breaks_its_checks(
+    module: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "report.xml"
+    outcome = call("conform", "device", "--python", f"{module}:Leaves", "--junit", str(path))
+    assert outcome.status == 1
+    assert "  PowerOn raises SystemExit: 0\n" in outcome.out
+    assert ET.parse(path).getroot().get("errors") == "2"
+
+
+def test_a_module_that_ends_the_process_is_no_device(module: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / f"{module}.py").write_text("import sys\nsys.exit(0)\n")
+    outcome = call("conform", "device", "--python", f"{module}:Leaves")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == f"lorafuota conform: {module} cannot be imported: SystemExit: 0\n"
+
+
+def test_what_a_device_in_python_prints_does_not_spoil_the_document(module: str) -> None:
+    outcome = call("conform", "device", "--python", f"{module}:Prints", "--json", "--id", "*/good")
+    assert (outcome.status, json.loads(outcome.out)["counts"]["passed"]) == (0, 1)
+    assert outcome.err.splitlines()[:3] == ["import", "made", "exchange"]
+
+
+def test_a_device_that_calls_its_packages_by_document_is_played_with() -> None:
+    called = DEVICE.replace("print(line", "print(line.replace('fragmentation', 'ts004')")
+    outcome = call("conform", "device", "--id", "*/good", "--exec", sys.executable, "-c", called)
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_an_option_of_ours_behind_exec_is_warned_of() -> None:
+    words = ("--exec", sys.executable, "-c", DEVICE, "--junit=r.xml", "--verbose", "--real-time")
+    outcome = call("conform", "device", "--id", "*/good", *words)
+    assert (outcome.status, outcome.err) == (
+        0,
+        "lorafuota conform: --junit, --real-time behind --exec go to the program; what is for "
+        "conform stands before\n",
+    )
+    assert not pathlib.Path("r.xml").exists()
 
 
 def test_the_key_of_the_device_comes_from_a_file_and_is_not_shown(
@@ -127,9 +201,15 @@ def test_the_key_of_the_device_comes_from_a_file_and_is_not_shown(
     [
         (("device",), "one of the arguments --exec --tcp --python --serial --own --example is req"),
         (("device", *OWN, "--example"), "not allowed with argument"),
+        (("device", *OWN, "--baud", "9600"), "--baud is for a board on a serial port: it takes"),
         (("device", *OWN, "--max-wait", "0"), "expected a number of seconds above 0"),
         (("device", *OWN, "--max-wait", "soon"), "expected a number of seconds above 0"),
         (("device", *OWN, "--timeout", "nan"), "expected a number of seconds above 0"),
+        (("device", "--tcp", ""), "--tcp takes HOST:PORT, as in localhost:4000: ''"),
+        (("device", "--serial", ""), "--serial takes the name of a port, as in /dev/ttyUSB0"),
+        (("device", "--python", ""), "'': expected module:attribute"),
+        (("device", "--python", "", "--real-time"), "--real-time is for a device that speaks li"),
+        (("device", "--exec", ""), "'' cannot be started: "),
         (("device", *OWN, "--package", "ts009"), "there is no package 'ts009'"),
         (("list", "--id", "nothing"), "no check is left by --package, --version, --id and"),
     ],

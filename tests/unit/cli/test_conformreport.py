@@ -1,10 +1,19 @@
+import contextlib
+import dataclasses
+import io
 import json
 import pathlib
 import xml.etree.ElementTree as ET
 
 import pytest
 
+from lorafuota.cli.arguments import Status
+from lorafuota.cli.conformreport import CONFORM_STATUS
+from lorafuota.cli.main import main
 from lorafuota.conformance.catalogues import CATALOGUES
+from lorafuota.conformance.check import Catalogue
+from lorafuota.conformance.devicepeer import DevicePeer
+from lorafuota.conformance.own import OwnDevice
 from tests.unit.cli.conformchecks import FEW, OWN
 from tests.unit.cli.support import call
 
@@ -27,13 +36,23 @@ fragmentation/1  required       1
 documents v1: 2 checks, 1 passed, 1 skipped
 """
     )
-    outcome = call("conform", "device", *OWN, "--version", "2")
-    assert outcome.out == (
+
+
+def test_status_2_when_nothing_was_played(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "report.xml"
+    outcome = call("conform", "device", *OWN, "--version", "2", "--junit", str(path))
+    assert (outcome.status, outcome.out, outcome.err) == (
+        2,
         """\
 1 skipped: does not speak fragmentation/2
-documents v1: 1 check, 0 passed, 1 skipped
-"""
+documents v1: 1 check, 0 passed, 1 skipped; nothing was played
+""",
+        "lorafuota conform: nothing was played: 1 check skipped, all because: does not speak "
+        "fragmentation/2\n",
     )
+    assert ET.parse(path).getroot().get("skipped") == "1"
+    outcome = call("conform", "device", *OWN, "--version", "2", "--json")
+    assert (outcome.status, json.loads(outcome.out)["good"]) == (2, False)
 
 
 def test_status_1_and_the_whole_story_when_a_check_fails() -> None:
@@ -74,6 +93,10 @@ def test_the_junit_report_is_written(tmp_path: pathlib.Path) -> None:
     assert call("conform", "device", *OWN, "--junit", str(path)).status == 1
     [suite] = ET.parse(path).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    times = [float(case.get("time", "")) for case in suite.findall("testcase")]
+    assert 0 < sum(times) < 60
+    [seconds] = suite.iterfind("testcase[@name='bad']/properties/property")
+    assert (seconds.get("name"), seconds.get("value")) == ("virtual_seconds", "20.000")
 
 
 def test_a_report_that_cannot_be_written_is_noticed_before_the_work(
@@ -83,3 +106,67 @@ def test_a_report_that_cannot_be_written_is_noticed_before_the_work(
     outcome = call("conform", "device", *OWN, "--junit", str(tmp_path / "no" / "report.xml"))
     assert outcome.status == 2
     assert "No such file or directory" in outcome.err
+
+
+@pytest.fixture
+def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever plays the last check presses Ctrl-C."""
+
+    def press(peer: DevicePeer) -> None:
+        """Pass, if nobody presses Ctrl-C."""
+        raise KeyboardInterrupt
+
+    catalogue = Catalogue(FEW)
+    catalogue.check("fragmentation", (1,), "long", clause="-")(press)
+    catalogue.check("fragmentation", (1,), "behind", clause="-")(press)
+    monkeypatch.setitem(CATALOGUES, "device", catalogue)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_leaves_a_report_of_what_was_played(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "report.xml"
+    path.write_text("old")
+    outcome = call("conform", "device", *OWN, "--junit", str(path))
+    assert (outcome.status, outcome.err) == (130, "lorafuota conform: interrupted\n")
+    assert outcome.out.endswith("5 checks, 1 passed, 1 failed, 1 skipped, 2 not played\n")
+    suites = ET.parse(path).getroot()
+    assert (suites.get("tests"), suites.get("skipped")) == ("5", "3")
+    assert [one.get("message") for one in suites.iterfind("*/testcase[@name='behind']/*")] == [
+        "the run was cut off"
+    ]
+    document = json.loads(call("conform", "device", *OWN, "--json").out)
+    assert (document["good"], document["counts"]["not played"]) == (False, 2)
+
+
+def test_what_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Subject:
+        about = dataclasses.replace(
+            OwnDevice("documents v1").about, name="Gerät \ud800 \x1b]0;t\x07\nall passed \u2713"
+        )
+
+        def exchange(self, request: object) -> object:
+            raise RuntimeError("\u2717 \udfff\x1b[8m\n0 failed")
+
+    monkeypatch.setattr("lorafuota.cli.conformdevice.python_object", lambda args: Subject())
+    for encoding, name, cross in (
+        ("ascii", r"Ger\xe4t \ud800 \x1b]0;t\x07\nall passed \u2713", r"\u2717"),
+        ("cp1252", r"Gerät \ud800 \x1b]0;t\x07\nall passed \u2713", r"\u2717"),
+        ("utf-8", r"Gerät \ud800 \x1b]0;t\x07\nall passed \N{CHECK MARK}", "\u2717"),
+    ):
+        octets = io.BytesIO()
+        stream = io.TextIOWrapper(octets, encoding=encoding)
+        with contextlib.redirect_stdout(stream):
+            assert main(["conform", "device", "--python", "a:b"]) == 1
+        text = octets.getvalue().decode(encoding)
+        shown = name.replace(r"\N{CHECK MARK}", "\N{CHECK MARK}")
+        assert text.splitlines()[-1] == f"{shown}: 3 checks, 0 passed, 1 skipped, 2 broken"
+        assert f"  PowerOn raises RuntimeError: {cross} " + r"\udfff\x1b[8m\n0 failed" in text
+        assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_the_help_speaks_of_checks() -> None:
+    for words in ((), ("device",), ("server",)):
+        text = call("conform", *words, "--help").out
+        assert CONFORM_STATUS in text
+        assert "keys that differ" not in text
+    assert all(f"\n  {status.value} " in CONFORM_STATUS for status in Status)

@@ -62,6 +62,20 @@ def test_an_object_of_ones_own_is_played_with(
     assert outcome.status == 0
 
 
+def test_a_server_that_says_what_there_is_not_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    about = "from lorafuota.conformance.serversubject import *\nclass Mine:\n  about = ServerAbout("
+    (tmp_path / "vain_server.py").write_text(about + "name='x', versions={'ts004': (1,)}, can={7})")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    outcome = call("conform", "server", "--python", "vain_server:Mine")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "vain_server cannot be imported: FieldError: ServerAbout.can = [7]: " in outcome.err
+    outcome = call("conform", "server", "--python", "")
+    assert (outcome.status, outcome.out) == (2, "")
+
+
 def test_status_2_when_the_server_cannot_be_started() -> None:
     outcome = call("conform", "server", "--exec", "./not-there")
     assert (outcome.status, outcome.out) == (2, "")
@@ -71,3 +85,12 @@ def test_status_2_when_the_server_cannot_be_started() -> None:
 def test_both_roles_are_listed() -> None:
     outcome = call("conform", "list", "--id", "ts004-v1/good")
     assert outcome.out.splitlines()[-1] == "1 check against a server"
+
+
+def test_one_role_is_listed_where_an_id_names_a_check_of_both() -> None:
+    both = json.loads(call("conform", "list", "--json").out)["checks"]
+    assert {one["role"] for one in both} == {"device", "server"}
+    one = json.loads(call("conform", "list", "--role", "server", "--json").out)["checks"]
+    assert one == [check for check in both if check["role"] == "server"]
+    outcome = call("conform", "list", "--role", "fleet")
+    assert (outcome.status, outcome.out) == (2, "")

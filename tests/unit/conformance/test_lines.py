@@ -257,3 +257,23 @@ def test_a_type_that_has_no_form_is_refused_when_it_is_declared() -> None:
 
     with pytest.raises(TypeError, match=r"complex.* has no form on a line"):
         Lines("event", [Odd])
+
+
+def test_a_message_of_this_process_is_checked_like_its_line() -> None:
+    good = DEVICE_EVENTS.checked(Uplink(1, 2, memoryview(b"x")))  # type: ignore[arg-type]
+    assert good == Uplink(1.0, 2, b"x")
+    for wrong, sentence in (
+        (7, "int is no event"),
+        (Advance(1.0), "Advance is no event"),
+        (Uplink(True, 2, b""), "uplink: time: expected a number"),
+        (Uplink(1.0, 2, 5), "uplink: a value that cannot be: 'int' object has no attribute 'hex'"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(LineError, match=sentence):
+            DEVICE_EVENTS.checked(wrong)
+
+
+def test_a_class_of_the_same_name_is_another_one() -> None:
+    from lorafuota.conformance.serversubject import Uplink as ServerUplink
+
+    with pytest.raises(LineError, match="Uplink is no event"):
+        DEVICE_EVENTS.checked(ServerUplink(1.0, DevEUI(1), 2, b""))

@@ -96,6 +96,16 @@ def test_a_server_is_called_when_it_wants_to_be() -> None:
     assert [one.time for one in air.server.heard] == [1.0, 7.0, 90.0, 91.0]
 
 
+def test_times_are_whole_milliseconds_and_never_before_what_is_due() -> None:
+    air = Air(Scripted(ServerReply(next=2.00004)), now=1.0)
+    done: list[float] = []
+    air.network.at(1.5000001, lambda: done.append(air.network.now))
+    air.network.ask(Pause(1.0))
+    air.wait(3.0)
+    assert done == [1.501]
+    assert [one.time for one in air.server.heard] == [1.0, 2.001, 3.0]
+
+
 def test_what_is_due_happens_at_its_time_and_in_the_order_it_was_given() -> None:
     air, done = Air(Scripted()), list[tuple[str, float]]()
     for name, when in (("b", 5.0), ("c", 5.0), ("a", 2.5)):

@@ -151,5 +151,5 @@ def test_real_time_is_bounded_for_each_check() -> None:
     )
     assert (result.outcome, result.reason) == (
         Outcome.SKIPPED,
-        "would wait 60 s more, beyond what real time may take",
+        "takes longer than the 50 s of real time it may",
     )

@@ -126,6 +126,9 @@ class Wire:
         except (IndexError, RuntimeError, StopIteration):
             return None
 
+    def unfinished(self) -> bytes:
+        return b""
+
     def last_words(self) -> str:
         return ""
 

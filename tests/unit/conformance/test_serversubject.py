@@ -1,7 +1,12 @@
 import pytest
 
 from lorafuota.catalogue import package
-from lorafuota.conformance.serversubject import DeviceEntry, GroupOrder, ServerAbout
+from lorafuota.conformance.serversubject import (
+    DeviceEntry,
+    DeviceOutcome,
+    GroupOrder,
+    ServerAbout,
+)
 from lorafuota.errors import FieldError
 from lorafuota.types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
 
@@ -37,3 +42,36 @@ def test_a_key_of_another_class_is_refused() -> None:
     with pytest.raises(FieldError, match="root_key"):
         DeviceEntry(dev_eui=DevEUI(1), dev_addr=DevAddr(2), root_key=McKey(SECRET))  # type: ignore[arg-type]
     assert GroupOrder(mc_key=None, **GROUP).mc_key is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"versions": {"ts009": (1,)}}, "name = 'ts009': expected one of multipackage"),
+        ({"versions": {"fragmentation": (7,)}}, "version = 7: expected 1 or 2 for fragmentation"),
+        (
+            {"versions": {"fragmentation": ()}},
+            r"tion\] = \(\): expected one at least",
+        ),
+        ({"versions": {"ts004": (1,), "TS004": (2,)}}, "'TS004': expected each package once"),
+        ({"can": frozenset({"flying"})}, r"can = \['flying'\]: expected of unicast, class-b"),
+        ({"max_devices": 0}, "max_devices = 0: expected int in 1.."),
+        ({"name": None}, "name = None: expected text"),
+    ],
+)
+def test_a_server_cannot_say_of_itself_what_there_is_not(
+    said: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(FieldError, match=sentence):
+        ServerAbout(**{"name": "s", "versions": {}, **said})  # type: ignore[arg-type]
+
+
+def test_the_names_of_the_documents_are_taken_for_those_of_the_packages() -> None:
+    assert ServerAbout(name="s", versions={"ts004": (1,)}).speaks(package("fragmentation", 1))
+
+
+def test_an_outcome_has_a_word_of_the_vocabulary() -> None:
+    with pytest.raises(FieldError, match="status = 'Fine': expected one of Initial, Package_Not"):
+        DeviceOutcome(0.0, DevEUI(1), "Fine")
+    with pytest.raises(FieldError, match="reached = 'home': expected one of , transported, verif"):
+        DeviceOutcome(0.0, DevEUI(1), "Successful", "home")

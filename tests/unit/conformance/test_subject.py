@@ -37,9 +37,19 @@ def test_a_subject_cannot_say_of_itself_what_there_is_not() -> None:
         ({"versions": {}, "dr": 256}, "dr = 256: expected int in 0..255"),
         ({"versions": {}, "max_lost": -1}, "max_lost = -1: expected int in 0..16383"),
         ({"versions": {}, "descriptor": b"abc"}, "expected 4 octets"),
+        ({"versions": {"ts009": 1}}, "name = 'ts009': expected one of multipackage, clocksync"),
+        ({"versions": {"ts004": 1, "fragmentation": 1}}, "'fragmentation': expected each package"),
+        ({"versions": {}, "name": 7}, "name = 7: expected text"),
     ):
         with pytest.raises(FieldError, match=sentence):
-            About(name="x", **said)
+            About(**{"name": "x", **said})  # type: ignore[arg-type]
+
+
+def test_the_names_of_the_documents_are_taken_for_those_of_the_packages() -> None:
+    said = About(name="x", versions={"ts004": 1, "TS005": 2}, fports={"TS004": 61})
+    assert said == About(
+        name="x", versions={"fragmentation": 1, "multicastsetup": 2}, fports={"fragmentation": 61}
+    )
 
 
 def test_an_event_cannot_hold_what_there_is_not() -> None:

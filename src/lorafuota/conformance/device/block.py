@@ -119,7 +119,7 @@ def new_block(
     """
     about, package = peer.subject.about, peer.package("fragmentation")
     if frag_index >= about.frag_indices:
-        raise NotApplicable(f"the device has no session {frag_index}")
+        raise NotApplicable(f"the device has no session for FragIndex {frag_index}")
     if nb_frag > about.max_nb_frag or nb_frag * frag_size > about.max_block_octets:
         raise NotApplicable(f"the device takes no block of {nb_frag} fragments of {frag_size}")
     if data is None:

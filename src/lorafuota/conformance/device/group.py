@@ -60,7 +60,7 @@ def set_up_group(
     """
     package = peer.package("multicastsetup")
     if mc_group_id >= peer.subject.about.mc_groups:
-        raise NotApplicable(f"the device has no group {mc_group_id}")
+        raise NotApplicable(f"the device has no place for McGroupID {mc_group_id}")
     group = peer.new_group(mc_group_id, min_mc_fcnt=min_mc_fcnt, max_mc_fcnt=max_mc_fcnt)
     peer.events()
     peer.send(package, setup_req(group))

@@ -146,7 +146,7 @@ def _declare_id(index: int) -> None:
     def refused(peer: DevicePeer) -> None:
         """A McGroupID the device has no place for is refused with IDerror, and not stored."""
         if index < peer.subject.about.mc_groups:
-            raise NotApplicable(f"the device has a group {index}")
+            raise NotApplicable(f"the device has a place for McGroupID {index}")
         package = peer.package("multicastsetup")
         peer.events()
         peer.send(package, setup_req(peer.new_group(index)))

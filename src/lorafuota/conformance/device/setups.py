@@ -58,7 +58,7 @@ def _declare_index(index: int) -> None:
         Memory behind the last session is overwritten where the index is not looked at.
         """
         if index < peer.subject.about.frag_indices:
-            raise NotApplicable(f"the device has a session {index}")
+            raise NotApplicable(f"the device has a session for FragIndex {index}")
         setup = dataclasses.replace(new_block(peer).setup, frag_index=index)
         refuse(peer, setup, v2.SetupError.FRAG_INDEX_UNSUPPORTED)
         expect_nothing_there(peer, index)

@@ -29,6 +29,8 @@ class Report:
         profile: The stack whose quirks were expected, or None.
         results: One for each check, in order.
         describe: Explains what went over the link.
+        took: Seconds of real time that each check took, in the same order; empty if nobody
+            measured it.
     """
 
     role: str
@@ -36,11 +38,18 @@ class Report:
     profile: str | None
     results: Sequence[Result]
     describe: Describe = dataclasses.field(repr=False)
+    took: Sequence[float] = dataclasses.field(default=(), repr=False)
 
     @property
     def good(self) -> bool:
-        """Whether nobody needs to do anything."""
-        return all(result.good for result in self.results)
+        """Whether something was played, and nobody needs to do anything."""
+        return self.played and all(result.good for result in self.results)
+
+    @property
+    def played(self) -> bool:
+        """Whether any check was played to an end of its own: skipped checks prove nothing."""
+        left_out = Outcome.SKIPPED, Outcome.NOT_PLAYED
+        return any(result.outcome not in left_out for result in self.results)
 
     def count(self, outcome: Outcome) -> int:
         """Return how many checks ended so."""

@@ -1,4 +1,7 @@
-"""Results as people read them: what has to hold, where that is written, and what came instead."""
+"""Results as people read them: what has to hold, where that is written, and what came instead.
+
+What a subject said is shown with escapes for control characters, whatever terminal it meets.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..explain import Step
+from ..printable import printable
 from ..run import Outcome, Result
 from .document import Report
 
@@ -27,8 +31,8 @@ def failure(report: Report, result: Result) -> Iterator[str]:
     why = check.text.removeprefix(check.title).strip()
     for paragraph in why.split("\n\n") if why else []:
         yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="    ", subsequent_indent="    ")
-    for line in result.reason.splitlines() or [""]:
-        yield f"  {line}"
+    for line in result.reason.split("\n"):
+        yield f"  {printable(line)}"
     yield from steps(report, result)
 
 
@@ -44,9 +48,9 @@ def steps(report: Report, result: Result) -> Iterator[str]:
 
 
 def _step(step: Step) -> Iterator[str]:
-    yield f"  {step.seconds:10.3f} s  {step.what}"
+    yield f"  {step.seconds:10.3f} s  {printable(step.what)}"
     for detail in step.details:
-        yield f"{'':16}{detail}"
+        yield f"{'':16}{printable(detail)}"
 
 
 def summary(report: Report) -> str:
@@ -54,4 +58,6 @@ def summary(report: Report) -> str:
     counts = [(report.count(outcome), outcome.value) for outcome in Outcome]
     parts = [f"{count} {name}" for count, name in counts if count or name == Outcome.PASSED.value]
     total = len(report.results)
-    return f"{report.subject}: {total} check{'' if total == 1 else 's'}, {', '.join(parts)}"
+    played = "" if report.played else "; nothing was played"
+    words = f"{total} check{'' if total == 1 else 's'}, {', '.join(parts)}{played}"
+    return f"{printable(report.subject)}: {words}"

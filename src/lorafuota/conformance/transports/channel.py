@@ -27,6 +27,9 @@ class Channel(Protocol):
             SubjectError: The way is closed, or the line is too long.
         """
 
+    def unfinished(self) -> bytes:
+        """Return what arrived behind the last line, whose end is missing."""
+
     def last_words(self) -> str:
         """Return what the subject said beside its lines; called once the way is closed."""
 
@@ -44,6 +47,11 @@ class LineBuffer:
     def feed(self, octets: bytes) -> None:
         """Take what arrived."""
         self._octets += octets
+
+    @property
+    def unfinished(self) -> bytes:
+        """What arrived behind the last line that is complete."""
+        return bytes(self._octets[self._octets.rfind(b"\n") + 1 :])
 
     def pop(self) -> bytes | None:
         """Return the next line without its end, or None while it is not complete.

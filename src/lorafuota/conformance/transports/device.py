@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import final
 
 from ..lines import DEVICE_EVENTS, DEVICE_REQUESTS
+from ..replies import DeviceRules
 from ..subject import About, Advance, DeviceEvent, DeviceRequest, PowerOn, Reply
 from .channel import Channel
 from .clock import RealClock
@@ -55,6 +56,7 @@ class LineDevice:
             about=About,
             requests=DEVICE_REQUESTS,
             events=DEVICE_EVENTS,
+            rules=DeviceRules(),
             seconds=seconds,
         )
         self.about = self._link.about

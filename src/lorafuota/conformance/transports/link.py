@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar, final
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, TypeVar, final
 
 from ..lines import (
     Done,
@@ -23,13 +23,13 @@ from ..lines import (
     read_hello,
     read_object,
 )
+from ..printable import printable
+from ..replies import MOST_EVENTS, Rules, Timed, WrongReply
 from ..subject import SubjectError
 from .channel import Channel
 
-__all__ = ["LineLink", "Timed"]
+__all__ = ["LineLink"]
 
-_MOST_EVENTS: Final = 10_000
-"""Events that may come for one request."""
 _MOST_NOISE: Final = 1_000
 """Lines a subject may say before its hello, and comments it may make at one request."""
 _ASK_AGAIN_SECONDS: Final = 2.0
@@ -38,14 +38,6 @@ _SHOWN: Final = 240
 """Characters of a line that are shown."""
 _COMMENTS: Final = 10
 """Comments that are kept for the explanation of a failure."""
-
-
-class Timed(Protocol):
-    """A request or event: it has a time, in GPS seconds."""
-
-    @property
-    def time(self) -> float:
-        """When."""
 
 
 Q = TypeVar("Q", bound=Timed)
@@ -71,8 +63,8 @@ class LineLink(Generic[Q, E, A]):
         about: type[A],
         requests: Lines[Q],
         events: Lines[E | Done | Error],
+        rules: Rules[Q, E],
         seconds: float = 10.0,
-        ahead: bool = False,
     ) -> None:
         """Connect and hear what the subject says of itself.
 
@@ -82,21 +74,20 @@ class LineLink(Generic[Q, E, A]):
             about: The class of what it says of itself.
             requests: Lines of the kit.
             events: Lines of the subject.
+            rules: Say whether an event can be; not asked while there is a *stamp*.
             seconds: How long it may take over the hello, or over one request.
-            ahead: Whether an event may be of a time yet to come, as a frame is that a server hands
-                out ahead of its time; times are not checked then.
 
         Raises:
             SubjectError: It cannot be reached, or is not what it should be.
         """
         self._connect, self._role, self._about_class = connect, role, about
         self._requests, self._events = requests, events
-        self._seconds, self._ahead = seconds, ahead
+        self._rules, self._seconds = rules, seconds
         self.stamp: Callable[[], float] | None = None
         self._secrets: set[str] = set()
         self._late_hellos = 0  # answers to a hello that was asked for twice
         self._comments: deque[str] = deque(maxlen=_COMMENTS)
-        self._latest = float("-inf")
+        self._no_hello = ""  # what came in its place
         self._channel: Channel | None = None
         self.about: A = self._open()
 
@@ -106,7 +97,7 @@ class LineLink(Generic[Q, E, A]):
         Raises:
             SubjectError: There is none to be had, or the subject says something else of itself.
         """
-        self._latest = float("-inf")
+        self._rules.begin()
         if self._channel is None and self._open() != self.about:
             raise self._broken("the subject says something else of itself than before")
 
@@ -120,6 +111,7 @@ class LineLink(Generic[Q, E, A]):
         if self.stamp is None and (left := self._next(time.monotonic())) is not None:
             raise self._broken(f"{type(left).__name__} came, which belongs to no request")
         self._secrets.update(key.reveal().hex() for key in keys_in(request))
+        self._rules.ask(request)
         self._send(channel, self._requests.encode(request))
         end = time.monotonic() + self._seconds
         events: list[E] = []
@@ -127,18 +119,16 @@ class LineLink(Generic[Q, E, A]):
             message = self._next(end)
             if message is None:
                 raise self._broken(
-                    f'no "done" within {self._seconds:g} s of {type(request).__name__}'
+                    f'no "done" within {self._seconds:g} s of {type(request).__name__}', ended=True
                 )
             if isinstance(message, Error):
                 raise self._broken(f"the subject gives up: {self._shown(message.reason)}")
             if isinstance(message, Done):
-                if self.stamp is None:
-                    self._latest = max(self._latest, request.time)
+                self._rules.done()
                 return tuple(events), message.next
-            self._check(message, request.time)
-            events.append(message)
-            if len(events) > _MOST_EVENTS:
-                raise self._broken(f"more than {_MOST_EVENTS} events came for one request")
+            events.append(self._checked(message))
+            if len(events) > MOST_EVENTS:
+                raise self._broken(f"more than {MOST_EVENTS} events came for one request")
 
     def collect(self, seconds: float) -> tuple[E, ...]:
         """Wait for events nobody asked for; return as soon as there are any.
@@ -149,7 +139,7 @@ class LineLink(Generic[Q, E, A]):
         self._open_channel()
         events: list[E] = []
         end = time.monotonic() + seconds
-        while len(events) <= _MOST_EVENTS:
+        while len(events) <= MOST_EVENTS:
             message = self._next(time.monotonic() if events else end)
             if message is None:
                 return tuple(events)
@@ -158,7 +148,7 @@ class LineLink(Generic[Q, E, A]):
             if isinstance(message, Done):
                 raise self._broken('a "done" came that belongs to no request')
             events.append(message)
-        raise self._broken(f"more than {_MOST_EVENTS} events came at once")
+        raise self._broken(f"more than {MOST_EVENTS} events came at once")
 
     def close(self) -> None:
         """End it.  Harmless when repeated."""
@@ -172,9 +162,11 @@ class LineLink(Generic[Q, E, A]):
         self._comments.clear()
         self._channel = self._connect()
         try:
-            return self._hear_hello(self._channel)
+            about = self._hear_hello(self._channel)
         except SubjectError as error:
             raise SubjectError(f"no hello: {error}") from error
+        self._no_hello = ""
+        return about
 
     def _hear_hello(self, channel: Channel) -> A:
         """Ask for the hello, again and again: a board that starts loses what it is told."""
@@ -183,7 +175,8 @@ class LineLink(Generic[Q, E, A]):
         end = ask + self._seconds
         while noise < _MOST_NOISE:
             if (now := time.monotonic()) >= end:
-                raise self._broken(f"nothing within {self._seconds:g} s")
+                what = "other lines only" if self._no_hello or self._comments else "nothing"
+                raise self._broken(f"{what} within {self._seconds:g} s", ended=True)
             if now >= ask:
                 self._send(channel, hello_request())
                 self._late_hellos += 1
@@ -202,6 +195,7 @@ class LineLink(Generic[Q, E, A]):
                     return read_hello(given, self._role, self._about_class)
                 except LineError as error:
                     raise self._broken(str(error)) from None
+            self._no_hello = f"{self._quoted(line)}, {_why_no_hello(given)}"
         raise self._broken(f"{_MOST_NOISE} other lines came")
 
     def _send(self, channel: Channel, line: str) -> None:
@@ -222,7 +216,7 @@ class LineLink(Generic[Q, E, A]):
             try:
                 line = channel.receive(max(end - time.monotonic(), 0.0))
             except SubjectError as error:
-                raise self._broken(str(error)) from error
+                raise self._broken(str(error), ended=True) from error
             if line is None:
                 return None
             if line and not line.startswith(b"#"):
@@ -243,37 +237,59 @@ class LineLink(Generic[Q, E, A]):
                 raise LineError("requests come back; switch the echo off")
             return self._events.read(given, time=None if self.stamp is None else self.stamp())
         except LineError as error:
-            raise self._broken(f"the subject says {self._shown(line)!r}: {error}") from None
+            raise self._broken(f"the subject says {self._quoted(line)}: {error}") from None
 
-    def _check(self, event: E, latest: float) -> None:
-        if self.stamp is not None or self._ahead:
-            return
-        if not self._latest <= event.time <= latest:
-            name = type(event).__name__
-            if event.time > latest:
-                raise self._broken(f"{name} is of {event.time}, which is yet to come at {latest}")
-            raise self._broken(f"{name} is of {event.time}, but it was {self._latest} before")
-        self._latest = event.time
+    def _checked(self, event: E) -> E:
+        if self.stamp is not None:
+            return event
+        try:
+            return self._rules.take(event)
+        except WrongReply as error:
+            raise self._broken(str(error)) from None
 
-    def _broken(self, reason: str) -> SubjectError:
-        """Close the link; return the error, with what the subject said besides."""
+    def _broken(self, reason: str, *, ended: bool = False) -> SubjectError:
+        """Close the link; return the error, with what the subject said besides.
+
+        Args:
+            reason: Why.
+            ended: Whether something more was waited for: a line that was begun is shown then.
+        """
         channel, self._channel = self._channel, None
-        words = ""
+        words = rest = ""
         if channel is not None:
+            rest = self._shown(channel.unfinished()) if ended else ""
             channel.close()
             words = channel.last_words()
         comments = "\n".join(one for one in self._comments if one)
-        for said, where in ((comments, "beside its lines"), (words, "on standard error")):
+        for said, where in (
+            (self._no_hello, ""),
+            (rest and f"'{rest}'", " without a line feed"),
+            (comments, " beside its lines"),
+            (words, " on standard error"),
+        ):
             if said:
-                reason += f"; it said {where}: {said}"
+                reason += f"; it said{where}: {said}"
+        self._no_hello = ""
         return SubjectError(self._without_keys(reason))
 
     def _shown(self, said: bytes | str) -> str:
-        """Return the start of what the subject said, without keys."""
+        """Return the start of what the subject said, without keys and on one line."""
         text = said if isinstance(said, str) else said.decode("utf-8", "replace")
-        return self._without_keys(text)[:_SHOWN]
+        return printable(self._without_keys(text)[:_SHOWN])
+
+    def _quoted(self, said: bytes) -> str:
+        return f"'{self._shown(said)}'"
 
     def _without_keys(self, text: str) -> str:
         for secret in self._secrets:
             text = re.sub(secret, "(key)", text, flags=re.IGNORECASE)
         return text
+
+
+def _why_no_hello(given: Mapping[str, object]) -> str:
+    """Say what is wrong with an object that came in the place of the hello."""
+    if "event" in given:
+        return 'whose "event" is not "hello"'
+    if "request" in given:
+        return "a request that comes back: switch the echo off"
+    return 'which has no "event"'

@@ -65,7 +65,8 @@ class ProcessChannel:
         try:
             stdin.write(line.encode("ascii") + b"\n")
         except (OSError, ValueError):
-            raise SubjectError(f"the program {self._fate()}") from None
+            fate = self._fate("does not read its input any more")
+            raise SubjectError(f"the program {fate}") from None
 
     def receive(self, seconds: float) -> bytes | None:
         """Return the next line of its output."""
@@ -77,9 +78,13 @@ class ProcessChannel:
                 return None
             if not chunk:
                 self._chunks.put(chunk)  # for whoever asks again
-                raise SubjectError(f"the program {self._fate()}")
+                raise SubjectError(f"the program {self._fate('closed its output')}")
             self._buffer.feed(chunk)
         return line
+
+    def unfinished(self) -> bytes:
+        """Return what arrived behind the last line."""
+        return self._buffer.unfinished
 
     def last_words(self) -> str:
         """Return the end of its standard error."""
@@ -114,11 +119,12 @@ class ProcessChannel:
             self._process.kill()
         self._process.wait()
 
-    def _fate(self) -> str:
+    def _fate(self, alive: str) -> str:
+        """Say how it ended, or what it did if it is still there."""
         try:
             status = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            return "closed its output"
+            return alive
         return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
     def _read_output(self, stream: IO[bytes]) -> None:

@@ -38,7 +38,7 @@ class SerialChannel:
         try:
             self._port = library.serial_for_url(port, baudrate=baud, write_timeout=_WRITE_SECONDS)
         except (OSError, ValueError) as error:  # SerialException is an OSError
-            raise SubjectError(f"{port} cannot be opened: {error}") from error
+            raise SubjectError(f"{port} cannot be opened: {_reason(error)}") from error
         self._buffer = LineBuffer()
 
     def send(self, line: str) -> None:
@@ -64,6 +64,10 @@ class SerialChannel:
             self._buffer.feed(octets)
         return line
 
+    def unfinished(self) -> bytes:
+        """Return what arrived behind the last line."""
+        return self._buffer.unfinished
+
     def last_words(self) -> str:
         """Return nothing: a board has one line."""
         return ""
@@ -71,3 +75,10 @@ class SerialChannel:
     def close(self) -> None:
         """Close the port."""
         self._port.close()
+
+
+def _reason(error: Exception) -> str:
+    """Return why, once: pyserial tells the port and the error of the system twice."""
+    cause = error.__context__
+    told = cause.strerror if isinstance(cause, OSError) else None
+    return told or str(error)

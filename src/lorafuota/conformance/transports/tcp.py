@@ -65,6 +65,10 @@ class TcpChannel:
             self._buffer.feed(octets)
         return line
 
+    def unfinished(self) -> bytes:
+        """Return what arrived behind the last line."""
+        return self._buffer.unfinished
+
     def last_words(self) -> str:
         """Return nothing: there is no second way out."""
         return ""

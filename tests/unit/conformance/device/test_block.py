@@ -49,7 +49,7 @@ def test_a_block_is_completed_with_as_many_coded_fragments_as_its_rank_needs() -
 
 def test_what_a_device_does_not_take_is_not_asked_of_it() -> None:
     one = peer(SMALL)
-    with pytest.raises(NotApplicable, match="the device has no session 3"):
+    with pytest.raises(NotApplicable, match="the device has no session for FragIndex 3"):
         new_block(one, frag_index=3)
     with pytest.raises(NotApplicable, match="takes no block of 9000 fragments of 12"):
         new_block(one, nb_frag=9_000)

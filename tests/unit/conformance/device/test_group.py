@@ -34,7 +34,7 @@ def test_a_group_that_is_set_up_is_heard_and_a_stranger_is_not() -> None:
 
 
 def test_a_group_there_is_no_place_for_is_not_asked_of_a_device() -> None:
-    with pytest.raises(NotApplicable, match="the device has no group 2"):
+    with pytest.raises(NotApplicable, match="the device has no place for McGroupID 2"):
         set_up_group(peer(SMALL), 2)
 
 

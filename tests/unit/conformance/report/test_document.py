@@ -76,3 +76,16 @@ def test_known_quirks_and_skipped_checks_are_good() -> None:
     assert report(result(VERSION, Outcome.KNOWN), result(PERIOD, Outcome.SKIPPED)).good
     for outcome in (Outcome.FAILED, Outcome.BROKEN, Outcome.NOT_PLAYED):
         assert not report(result(VERSION, Outcome.PASSED), result(PERIOD, outcome)).good
+
+
+def test_a_report_is_good_only_if_something_was_played() -> None:
+    skipped, passed = result(PERIOD, Outcome.SKIPPED), result(VERSION, Outcome.PASSED)
+    for results, played, good in (
+        ((skipped, passed), True, True),
+        ((skipped,), False, False),
+        ((skipped, result(VERSION, Outcome.NOT_PLAYED)), False, False),
+        ((skipped, result(VERSION, Outcome.BROKEN)), True, False),
+        ((skipped, result(VERSION, Outcome.KNOWN)), True, True),
+    ):
+        one = report(*results)
+        assert (one.played, one.good, one.document()["good"]) == (played, good, good)

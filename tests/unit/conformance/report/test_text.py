@@ -56,3 +56,24 @@ def test_the_summary_is_one_line() -> None:
         "mine: 6 checks, 1 passed, 1 failed, 1 known quirk, 1 skipped, 1 broken, 1 not played"
     )
     assert summary(report(result(VERSION, Outcome.FAILED))) == "mine: 1 check, 0 passed, 1 failed"
+
+
+def test_nothing_played_is_said_in_the_summary() -> None:
+    assert summary(report(result(PERIOD, Outcome.SKIPPED), result(PERIOD, Outcome.NOT_PLAYED))) == (
+        "mine: 2 checks, 0 passed, 1 skipped, 1 not played; nothing was played"
+    )
+
+
+def test_no_control_character_of_a_subject_is_shown() -> None:
+    outcome = Outcome.BROKEN
+    broken = result(PERIOD, outcome, "it said: \x1b]0;t\x07\r\x0ball\nTraceback:\n  1/0\ud800")
+    one = dataclasses.replace(
+        report(broken),
+        subject="a\nb: 9 checks, 9 passed\x1b[8m",
+        describe=lambda entry: ("a\nb", ("c\td",)),
+    )
+    lines = list(failure(one, broken))
+    assert lines[3:6] == [r"  it said: \x1b]0;t\x07\r\x0ball", "  Traceback:", r"    1/0\ud800"]
+    assert lines[6:8] == [r"       0.000 s  a\nb", r"                c\td"]
+    assert all(line.isprintable() for line in lines)
+    assert summary(one).startswith(r"a\nb: 9 checks, 9 passed\x1b[8m: 1 check, ")

@@ -27,6 +27,7 @@ class Scripted:
         self.heard: list[str] = []
         self.closed = 0
         self.words = ""
+        self.rest = b""
 
     def send(self, line: str) -> None:
         self.heard.append(line)
@@ -40,6 +41,10 @@ class Scripted:
             return None
         line = self.said.pop(0)
         return line.encode() if isinstance(line, str) else line
+
+    def unfinished(self) -> bytes:
+        assert not self.closed
+        return self.rest
 
     def last_words(self) -> str:
         assert self.closed

@@ -13,6 +13,10 @@ def test_lines_are_put_together_from_whatever_arrives() -> None:
         while (line := buffer.pop()) is not None:
             found.append(line)
     assert found == [b"one", b"two", b"three", b""]
+    assert buffer.unfinished == b""
+    for octets, unfinished in ((b"fo", b"fo"), (b"ur\nfi", b"fi"), (b"ve", b"five")):
+        buffer.feed(octets)
+        assert buffer.unfinished == unfinished
 
 
 def test_a_line_that_never_ends_is_refused_before_it_fills_the_memory() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from lorafuota.conformance.lines import DEVICE_EVENTS, DEVICE_REQUESTS
+from lorafuota.conformance.replies import DeviceRules
 from lorafuota.conformance.subject import (
     About,
     Advance,
@@ -24,6 +25,7 @@ def link(*channels: Scripted, seconds: float = 30.0) -> Link:
         about=About,
         requests=DEVICE_REQUESTS,
         events=DEVICE_EVENTS,
+        rules=DeviceRules(),
         seconds=seconds,
     )
 
@@ -68,6 +70,74 @@ def test_a_board_that_slept_through_the_hello_is_asked_again(
 def test_a_subject_that_is_gone_before_its_hello_is_none() -> None:
     with pytest.raises(SubjectError, match="no hello: it is gone"):
         link(Scripted())
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (HELLO.replace('"event"', '"events"'), """it said: '{"events": "hello", "lorafuota": 1,"""),
+        ('{"events": "hello"}', """it said: '{"events": "hello"}', which has no "event\""""),
+        ('{"event": "helo"}', """it said: '{"event": "helo"}', whose "event" is not "hello\""""),
+        ('{"event": "error"}', """it said: '{"event": "error"}', whose "event" is not "hello\""""),
+        ("{}", """it said: '{}', which has no "event\""""),
+        (
+            '{"request": "hello", "lorafuota": 1}',
+            """it said: '{"request": "hello", "lorafuota": 1}', a request that comes back: sw""",
+        ),
+        ("boot", "it said beside its lines: boot"),
+    ],
+)
+def test_what_came_in_the_place_of_a_hello_is_told(line: str, sentence: str) -> None:
+    with pytest.raises(SubjectError) as error:
+        link(Scripted([line]), seconds=0.05)
+    assert "no hello: other lines only within 0.05 s; " + sentence in str(error.value)
+
+
+def test_what_came_in_the_place_of_a_hello_is_told_on_one_line_and_shortened() -> None:
+    with pytest.raises(SubjectError) as error:
+        link(Scripted(['{"a": "\x7f' + "x" * 500 + '"}']), seconds=0.05)
+    text = str(error.value)
+    assert text.isprintable()
+    assert len(text) < 350
+
+
+def test_lines_without_a_line_feed_are_told() -> None:
+    silent = Scripted([])
+    silent.rest = HELLO.encode()
+    with pytest.raises(SubjectError) as error:
+        link(silent, seconds=0.05)
+    shown = f"no hello: nothing within 0.05 s; it said without a line feed: '{HELLO[:50]}"
+    assert str(error.value).startswith(shown)
+    late = Scripted([HELLO], [])
+    one = link(late, seconds=0.05)
+    late.rest = DONE.encode()
+    with pytest.raises(SubjectError) as error:
+        one.exchange(Advance(1.0))
+    assert str(error.value) == (
+        f"""no "done" within 0.05 s of Advance; it said without a line feed: '{DONE}'"""
+    )
+
+
+def test_a_line_that_has_only_begun_is_no_reason_where_another_was_wrong() -> None:
+    channel = Scripted([HELLO], ["oh"])
+    channel.rest = b'{"ev'
+    with pytest.raises(SubjectError) as error:
+        link(channel).exchange(Advance(1.0))
+    assert str(error.value) == "the subject says 'oh': a line that is no JSON"
+
+
+def test_what_came_before_a_hello_is_forgotten_behind_it() -> None:
+    one = link(Scripted(["{}", HELLO], ["oh"]))
+    with pytest.raises(SubjectError) as error:
+        one.exchange(Advance(1.0))
+    assert str(error.value) == "the subject says 'oh': a line that is no JSON"
+
+
+def test_control_characters_of_a_subject_are_shown_escaped() -> None:
+    one = link(Scripted([HELLO], [event("error", reason="\x1b]0;t\x07\nall passed")]))
+    with pytest.raises(SubjectError) as error:
+        one.exchange(Advance(1.0))
+    assert str(error.value) == r"the subject gives up: \x1b]0;t\x07\nall passed"
 
 
 @pytest.mark.parametrize(
@@ -119,19 +189,6 @@ def test_what_comes_after_a_done_belongs_to_no_request() -> None:
     one.exchange(Advance(1.0))
     with pytest.raises(SubjectError, match="Done came, which belongs to no request"):
         one.exchange(Advance(2.0))
-
-
-def test_a_server_may_hand_out_frames_ahead_of_their_time() -> None:
-    channel = Scripted([HELLO], [uplink(90.0), uplink(80.0), DONE])
-    one: Link = LineLink(
-        lambda: channel,
-        role="device",
-        about=About,
-        requests=DEVICE_REQUESTS,
-        events=DEVICE_EVENTS,
-        ahead=True,
-    )
-    assert [event.time for event in one.exchange(Advance(1.0))[0]] == [90.0, 80.0]
 
 
 def test_time_that_went_by_in_a_request_does_not_come_back() -> None:

@@ -60,6 +60,23 @@ def test_a_program_that_closes_its_output_and_stays_is_ended() -> None:
     assert time.monotonic() - began < 10
 
 
+def test_a_program_that_closes_its_input_and_stays_is_told_so() -> None:
+    channel = python("import os, time; os.close(0); print('deaf'); time.sleep(600)")
+    assert channel.receive(20.0) == b"deaf"
+    with pytest.raises(SubjectError, match="the program does not read its input any more"):
+        channel.send("hello?")
+    channel.close()
+
+
+def test_what_has_no_line_feed_is_kept() -> None:
+    channel = python("import sys; sys.stdout.write('one\\ntw')")
+    assert channel.receive(20.0) == b"one"
+    with pytest.raises(SubjectError, match="the program ended with status 0"):
+        channel.receive(20.0)
+    assert channel.unfinished() == b"tw"
+    channel.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no process groups")
 def test_children_of_a_program_end_with_it() -> None:
     code = (

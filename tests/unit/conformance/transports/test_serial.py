@@ -34,6 +34,7 @@ def test_lines_go_there_and_come_back(line: tuple[SerialChannel, int]) -> None:
     assert channel.receive(20.0) == b"one"
     assert channel.receive(0.01) is None
     assert channel.receive(0.0) is None
+    assert channel.unfinished() == b"tw"
     os.write(board, b"o\r\n")
     assert channel.receive(20.0) == b"two"
     assert channel.last_words() == ""
@@ -50,8 +51,11 @@ def test_a_port_that_is_lost_ends_the_link(line: tuple[SerialChannel, int]) -> N
 
 def test_a_port_that_is_not_there_is_named() -> None:
     pytest.importorskip("serial", reason="a serial port needs lorafuota[serial]")
-    with pytest.raises(SubjectError, match="/dev/not-there cannot be opened: "):
+    with pytest.raises(SubjectError) as error:
         SerialChannel("/dev/not-there")
+    assert str(error.value) == "/dev/not-there cannot be opened: No such file or directory"
+    with pytest.raises(SubjectError, match="nowhere:// cannot be opened: invalid URL"):
+        SerialChannel("nowhere://")
 
 
 def test_without_pyserial_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ def test_lines_go_there_and_come_back() -> None:
         assert channel.receive(20.0) == b"one"
         assert channel.receive(0.01) is None
         assert channel.receive(0.0) is None
+        assert channel.unfinished() == b"tw"
         peer.sendall(b"o\n")
         assert channel.receive(20.0) == b"two"
     with pytest.raises(SubjectError, match="the subject closed the connection"):
