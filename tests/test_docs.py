@@ -696,6 +696,7 @@ def play_the_page(tmp_path: pathlib.Path) -> str:
 
         def __init__(self, inner: ProcessChannel) -> None:
             self.last_words, self.close = inner.last_words, inner.close
+            self.unfinished = inner.unfinished
             self._inner = inner
 
         def send(self, line: str) -> None:

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Final
 
-from benchmarks.page import commit
+from benchmarks.page import commit as commit
 
 ROOT: Final = pathlib.Path(__file__).parents[2]
 KEPT, BROKEN, LEFT_OUT, OPEN = "kept", "BROKEN", "left out", "nothing proves it"
