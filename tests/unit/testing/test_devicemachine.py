@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from lorafuota.datablock import DataBlock
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
 from lorafuota.testing._violation import Violation
 from lorafuota.testing.channel import Channel
-from lorafuota.testing.devicemachine import DeviceMachine
+from lorafuota.testing.devicemachine import DeviceMachine, _counts
 from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice, Uplink
 from lorafuota.types import AppKey, GenAppKey
 from tests.support import LONG
@@ -129,6 +130,17 @@ def test_what_wraps_the_broken_devices_is_not_broken() -> None:
             return Broken(root_key)
 
     run_state_machine_as_test(Machine, settings=RUN)
+
+
+@pytest.mark.parametrize("most", [1, 9, 10, 200, 256, 300])
+@given(data=st.data())
+def test_blocks_keep_to_what_the_device_takes(most: int, data: st.DataObject) -> None:
+    assert 1 <= data.draw(_counts(most)) <= most
+
+
+def test_some_blocks_have_more_fragments_than_an_octet_counts() -> None:
+    assert find(_counts(300), lambda count: count > 255) in (256, 257, 300)
+    assert find(_counts(300), lambda count: True) == 1
 
 
 class Drawn:
