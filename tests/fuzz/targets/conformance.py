@@ -246,7 +246,7 @@ TARGETS = tuple(
         one_input=functools.partial(one_input, play, checks),
         seeds=seeds,
         mutate=mutate,
-        memory=64 * MiB,
+        memory=16 * MiB,
         everyday=everyday,
     )
     for name, play, checks, seeds, everyday in (
