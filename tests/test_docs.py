@@ -6,7 +6,8 @@
   after it is what it prints; ``...`` stands for whatever differs between machines.
 * Where detools is not installed, examples that create a delta do not run, nor what follows from
   them; the file then counts as skipped.
-* ``docs/reference/commands`` and ``docs/reference/checks.md`` are made from the declarations,
+* ``docs/reference/commands`` and ``docs/reference/checks.md`` are made from the declarations, the
+  lines in ``docs/reference/server-lines.md`` from objects and from a program that stands on it,
   ``mermaid`` blocks from tables of transitions, and plots, where matplotlib is installed, by the
   commands that the pages name.  After a change of these, write them anew with
   ``LORAFUOTA_WRITE_DOCS=1 python -m pytest tests/test_docs.py``.
@@ -29,8 +30,10 @@ import pathlib
 import pkgutil
 import re
 import shlex
+import sys
+import tomllib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -43,19 +46,36 @@ from lorafuota.campaign.quirks import StatusQuirk
 from lorafuota.campaign.report import aws_status
 from lorafuota.campaign.state import CampaignPhase, GroupPhase, Outcome, Stage
 from lorafuota.cli import main
+from lorafuota.conformance import serversubject as server
 from lorafuota.conformance.catalogues import CATALOGUES
 from lorafuota.conformance.check import Catalogue, Severity
 from lorafuota.conformance.lines import Done, Error, kind_of
+from lorafuota.conformance.serverlines import SERVER_EVENTS, SERVER_REQUESTS, LineServer
+from lorafuota.conformance.serverpeer import ServerPeer
+from lorafuota.conformance.serversubject import (
+    REACHED,
+    SERVER_CAPABILITIES,
+    STATUSES,
+    DeviceEntry,
+    GroupOrder,
+    ServerAbout,
+    ServerEvent,
+    ServerRequest,
+)
 from lorafuota.conformance.subject import CAPABILITIES, About, DeviceEvent, DeviceRequest
 from lorafuota.conformance.transports.example import compiler
+from lorafuota.conformance.transports.process import ProcessChannel
+from lorafuota.crypto import derive_mc_app_s_key, derive_mc_nwk_s_key
 from lorafuota.dissect.causes import TRY_NEXT
 from lorafuota.dissect.hypothesis import Symptom
 from lorafuota.fec.variant import ParityVariant
+from lorafuota.link import build_mc_downlink
 from lorafuota.package import Package
 from lorafuota.plan import LintCode
 from lorafuota.session import actions, serveractions
 from lorafuota.session.firmwarestage import FirmwareStage
 from lorafuota.session.serveractions import FirmwareOutcome, SetFailure
+from lorafuota.types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
 from lorafuota.wire import Command, Record
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -225,6 +245,17 @@ def test_what_the_readme_says_the_first_command_prints_is_what_it_prints(
     assert doctest.OutputChecker().check_output(sample.text, printed.getvalue(), flags), (
         printed.getvalue()
     )
+
+
+def test_commands_of_the_tests_come_behind_what_they_need_to_run() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert any(one.startswith("pytest") for one in extras["test"])
+    texts = [fence.text for fence in fences(DOCS / "explanation" / "fuzzing.md")]
+    needs = [at for at, text in enumerate(texts) if "python -m tests." in text]
+    assert needs
+    assert "pip install -e '.[test]'\n" in texts[: needs[0]]
 
 
 # What is linked and listed
@@ -522,26 +553,221 @@ def test_the_page_of_checks_is_what_the_catalogues_say() -> None:
     assert path.read_text("utf-8") == wanted, "write it anew: LORAFUOTA_WRITE_DOCS=1"
 
 
-# The lines of a device under test
+# The lines of a device and of a server under test
+
+DEVICE_LINES = DOCS / "reference" / "device-lines.md"
+SERVER_LINES = DOCS / "reference" / "server-lines.md"
+UNDER_OTHER_NAMES = {"root_key": ["GenAppKey", "AppKey"], "mc_key": ["McKey"]}
+"""A key stands under the name of its class."""
 
 
-@pytest.mark.parametrize("union", [DeviceRequest, DeviceEvent, Done | Error])
-def test_every_line_is_explained_with_its_fields(union: Any) -> None:
-    rows = (DOCS / "reference" / "device-lines.md").read_text("utf-8").splitlines()
+def names_on_lines(cls: Any) -> list[list[str]]:
+    names = [field.name for field in dataclasses.fields(cls)]
+    return [UNDER_OTHER_NAMES.get(name, [name]) for name in names]
+
+
+def told(row: str, column: int) -> list[str]:
+    return re.findall(r"`(\w+)`", row.split("|")[column])
+
+
+@pytest.mark.parametrize(
+    ("path", "union"),
+    [
+        (DEVICE_LINES, DeviceRequest),
+        (DEVICE_LINES, DeviceEvent),
+        (DEVICE_LINES, Done | Error),
+        (SERVER_LINES, ServerRequest),
+        (SERVER_LINES, ServerEvent),
+        (SERVER_LINES, Done | Error),
+    ],
+)
+def test_every_line_is_explained_with_its_fields(path: pathlib.Path, union: Any) -> None:
+    rows = path.read_text("utf-8").splitlines()
     for cls in typing.get_args(union):
         at = next(i for i, row in enumerate(rows) if row.startswith(f"| `{kind_of(cls)}` |"))
-        told = [re.findall(r"`(\w+)`", rows[at].split("|")[2])]
-        for row in itertools.takewhile(lambda row: row.startswith("| | "), rows[at + 1 :]):
-            told.append(re.findall(r"`(\w+)`", row.split("|")[2]))
-        keys = {"root_key": ["GenAppKey", "AppKey"]}
-        fields = [field.name for field in dataclasses.fields(cls)]
-        assert told == [keys.get(name, [name]) for name in fields], cls
+        further = itertools.takewhile(lambda row: row.startswith("| | "), rows[at + 1 :])
+        assert [told(row, 2) for row in (rows[at], *further)] == names_on_lines(cls), cls
 
 
-def test_everything_a_device_says_of_itself_is_explained() -> None:
-    text = (DOCS / "reference" / "device-lines.md").read_text("utf-8")
-    names = [field.name for field in dataclasses.fields(About)] + list(CAPABILITIES)
+@pytest.mark.parametrize(("heading", "cls"), [("A device", DeviceEntry), ("A group", GroupOrder)])
+def test_what_stands_inside_a_line_of_a_server_is_explained(heading: str, cls: Any) -> None:
+    section = SERVER_LINES.read_text("utf-8").split(f"\n### {heading}\n")[1].split("\n#")[0]
+    rows = [row for row in section.splitlines() if row.startswith("| `")]
+    assert [told(row, 1) for row in rows] == names_on_lines(cls)
+
+
+@pytest.mark.parametrize(
+    ("path", "about", "capabilities"),
+    [(DEVICE_LINES, About, CAPABILITIES), (SERVER_LINES, ServerAbout, SERVER_CAPABILITIES)],
+)
+def test_everything_a_subject_says_of_itself_is_explained(
+    path: pathlib.Path, about: Any, capabilities: Mapping[str, str]
+) -> None:
+    text = path.read_text("utf-8")
+    names = [field.name for field in dataclasses.fields(about)] + list(capabilities)
     assert [name for name in names if f"| `{name}` |" not in text] == []
+
+
+def test_every_word_a_server_has_for_a_device_is_explained() -> None:
+    text = SERVER_LINES.read_text("utf-8")
+    words = [*STATUSES, *(step or '""' for step in REACHED)]
+    assert [word for word in words if f"| `{word}` |" not in text] == []
+
+
+EUI = DevEUI(0x6A2F0C11D4E5B791)
+ENTRY = DeviceEntry(
+    dev_eui=EUI,
+    dev_addr=DevAddr(0x0178B5E6),
+    root_key=GenAppKey(bytes(range(16))),
+    versions={"fragmentation": 2, "multicastsetup": 2},
+)
+GROUP_KEY = McKey(bytes(range(16, 32)))
+GROUP = GroupOrder(
+    frag_version=2,
+    mc_addr=DevAddr(0x01A4C2F0),
+    mc_key=GROUP_KEY,
+    max_mc_fcnt=65_535,
+    device_class="C",
+    dl_freq_hz=869_525_000,
+    dr=5,
+    frame_seconds=0.4,
+    spacing_seconds=2.0,
+)
+AT = 1_400_000_000.0
+SERVER_REQUEST_EXAMPLES: list[ServerRequest] = [
+    server.Begin(
+        time=AT,
+        image=b"a small firmware image",
+        frag_size=10,
+        descriptor=bytes((1, 2, 3, 4)),
+        redundancy=0.2,
+        devices=(ENTRY,),
+        groups=(GROUP,),
+        fw_version=0x0200_0000,
+    ),
+    server.Uplink(AT, EUI, 201, bytes((2, 0))),
+    server.Advance(AT + 60),
+    server.Restart(AT + 60),
+    server.Pause(AT + 90),
+    server.Resume(AT + 120),
+    server.Cancel(AT + 120),
+    server.AddDevice(
+        AT + 150,
+        DeviceEntry(
+            dev_eui=DevEUI(0x6A2F0C11D4E5B792),
+            dev_addr=DevAddr(0x0178B5E7),
+            root_key=AppKey(bytes(range(32, 48))),
+            versions={"fragmentation": 1},
+            fports={"fragmentation": 61},
+            multicast=False,
+            stack="LoRaMac-node",
+        ),
+    ),
+    server.RemoveDevice(AT + 180, EUI),
+]
+SERVER_EVENT_EXAMPLES: list[ServerEvent | Done | Error] = [
+    server.Downlink(AT, EUI, 201, bytes((1, 1))),
+    server.MulticastDownlink(AT + 900, GROUP.mc_addr, 201, bytes((8, 1, 0)) + b"a small fi", 0),
+    server.MulticastFrame(
+        AT + 902,
+        build_mc_downlink(
+            bytes((8, 2, 0)) + b"rmware ima",
+            fport=201,
+            fcnt=1,
+            mc_addr=GROUP.mc_addr,
+            mc_app_s_key=derive_mc_app_s_key(GROUP_KEY, GROUP.mc_addr),
+            mc_nwk_s_key=derive_mc_nwk_s_key(GROUP_KEY, GROUP.mc_addr),
+        ),
+    ),
+    server.WindowAnnounced(AT, GROUP.mc_addr, AT + 900, AT + 1_156),
+    server.DeviceOutcome(AT + 2_000, EUI, "Successful", "verified", "MissingFrag is 0"),
+    server.Ended(AT + 2_000),
+    Done(AT + 2_060),
+    Error("begin: frag_size is missing"),
+]
+
+
+def play_the_page(tmp_path: pathlib.Path) -> str:
+    """A whole update of the server on the page, every line of it."""
+    said: list[str] = []
+
+    class Overheard:
+        """A channel to the server that writes down what is said."""
+
+        def __init__(self, inner: ProcessChannel) -> None:
+            self.last_words, self.close = inner.last_words, inner.close
+            self.unfinished = inner.unfinished
+            self._inner = inner
+
+        def send(self, line: str) -> None:
+            said.append(f"> {line}")
+            self._inner.send(line)
+
+        def receive(self, seconds: float) -> bytes | None:
+            line = self._inner.receive(seconds)
+            said.extend([f"< {line.decode()}"] if line is not None else [])
+            return line
+
+    argv = [sys.executable, str(plain_server(tmp_path))]
+    with contextlib.closing(LineServer(lambda: Overheard(ProcessChannel(argv)))) as subject:
+        peer = ServerPeer(subject, package=lorafuota.package("fragmentation", 1), seed="the page")
+        peer.draw_image(25)
+        peer.devices(1)
+        peer.begin()
+        peer.finish()
+    return "".join(f"{line}\n" for line in said)
+
+
+def plain_server(tmp_path: pathlib.Path) -> pathlib.Path:
+    """The program on the page, in a file."""
+    [text] = [one.text for one in fences(SERVER_LINES) if one.language == "python"]
+    assert set(re.findall(r"^(?:import|from) (\S+)", text, re.MULTILINE)) == {"json", "sys"}
+    path = tmp_path / "my_server.py"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def lines_of(tag: str, messages: Iterable[Any]) -> str:
+    codec: Any = {"request": SERVER_REQUESTS, "event": SERVER_EVENTS}[tag]
+    return "".join(f"{codec.encode(one)}\n" for one in messages)
+
+
+def test_the_examples_on_the_page_are_one_of_each() -> None:
+    for codec, examples in (
+        (SERVER_REQUESTS, SERVER_REQUEST_EXAMPLES),
+        (SERVER_EVENTS, SERVER_EVENT_EXAMPLES),
+    ):
+        assert tuple(kind_of(type(one)) for one in examples) == codec.kinds
+
+
+def test_the_lines_on_the_page_of_a_server_are_real(tmp_path: pathlib.Path) -> None:
+    wanted = {
+        "SERVER_REQUEST_EXAMPLES": lines_of("request", SERVER_REQUEST_EXAMPLES),
+        "SERVER_EVENT_EXAMPLES": lines_of("event", SERVER_EVENT_EXAMPLES),
+        "play_the_page": play_the_page(tmp_path),
+    }
+    written = re.compile(r"(<!-- written from (\w+) -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
+    text = SERVER_LINES.read_text("utf-8")
+    anew = written.sub(lambda found: f"{found[1]}{wanted.pop(found[2])}{found[4]}", text)
+    assert wanted == {}
+    if os.environ.get("LORAFUOTA_WRITE_DOCS"):
+        SERVER_LINES.write_text(anew, "utf-8")
+    assert SERVER_LINES.read_text("utf-8") == anew, "write it anew: LORAFUOTA_WRITE_DOCS=1"
+
+
+def test_the_server_in_plain_python_plays_as_shown(tmp_path: pathlib.Path) -> None:
+    [command] = [one for one in fences(SERVER_LINES) if one.language == "console"]
+    shown = fences(SERVER_LINES)[fences(SERVER_LINES).index(command) + 1]
+    argv, program = shlex.split(command.text)[1:], plain_server(tmp_path)
+    assert argv[-2:] == ["python3", program.name]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main([*argv[:-2], sys.executable, str(program)]) == 1
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.OutputChecker().check_output(shown.text, printed.getvalue(), flags), (
+        printed.getvalue()
+    )
+    assert printed.getvalue().count("\nfailed: ") + printed.getvalue().startswith("failed: ") == 1
 
 
 # The diagrams of states

@@ -7,14 +7,13 @@ a few minutes with ``--scale 0.01``:
     python -m tests.fuzz.promises --only R9,S16 --scale 0.1
 
 What is kept in a file is not run again while the sources are the same: a run that was cut off
-goes on where it was.
+goes on where it was.  With ``--stale`` it is not run again at all, but for ``--again``.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import functools
 import json
 import pathlib
@@ -22,7 +21,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from benchmarks.page import commit, replace
+from benchmarks.page import replace
 from tests.fuzz import proving
 from tests.fuzz.proving import BROKEN, Law, Promise, Selection, Tool
 from tests.laws import (
@@ -31,6 +30,7 @@ from tests.laws import (
     hostile_devices,
     installs,
     plans,
+    receive_time,
     set_ups,
     stacks,
     walk,
@@ -107,6 +107,10 @@ def _liars(count: int) -> str:
 def _floods(count: int) -> str:
     growth = hostile_devices.floods(count)
     return f"{count:,} floods of {11 * hostile_devices.FLOOD:,} uplinks, {growth:,} octets at most"
+
+
+def _receive_time(count: int) -> str:
+    return str(receive_time.schedules(count))
 
 
 def _plans(trials: int) -> str:
@@ -318,8 +322,10 @@ PROMISES: Final = (
         "S12",
         "Receive time is bounded; answers are spread over BlockAckDelay",
         (
+            Law(_receive_time, 10_000),
+            Selection((f"{LAWS}/test_promises_receive_time.py",), "resets or every_day", long=True),
             Selection((f"{UNIT}/session/test_fragmentation.py",), "spread_evenly", long=True),
-            Selection((f"{UNIT}/session",), "s12_ or test_windows"),
+            Selection((f"{UNIT}/session",), "s12_ or test_windows or test_receivetime"),
         ),
     ),
     Promise(
@@ -354,23 +360,24 @@ def main(arguments: Sequence[str] | None = None, promises: Sequence[Promise] = P
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of runs")
     parser.add_argument("--jobs", type=int, default=1, help="proofs at a time")
     parser.add_argument("--keep", type=pathlib.Path, help="file for the rows, to go on from")
+    parser.add_argument("--stale", action="store_true", help="keep rows of other sources as well")
+    parser.add_argument("--again", default="", help="ids to prove again, with commas between them")
     parser.add_argument("--json", type=pathlib.Path, help="file for the table")
     parser.add_argument("--markdown", type=pathlib.Path, help="file for the table")
     parser.add_argument("--page", type=pathlib.Path, help="page that has room for the table")
     given = parser.parse_args(arguments)
-    wanted = {one for one in given.only.split(",") if one}
-    if unknown := wanted - {promise.id for promise in promises}:
+    wanted, again = ({one for one in ids.split(",") if one} for ids in (given.only, given.again))
+    if unknown := (wanted | again) - {promise.id for promise in promises}:
         parser.error(f"no such promise: {', '.join(sorted(unknown))}")
     chosen = [one for one in promises if not wanted or one.id in wanted]
-    shelf = proving.Shelf(given.keep)
+    shelf = proving.Shelf(given.keep, stale=given.stale, again=again)
     table = proving.rows(chosen, given.scale, jobs=given.jobs, shelf=shelf)
     if given.json:
         given.json.write_text(json.dumps([dataclasses.asdict(row) for row in table], indent=1))
     if given.markdown:
         given.markdown.write_text(proving.markdown(table))
     if given.page:
-        stamp = f"{datetime.date.today()}, commit {commit()}, sources {proving.sources()[:16]}."
-        replace(given.page, "promises", f"{stamp}\n\n{proving.markdown(table).rstrip()}")
+        replace(given.page, "promises", proving.markdown(table).rstrip())
     print(proving.markdown(table), end="")
     return 1 if any(row.result == BROKEN for row in table) else 0
 

@@ -4,7 +4,8 @@ A *law* is a function with a number of runs, *tests* are a selection for pytest,
 another module of this package.  Each gives one row: promise, command, figures, time, result.
 
 A run of everything takes hours, so rows can be kept in a file.  A kept row is used again as long
-as the sources of lorafuota are the same, octet for octet; one that is broken never is.
+as the sources of lorafuota are the same, octet for octet, or, if that is asked for, although they
+are not: each row says of which commit it is.  One that is broken is never kept.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Final
+
+from benchmarks.page import commit as commit
 
 ROOT: Final = pathlib.Path(__file__).parents[2]
 KEPT, BROKEN, LEFT_OUT, OPEN = "kept", "BROKEN", "left out", "nothing proves it"
@@ -39,6 +42,10 @@ class Row:
     figures: str
     result: str
     seconds: int = 0
+    commit: str = ""
+    """What it was proved of."""
+    sources: str = ""
+    """... as the digest of the sources."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -158,16 +165,27 @@ def sources() -> str:
 class Shelf:
     """The file with the rows that need not be proved again; without a path, none."""
 
-    def __init__(self, path: pathlib.Path | None) -> None:
-        self._path, self._sources = path, sources()
+    def __init__(
+        self, path: pathlib.Path | None, *, stale: bool = False, again: Container[str] = ()
+    ) -> None:
+        """Open the file.
+
+        Args:
+            path: Where the rows are, or are going to be.
+            stale: Whether rows that were proved of other sources count.
+            again: Promises whose rows never do.
+        """
+        self._path, self._stale, self._again = path, stale, again
+        self._sources = sources()
         self._rows: dict[str, Row] = {}
         if path is not None and path.exists():
-            document = json.loads(path.read_text())
-            if document["sources"] == self._sources:
-                self._rows = {key: Row(**row) for key, row in document["rows"].items()}
+            self._rows = {key: Row(**row) for key, row in json.loads(path.read_text()).items()}
 
     def find(self, key: str) -> Row | None:
-        return self._rows.get(key)
+        row = self._rows.get(key)
+        if row is None or row.id in self._again:
+            return None
+        return row if self._stale or row.sources == self._sources else None
 
     def put(self, key: str, row: Row) -> None:
         """Keep a row, at once and for good."""
@@ -176,7 +194,7 @@ class Shelf:
         self._rows[key] = row
         rows = {key: dataclasses.asdict(row) for key, row in self._rows.items()}
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"sources": self._sources, "rows": rows}, indent=1))
+        fresh.write_text(json.dumps(rows, indent=1))
         fresh.replace(self._path)
 
 
@@ -188,7 +206,16 @@ def proved(promise: Promise, proof: Proof, scale: float) -> Row:
     figures, result = proof.prove(scale)
     seconds = round(time.monotonic() - began)
     print(f"{promise.id}: {result}: {figures} [{seconds} s]", flush=True)
-    return Row(promise.id, promise.text, command, figures, result, seconds)
+    return Row(
+        id=promise.id,
+        promise=promise.text,
+        command=command,
+        figures=figures,
+        result=result,
+        seconds=seconds,
+        commit=commit(),
+        sources=sources(),
+    )
 
 
 def _in_turn(work: Sequence[tuple[Promise, Proof, float]], jobs: int) -> Iterator[tuple[int, Row]]:
@@ -237,15 +264,16 @@ def proof_count(proof: Proof) -> int:
 def markdown(table: Sequence[Row]) -> str:
     """The table, as it goes into a note or a page; a promise is named in its first row only."""
     lines = [
-        "| id | promise | command | figures | time | result |",
-        "| --- | --- | --- | --- | ---: | --- |",
+        "| id | promise | command | figures | time | commit | result |",
+        "| --- | --- | --- | --- | ---: | --- | --- |",
     ]
     before = ""
     for row in table:
         command = f"`{row.command}`" if row.command else ""
         named = ("", "") if row.id == before else (row.id, row.promise)
         before = row.id
-        cells = [*named, command, row.figures, f"{row.seconds:,} s", row.result]
+        time = f"{row.seconds:,} s"
+        cells = [*named, command, row.figures, time, row.commit, row.result]
         cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in cells]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -19,6 +19,7 @@ from lorafuota.session.actions import (
 )
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragLimits
+from lorafuota.session.multicast import McLimits, WindowLimits
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
 from lorafuota.types import DOWNLINK, GenAppKey
 from tests.laws.hostile_devices import any_octets
@@ -32,6 +33,7 @@ MOST_AT_ONCE = 16
 """Ticks in a row without time between them: some stacks send what they repeat without a pause."""
 MOST_STEPS = 20_000
 ROUNDING = 1e-4
+LIMITED = McLimits(windows=WindowLimits(max_session_seconds=300, max_daily_seconds=1000))
 
 
 def next_time(rng: random.Random, now: float) -> float:
@@ -70,6 +72,7 @@ def device_schedule(seed: int) -> str:
         period_seconds=rng.choice((None, 86_400.0)),
         clock_known=rng.random() < 0.5,
         frag_limits=FragLimits(max_memory=400_000),
+        mc_limits=rng.choice((None, LIMITED)),
     )
     packages = [profile.multicast.package, profile.fragmentation.package]
     packages += [part.profile.package for part in (one.clock, one.firmware) if part is not None]

@@ -38,7 +38,7 @@ from lorafuota.session.clocksync import answer_app_time
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.firmware import UpImageStatus
 from lorafuota.session.fragmentation import FragServer, FragState
-from lorafuota.session.multicast import McGroupServer
+from lorafuota.session.multicast import McGroupServer, McLimits, WindowLimits
 from lorafuota.session.profile import frag_profile
 from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import device_profile
@@ -52,6 +52,8 @@ BLOCK: Final = DataBlock(random.Random(1).randbytes(220), 10, b"desc")  # 11 col
 OLD, NEW = 1, 2
 OPENS, REBOOTS = 128, 1500
 SESSION_CNT = 3
+LIMITS: Final = WindowLimits(max_session_seconds=800, max_daily_seconds=900)
+"""Stretches of a minute; no life is so bad that they are not enough."""
 
 
 class PowerCut(Exception):
@@ -64,8 +66,11 @@ class Owner:
     The referee is in here: what must never happen, whatever is cut, is asserted where it would.
     """
 
-    def __init__(self, version: int, *, clock_survives: bool, cuts: set[int]) -> None:
+    def __init__(
+        self, version: int, *, clock_survives: bool, cuts: set[int], limited: bool = False
+    ) -> None:
         self.version, self.clock_survives, self.cuts = version, clock_survives, cuts
+        self.limits = McLimits(windows=LIMITS) if limited else None
         packages = ("clocksync", "fragmentation", "multicastsetup")
         self.packages = PackageMap(dict.fromkeys(packages, version))
         self.now, self.booted_at = START, START - 100
@@ -96,6 +101,7 @@ class Owner:
             fw_version=self.fw,
             period_seconds=None,
             clock_known=self.clock_survives,
+            mc_limits=self.limits,
         )
 
     def boot(self) -> None:
@@ -116,6 +122,7 @@ class Owner:
                 self.count()
                 self.act(action)
             self.carried_all += 1
+            self.exported_is_stored()
             self.count()
         except PowerCut:
             self.boot()
@@ -157,6 +164,13 @@ class Owner:
                 raise PowerCut
             case _:
                 pass
+
+    def exported_is_stored(self) -> None:
+        """All entries but the fragments; the flash may keep the counter of a group that is gone."""
+        exported = self.one.export()
+        for name in ("format", "fcnt/0"):  # a stretch ahead in the flash
+            exported.pop(name, None)
+        assert exported == {k: v for k, v in self.flash.items() if k != "fcnt/0"}
 
     def nothing_went_back(self, before: SavedState) -> None:
         """S6, S9: no counter in the flash goes back, or disappears."""
@@ -344,6 +358,7 @@ class Life:
             refused = owner.tell(201, self.frag.setup_req)
             assert [getattr(one, "errors", 0) & 16 for one in refused] == [16]  # a replay
         left = {"period", "former/0"} | ({"session_cnt/0"} if owner.version == 2 else set())
+        left |= {"listened"} if owner.limits else set()
         junk = {"fcnt/0"}  # of a group that is gone; the next set-up goes by former/0
         assert set(owner.flash) - junk == left
         assert owner.one.export().keys() - {"format"} == left
@@ -351,18 +366,21 @@ class Life:
 
 
 LIVES = {
-    "version 1": (1, True, False, False),
-    "version 2": (2, True, False, False),
-    "version 2, class B, countdown": (2, True, True, True),
-    "version 2, a clock that restarts": (2, False, False, False),
-    "version 2, a clock that restarts, countdown": (2, False, True, True),
+    "version 1": (1, True, False, False, False),
+    "version 2": (2, True, False, False, False),
+    "version 2, class B, countdown": (2, True, True, True, False),
+    "version 2, a clock that restarts": (2, False, False, False, False),
+    "version 2, a clock that restarts, countdown": (2, False, True, True, False),
+    "version 1, limited": (1, True, False, False, True),
+    "version 2, class B, limited": (2, True, True, False, True),
+    "version 2, a clock that restarts, limited": (2, False, False, False, True),
 }
 each_life = pytest.mark.parametrize("name", LIVES)
 
 
 def live(name: str, cuts: set[int]) -> Owner:
-    version, survives, class_b, countdown = LIVES[name]
-    owner = Owner(version, clock_survives=survives, cuts=cuts)
+    version, survives, class_b, countdown, limited = LIVES[name]
+    owner = Owner(version, clock_survives=survives, cuts=cuts, limited=limited)
     Life(owner, class_b=class_b, countdown=countdown).run()
     return owner
 

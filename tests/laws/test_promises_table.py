@@ -67,7 +67,8 @@ def test_laws_run_as_often_as_the_scale_says_and_their_figures_stand_in_the_tabl
     table = proving.rows([Promise("R9", "It ends", (Law(law, 1000),))], 0.01)
     assert counts == [10]
     command = "python -m tests.fuzz.promises --only R9 --scale 0.01"
-    assert table == [Row("R9", "It ends", command, "10 runs", KEPT)]
+    of = proving.commit(), proving.sources()
+    assert table == [Row("R9", "It ends", command, "10 runs", KEPT, 0, *of)]
 
 
 def test_laws_of_this_file_run_at_the_smallest_scale() -> None:
@@ -118,7 +119,7 @@ def test_a_broken_promise_is_shown_as_broken_and_the_rest_is_run(
     assert all(row["seconds"] >= 0 for row in shown)
     text = files["--markdown"].read_text()
     assert "| R1 | a law | `python -m tests.fuzz.promises --only R1 --scale 0.5` |" in text
-    assert on_page.startswith("Before.\n\n<!-- promises -->\n\n20")
+    assert on_page.startswith("Before.\n\n<!-- promises -->\n\n| id |")
     assert on_page.endswith(f"\n\n{text}\n<!-- end of promises -->\n\nAfter.\n")
     printed = capsys.readouterr().out
     assert printed.endswith(text)
@@ -175,6 +176,7 @@ def test_several_proofs_at_a_time_give_the_same_table_in_the_same_order() -> Non
 def test_what_was_proved_is_not_proved_again_while_the_sources_are_the_same(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(proving, "commit", lambda: "one")
     counts: list[int] = []
 
     def counted(count: int) -> str:
@@ -193,15 +195,24 @@ def test_what_was_proved_is_not_proved_again_while_the_sources_are_the_same(
     assert counts == [1, 2, 2]
     assert capsys.readouterr().out == proving.markdown(proving.rows(table, 1, shelf=Shelf(kept)))
     assert first.endswith(
-        "|  |  | `python -m tests.fuzz.promises --only R1` | 2 runs | 0 s | kept |\n"
+        "|  |  | `python -m tests.fuzz.promises --only R1` | 2 runs | 0 s | one | kept |\n"
     )
     assert promises.main([*arguments, "--scale", "2"], table) == 0  # other numbers
     table = [Promise("R1", "one", (Law(counted, 9), Law(counted, 2)))]
     assert promises.main(arguments, table) == 0
     assert counts == [1, 2, 2, 2, 4, 9]
     monkeypatch.setattr(proving, "sources", lambda: "others")
+    monkeypatch.setattr(proving, "commit", lambda: "newer")
+    capsys.readouterr()
+    assert promises.main([*arguments, "--stale"], table) == 0
+    assert counts == [1, 2, 2, 2, 4, 9]
+    assert "newer" not in capsys.readouterr().out
+    two = Promise("R2", "two", (Law(counted, 5),))
+    assert promises.main([*arguments, "--stale", "--again", "R1"], [*table, two]) == 0
+    assert counts == [1, 2, 2, 2, 4, 9, 9, 2, 5]
+    assert capsys.readouterr().out.count("| newer | kept |") == 3
     assert promises.main(arguments, table) == 0
-    assert counts == [1, 2, 2, 2, 4, 9, 9, 2]
+    assert counts == [1, 2, 2, 2, 4, 9, 9, 2, 5]
 
 
 def test_the_sources_are_those_octets_and_no_others(

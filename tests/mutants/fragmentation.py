@@ -64,6 +64,45 @@ def _repeat_unanswered(real: Any, self: FragDevice, req: Any) -> Any:
     return [] if session is not None and session.setup == req else real(self, req)
 
 
+def _of_the_same_size(self: FragDevice, req: Any) -> Any:
+    """Return the set-up that this one would replace, if it has the same sizes."""
+    session = self._sessions.get(req.frag_index)
+    if session is None or self._setup_errors(req):
+        return None
+    old = session.setup
+    same = (old.nb_frag, old.frag_size) == (req.nb_frag, req.frag_size)
+    return old if same and old != req else None
+
+
+def _same_size_ignored(real: Any, self: FragDevice, req: Any) -> Any:
+    if _of_the_same_size(self, req) is None:
+        return real(self, req)
+    kept = self._sessions[req.frag_index]
+    actions = [one for one in real(self, req) if isinstance(one, Answer)]
+    self._sessions[req.frag_index] = kept
+    return actions
+
+
+def _same_size_keeps(*fields: str) -> Any:
+    """Another set-up of the same sizes keeps some fields of the first."""
+
+    def setup(real: Any, self: FragDevice, req: Any) -> Any:
+        old = _of_the_same_size(self, req)
+        return real(
+            self, req if old is None else changed(req, **{f: getattr(old, f) for f in fields})
+        )
+
+    return lambda: around(FragDevice, "_setup", setup)
+
+
+def _same_size_keeps_decoder(real: Any, self: FragDevice, req: Any) -> Any:
+    kept = self._sessions[req.frag_index].decoder if _of_the_same_size(self, req) else None
+    actions = real(self, req)
+    if kept is not None:
+        self._sessions[req.frag_index].decoder = kept
+    return actions
+
+
 def _cnt_at_setup(real: Any, self: FragDevice, req: Any) -> Any:
     actions = real(self, req)
     if any(isinstance(one, Answer) and not one.command.errors for one in actions):  # type: ignore[attr-defined]
@@ -431,6 +470,83 @@ MUTANTS = [
         "A new session of the same size goes on with the old fragments.",
         "ts004-v2/setup-after-delete",
         lambda: around(FragDevice, "_new_decoder", _old_decoder),
+    ),
+    Mutant(
+        "same-size-ignored",
+        "Another set-up of the same sizes is answered, and the old session goes on.",
+        "ts004-v2/setup-other-content-middle",
+        lambda: around(FragDevice, "_setup", _same_size_ignored),
+    ),
+    Mutant(
+        "same-size-ignored-fresh",
+        "Another set-up of the same sizes is answered, and the old session goes on.",
+        "ts004-v2/setup-other-content-fresh",
+        lambda: around(FragDevice, "_setup", _same_size_ignored),
+    ),
+    Mutant(
+        "same-size-ignored-complete",
+        "Another set-up of the same sizes is answered, and the old session goes on.",
+        "ts004-v2/setup-other-content-complete",
+        lambda: around(FragDevice, "_setup", _same_size_ignored),
+    ),
+    Mutant(
+        "same-size-ignored",
+        "Another set-up of the same sizes is answered, and the old session goes on.",
+        "ts004-v1/setup-other-descriptor-middle",
+        lambda: around(FragDevice, "_setup", _same_size_ignored),
+        V1,
+    ),
+    Mutant(
+        "same-size-ignored-complete",
+        "Another set-up of the same sizes is answered, and the old session goes on.",
+        "ts004-v1/setup-other-descriptor-complete",
+        lambda: around(FragDevice, "_setup", _same_size_ignored),
+        V1,
+    ),
+    Mutant(
+        "same-size-padding",
+        "Another set-up of the same sizes keeps the old Padding.",
+        "ts004-v1/setup-other-padding-fresh",
+        _same_size_keeps("padding"),
+        V1,
+    ),
+    Mutant(
+        "same-size-padding",
+        "Another set-up of the same sizes keeps the old Padding.",
+        "ts004-v2/setup-other-padding-complete",
+        _same_size_keeps("padding"),
+    ),
+    Mutant(
+        "same-size-mask-0",
+        "Another set-up of the same sizes keeps the old McGroupBitMask.",
+        "ts004-v2/setup-other-mask-opened-middle",
+        _same_size_keeps("mc_group_bit_mask"),
+    ),
+    Mutant(
+        "same-size-mask-1",
+        "Another set-up of the same sizes keeps the old McGroupBitMask.",
+        "ts004-v1/setup-other-mask-closed-fresh",
+        _same_size_keeps("mc_group_bit_mask"),
+        V1,
+    ),
+    Mutant(
+        "same-size-descriptor",
+        "Another set-up of the same sizes keeps the old Descriptor.",
+        "ts004-v2/setup-other-descriptor-fresh",
+        _same_size_keeps("descriptor"),
+    ),
+    Mutant(
+        "same-size-mic",
+        "Another set-up of the same sizes keeps the old MIC.",
+        "ts004-v2/setup-other-content-fresh",
+        _same_size_keeps("mic"),
+    ),
+    Mutant(
+        "same-size-decoder",
+        "Another set-up of the same sizes keeps the fragments of the first.",
+        "ts004-v1/setup-other-padding-middle",
+        lambda: around(FragDevice, "_setup", _same_size_keeps_decoder),
+        V1,
     ),
     Mutant(
         "one-decoder",

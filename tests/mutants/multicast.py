@@ -132,52 +132,52 @@ def _time_to_start(new: Any) -> Any:
     return _answers(change)
 
 
-def _setup_keeps_key(real: Any, self: McDevice, req: Any) -> Any:
+def _setup_keeps_key(real: Any, self: McDevice, req: Any, now: float) -> Any:
     old = self._groups.get(req.mc_group_id)
     if old is not None:
         req = dataclasses.replace(req, mc_key_encrypted=old.setup.mc_key_encrypted)
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _setup_keeps_group(real: Any, self: McDevice, req: Any) -> Any:
+def _setup_keeps_group(real: Any, self: McDevice, req: Any, now: float) -> Any:
     if req.mc_group_id in self._groups:
         return [Answer(v1.McGroupSetupAns(mc_group_id=req.mc_group_id, id_error=False))]
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _any_id(real: Any, self: McDevice, req: Any) -> Any:
+def _any_id(real: Any, self: McDevice, req: Any, now: float) -> Any:
     if req.mc_group_id >= self.limits.max_groups:
         return [Answer(v1.McGroupSetupAns(mc_group_id=req.mc_group_id, id_error=False))]
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _refused_deletes(real: Any, self: McDevice, req: Any) -> Any:
+def _refused_deletes(real: Any, self: McDevice, req: Any, now: float) -> Any:
     if req.min_mc_fcnt > req.max_mc_fcnt:
         self._groups.pop(req.mc_group_id, None)
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _max_below_min(real: Any, self: McDevice, req: Any) -> Any:
+def _max_below_min(real: Any, self: McDevice, req: Any, now: float) -> Any:
     low, high = sorted((req.min_mc_fcnt, req.max_mc_fcnt))
-    return real(self, dataclasses.replace(req, min_mc_fcnt=low, max_mc_fcnt=high))
+    return real(self, dataclasses.replace(req, min_mc_fcnt=low, max_mc_fcnt=high), now)
 
 
-def _refused_blocks(real: Any, self: McDevice, req: Any) -> Any:
+def _refused_blocks(real: Any, self: McDevice, req: Any, now: float) -> Any:
     blocked: set[int] = self.__dict__.setdefault("_blocked", set())
     if req.min_mc_fcnt > req.max_mc_fcnt and req.mc_group_id not in self._groups:
         blocked.add(req.mc_group_id)
     if req.mc_group_id in blocked:
         return [Answer(v1.McGroupSetupAns(mc_group_id=req.mc_group_id, id_error=True))]
-    return real(self, req)
+    return real(self, req, now)
 
 
-def _delete_nothing(real: Any, self: McDevice, index: int) -> Any:
+def _delete_nothing(real: Any, self: McDevice, index: int, now: float) -> Any:
     undefined = index not in self._groups
     return [Answer(v1.McGroupDeleteAns(mc_group_id=index, mc_group_undefined=undefined))]
 
 
-def _delete_all(real: Any, self: McDevice, index: int) -> Any:
-    actions = real(self, index)
+def _delete_all(real: Any, self: McDevice, index: int, now: float) -> Any:
+    actions = real(self, index, now)
     self._groups.clear()
     return actions
 
@@ -186,7 +186,7 @@ def _all_listed(real: Any, self: McDevice, mask: int, room: int) -> Any:
     return real(self, 15, room)
 
 
-def _no_window_end(real: Any, self: McDevice, index: int) -> Any:
+def _no_window_end(real: Any, self: McDevice, index: int, now: float) -> Any:
     return []
 
 
@@ -260,8 +260,8 @@ def _without(prefix: str) -> Any:
     return lambda: around(McDevice, "restore", restore)
 
 
-def _delete_not_stored(real: Any, self: McDevice, index: int) -> Any:
-    return [one for one in real(self, index) if not isinstance(one, Store)]
+def _delete_not_stored(real: Any, self: McDevice, index: int, now: float) -> Any:
+    return [one for one in real(self, index, now) if not isinstance(one, Store)]
 
 
 def _unknown_time_guessed(real: Any, req: Any, profile: Any, *, listen: Any, gps: Any) -> Any:
@@ -297,7 +297,7 @@ def _c_takes_over(real: Any, self: Windows, index: int, window: Any, gps: float,
     if isinstance(listen, ListenClassC) and gps >= listen.start:
         for at in self.running:
             if at != index and isinstance(self.get(at), ListenClassB):
-                actions += self.cancel(at)
+                actions += self._end(at)
     return [*actions, *real(self, index, window, gps, *rest)]
 
 
@@ -314,6 +314,17 @@ def _overlap_unanswered(real: Any, self: McDevice, req: Any, now: float) -> Any:
 def _first_class_stays(real: Any, self: Windows, req: Any, **options: Any) -> Any:
     known = self.request_of(req.mc_group_id)
     return [] if known and type(known) is not type(req) else real(self, req, **options)
+
+
+def _receiver_left_on(real: Any, self: Windows, req: Any, **options: Any) -> Any:
+    """Nobody closes the window that runs."""
+    ran = req.mc_group_id in self.running
+    actions = real(self, req, **options)
+    return [] if ran else actions
+
+
+def _running_stays(real: Any, self: Windows, req: Any, **options: Any) -> Any:
+    return [] if req.mc_group_id in self.running else real(self, req, **options)
 
 
 _REAL_SPENT: Any = FragDevice.spent_groups.fget  # type: ignore[attr-defined]
@@ -792,6 +803,19 @@ MUTANTS = [
         "A request beside a session of the other class is not answered.",
         "ts005-v1/class-b-during-c",
         lambda: around(McDevice, "_session", _overlap_unanswered),
+        V1,
+    ),
+    Mutant(
+        "receiver-left-on",
+        "A later session of the group leaves the receiver on from the one that runs.",
+        "ts005-v2/class-c-replaces-running",
+        lambda: around(Windows, "schedule", _receiver_left_on),
+    ),
+    Mutant(
+        "running-stays",
+        "A later session of the group is accepted, and the one that runs goes on instead.",
+        "ts005-v1/class-c-replaces-running",
+        lambda: around(Windows, "schedule", _running_stays),
         V1,
     ),
     Mutant(

@@ -24,10 +24,12 @@ def applicable(subject: OwnDevice, checks: Iterable[DeviceCheck]) -> Iterator[De
             yield one
 
 
-def complaint(check: DeviceCheck, subject: OwnDevice, *, seed: str = "") -> str | None:
+def complaint(
+    check: DeviceCheck, subject: OwnDevice, *, seed: str = "", profile: str | None = None
+) -> str | None:
     """Play a check; return why it fails, None if it passes or cannot be played."""
     try:
-        check.script(DevicePeer(subject, seed=check.id + seed))
+        check.script(DevicePeer(subject, seed=check.id + seed, profile=profile))
     except Failed as failure:
         return str(failure)
     except NotApplicable:

@@ -32,8 +32,8 @@ __all__ = ["add"]
 _DEVICE: Final = """\
 Play a server against a device under test: each check from a factory reset,
 each on its own.  The device is a program that speaks JSON lines on its standard
-input and output, or the same lines elsewhere; how to wire one in twenty lines
-of C is in docs/guides/test-your-device.md.
+input and output, or the same lines elsewhere; how to wire one in C with
+six functions is in docs/guides/test-your-device.md.
 
 A check that fails shows what had to hold and where that is written, what came
 instead, and everything that went over the link, explained."""

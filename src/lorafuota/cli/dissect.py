@@ -35,12 +35,13 @@ and the reason.
 
 PACKAGE is a name or the number of a document (fragmentation, ts004) or a port
 (200, 201, 202, 203, 225).  Without /VERSION, or with /auto, every version
-reads the payload; the best reading is shown, and what spoke for it.
+reads the payload; the best reading is shown, and what spoke for it.  --version
+1, 2 or auto is another way to write /1, /2 and /auto.
 Octets go in as hex, with or without spaces, colons and 0x, or with - as all of
 standard input.
 
 A log holds frames in our own format, events of ChirpStack and of The Things
-Stack, mixed as they come; - reads standard input.
+Stack, mixed as they come; - reads standard input.  An empty one is bad input.
 
 A file of keys holds NAME=HEX lines for one group (McAddr with McKey, or with
 McAppSKey and McNwkSKey) or one device (DevAddr, and NwkSKey and AppSKey of
@@ -82,6 +83,9 @@ def add(subparsers: Subparsers) -> None:
         help="also refuse reserved bits that are set, and whatever else the document excludes",
     )
     parser.add_argument(
+        "--version", metavar="VERSION", help="the package's version, or auto, as behind the /"
+    )
+    parser.add_argument(
         "--speaks",
         metavar="PACKAGE/VERSION",
         action="append",
@@ -117,6 +121,11 @@ def run(args: argparse.Namespace) -> int:
     if args.what in ("phy", "log") and not args.words:
         what = "HEX" if args.what == "phy" else "FILE"
         raise UsageError("lorafuota dissect", f"the following arguments are required: {what}")
+    if args.version is not None and args.what in ("phy", "log"):
+        raise InputError(
+            "--version is the version of one package: say --speaks PACKAGE/VERSION for a frame or "
+            "a log"
+        )
     if args.what == "log":
         return run_log(args, _spoken(args), _ports(args))
     if args.what == "phy":
@@ -129,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_payload(args: argparse.Namespace) -> int:
     spoken = _spoken(args)
-    one, speaks = _package(args.what, spoken, _ports(args))
+    one, speaks = _package(_with_version(args.what, args.version), spoken, _ports(args))
     direction = _DIRECTIONS.get(args.words[0].lower())
     if direction is None:
         raise InputError(f"the direction is {repeated(args.words[0])}: expected uplink or downlink")
@@ -210,6 +219,18 @@ def _ports(args: argparse.Namespace) -> dict[str, int]:
     except FieldError as error:
         raise InputError(f"--port {error.value}: expected {error.expected}") from None
     return fports
+
+
+def _with_version(what: str, version: str | None) -> str:
+    """Return PACKAGE/VERSION, with the version of --version if there is one."""
+    name, slash, written = what.partition("/")
+    if version is None:
+        return what
+    if slash and written != version:
+        raise InputError(
+            f"two versions are given: {repeated(what)} and --version {repeated(version)}"
+        )
+    return f"{name}/{version}"
 
 
 def _package(

@@ -6,24 +6,31 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
+from ..catalogue import DEFAULT_FPORTS
 from ..dissect.capture import Frame
 from ..dissect.case import Known
 from ..dissect.doctor import Diagnosis, diagnose
 from ..dissect.hypothesis import Hypothesis, Sure
-from ..dissect.logreader import Captured, Unread, read_log
+from ..dissect.logreader import MAX_TIME, Captured, LogLine, Unread, read_log
+from ..dissect.words import count
+from ..errors import FieldError
 from ..types import AppKey, DevAddr, DevEUI, GenAppKey, McKey
 from .arguments import InputError, Status, Subparsers, add_json, subcommand
+from .framelisting import bounded_lines
 from .keyinput import KEY_CLASSES, Given, gather, key_of, lorawan_version
 from .output import bad, good, strong, write_json
 from .strayed import repeated
 
 __all__ = ["add", "run"]
 
+_A = TypeVar("_A", DevAddr, DevEUI)
+
 _WIDTH: Final = 96
 _MAX_FILE: Final = 1 << 28
+_SHOWN: Final = 3
 _DESCRIPTION: Final = """\
 Read a captured session and say what may have gone wrong: hypotheses, the
 surest first, each with the evidence for it and what to try next.  Mixed
@@ -32,12 +39,14 @@ counters, refusals, and what known stacks do otherwise.
 
 CAPTURE is a log in the order of time, one JSON object a line, as lorafuota
 dissect log reads it: our own format, or the events of ChirpStack or of The
-Things Stack.  Lines that cannot be read are passed over and reported.
+Things Stack.  Lines that cannot be read are passed over and reported.  A capture in
+which no frame is of a FUOTA package is bad input: there is nothing to judge.
 
 All options are optional: the more is known, the surer the answer.  Keys come
 as for lorafuota keys: from --keys, or the environment, never as arguments,
 and none is ever printed.  They and --block are those of the device --dev-eui,
-or of the only one in the capture.  Frames are counted from 0."""
+or of the only one in the capture.  Evidence names the lines of the file, from
+1, as lorafuota dissect log does."""
 
 _EXAMPLE: Final = """\
 lorafuota doctor tests/data/captures/session-cnt-1.jsonl
@@ -74,9 +83,19 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Diagnose; 1 when something was found."""
+    """Diagnose; 1 when something was found.
+
+    Raises:
+        InputError: There is nothing to judge.
+    """
     known = _known(args)
-    diagnosis = diagnose(_read(args.capture), known)
+    read = _read(args.capture)
+    captured = [one for one in read if isinstance(one, Captured)]
+    frames = [one.frame for one in captured]
+    diagnosis = diagnose(frames, known, lines=[one.line for one in captured])
+    _warn(known, frames)
+    if not diagnosis.judged and not diagnosis.hypotheses:
+        raise InputError(_nothing(read, frames))
     if args.json:
         write_json(diagnosis.to_json())
     else:
@@ -89,15 +108,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _known(args: argparse.Namespace) -> Known:
     given = _keys(args.keys)
+    mc_addr = _address("--mc-addr", args.mc_addr, DevAddr)
     return Known(
         gen_app_key=key_of(given.keys, GenAppKey),
         app_key=key_of(given.keys, AppKey),
         mc_key=key_of(given.keys, McKey),
         lorawan=lorawan_version(args.lorawan),
-        dev_eui=_eui(args.dev_eui),
-        join_eui=_eui(args.join_eui),
-        dev_addr=_addr(args.dev_addr),
-        mc_addr=_addr(args.mc_addr) or given.mc_addr,
+        dev_eui=_address("--dev-eui", args.dev_eui, DevEUI),
+        join_eui=_address("--join-eui", args.join_eui, DevEUI),
+        dev_addr=_address("--dev-addr", args.dev_addr, DevAddr),
+        mc_addr=given.mc_addr if mc_addr is None else mc_addr,
         image=_file(args.image),
         block=_file(args.block),
         device_times=tuple(_time(text) for text in args.device_time),
@@ -112,21 +132,24 @@ def _keys(path: str | None) -> Given:
     return gather(path, None, {})
 
 
-def _eui(text: str | None) -> DevEUI | None:
-    return None if text is None else DevEUI.from_hex(text)
-
-
-def _addr(text: str | None) -> DevAddr | None:
-    return None if text is None else DevAddr.from_hex(text)
+def _address(option: str, text: str | None, kind: type[_A]) -> _A | None:
+    try:
+        return None if text is None else kind.from_hex(text)
+    except FieldError as error:
+        reason = f"{option} {repeated(str(text))}: expected {error.expected}"
+        raise InputError(reason) from None
 
 
 def _time(text: str) -> tuple[float, float]:
     shown, at, gps = text.partition("@")
     try:
-        return float(shown), float(gps if at else "")
+        pair = float(shown), float(gps if at else "")
+        if all(0 <= one < MAX_TIME for one in pair):
+            return pair
     except ValueError:
-        reason = f"--device-time {repeated(text)}: expected SHOWN@GPS, two numbers"
-        raise InputError(reason) from None
+        pass
+    reason = f"--device-time {repeated(text)}: expected SHOWN@GPS, two numbers of seconds from 0 on"
+    raise InputError(reason)
 
 
 def _file(path: str | None) -> bytes | None:
@@ -136,26 +159,55 @@ def _file(path: str | None) -> bytes | None:
         return file.read(_MAX_FILE)
 
 
-def _read(path: str) -> list[Frame]:
+def _read(path: str) -> list[LogLine]:
     """Read a capture, and say on stderr what of it could not be read.
 
     Raises:
         InputError: Nothing of it could.
     """
     if path == "-":
-        octets = b"" if sys.stdin is None else sys.stdin.buffer.read(_MAX_FILE)
+        read = [] if sys.stdin is None else list(read_log(bounded_lines(sys.stdin.buffer)))
     else:
-        octets = _file(path) or b""
-    read = list(read_log(octets.splitlines()))
-    frames = [one.frame for one in read if isinstance(one, Captured)]
+        with open(path, "rb") as file:
+            read = list(read_log(bounded_lines(file)))
     unread = [one for one in read if isinstance(one, Unread) and not one.expected]
     if unread:
         first = f"line {unread[0].line} of the capture: {unread[0].reason}"
-        if not frames:
+        if not any(isinstance(one, Captured) for one in read):
             raise InputError(first)
         more = f"; {len(unread)} lines in all" if len(unread) > 1 else ""
         print(f"lorafuota doctor: passed over, {first}{more}", file=sys.stderr)
-    return frames
+    return read
+
+
+def _warn(known: Known, frames: Sequence[Frame]) -> None:
+    """Say on stderr that the device somebody named is none of those in the capture."""
+    named = {one.dev_eui for one in frames if one.dev_eui is not None}
+    if known.dev_eui is None or not named or known.dev_eui in named:
+        return
+    shown = ", ".join(map(str, sorted(named)[:_SHOWN]))
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    print(
+        f"lorafuota doctor: device {known.dev_eui} is not in the capture, so the keys are held "
+        f"against nothing; it names {shown}{more}",
+        file=sys.stderr,
+    )
+
+
+def _nothing(read: Sequence[LogLine], frames: Sequence[Frame]) -> str:
+    """Return why there is nothing to judge."""
+    if not read:
+        return "there is nothing to judge: the capture is empty"
+    if not frames:
+        silent = next(f"line {one.line}: {one.reason}" for one in read if isinstance(one, Unread))
+        return f"there is nothing to judge: no line of the capture has a frame; {silent}"
+    shut = sum(one.payload is None for one in frames)
+    ports = ", ".join(str(port) for port in sorted(DEFAULT_FPORTS.values()))
+    encrypted = f"; {shut} without a payload in the clear" if shut else ""
+    return (
+        f"there is nothing to judge: of {count(len(frames), 'frame')} none is of a FUOTA package, "
+        f"on one of the ports {ports}{encrypted}"
+    )
 
 
 # What goes out
@@ -180,17 +232,17 @@ def _hypothesis(number: int, one: Hypothesis) -> Iterator[str]:
     if one.devices:
         yield from _wrapped(f"devices: {', '.join(map(str, one.devices))}", "   ")
     for each in one.evidence:
-        frames = f" [{_frames(each.frames)}]" if each.frames else ""
-        yield from _wrapped(f"{each.weight.name.lower()}: {each.text}{frames}", "   - ")
+        lines = f" [{_lines(each.lines)}]" if each.lines else ""
+        yield from _wrapped(f"{each.weight.name.lower()}: {each.text}{lines}", "   - ")
     if one.follows_from:
         causes = ", ".join(each.value for each in one.follows_from)
         yield from _wrapped(f"follows from: {causes}", "   ")
     yield from _wrapped(f"try: {one.try_next}", "   ")
 
 
-def _frames(frames: Iterable[int]) -> str:
-    numbers = ", ".join(map(str, frames))
-    return f"frames {numbers}" if "," in numbers else f"frame {numbers}"
+def _lines(lines: Iterable[int]) -> str:
+    numbers = ", ".join(map(str, lines))
+    return f"lines {numbers}" if "," in numbers else f"line {numbers}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -33,7 +33,7 @@ from .framekeys import keyring
 from .octetinput import octets_of
 from .output import bad, good, strong, write_json
 
-__all__ = ["PAINT", "run_log", "run_phy"]
+__all__ = ["PAINT", "bounded_lines", "run_log", "run_phy"]
 
 PAINT: Final = Paint(strong=strong, bad=bad)
 """Colours, on a terminal."""
@@ -140,17 +140,23 @@ def _inner_text(inner: Explanation, candidates: list[Candidate]) -> Iterator[str
 
 
 def run_log(args: argparse.Namespace, spoken: Mapping[str, int], fports: Mapping[str, int]) -> int:
-    """Explain a log; 1 when a line or a payload cannot be read."""
+    """Explain a log; 1 when a line or a payload cannot be read.
+
+    Raises:
+        InputError: There is no line in it, or it is no file that can be read.
+    """
     if len(args.words) != 1:
         raise InputError("dissect log takes one file")
     keys = keyring(args.keys)
     if args.words[0] == "-":
         if sys.stdin is None:
             raise InputError("there is no standard input")
-        log = list(read_log(_bounded_lines(sys.stdin.buffer)))
+        log = list(read_log(bounded_lines(sys.stdin.buffer)))
     else:
         with open(args.words[0], "rb") as file:
-            log = list(read_log(_bounded_lines(file)))
+            log = list(read_log(bounded_lines(file)))
+    if not log:
+        raise InputError("the log is empty: there is no line to read")
     story = tell(log, keys=keys, speaks=spoken, fports=fports)
     if args.json:
         write_json(story.to_json())
@@ -159,7 +165,7 @@ def run_log(args: argparse.Namespace, spoken: Mapping[str, int], fports: Mapping
     return Status.GOOD if story.complete else Status.NO
 
 
-def _bounded_lines(file: BinaryIO | io.BufferedReader) -> Iterator[bytes]:
+def bounded_lines(file: BinaryIO | io.BufferedReader) -> Iterator[bytes]:
     """Return the lines of a file; of one that is too long, enough to see that."""
     while line := file.readline(MAX_LINE + 2):
         yield line

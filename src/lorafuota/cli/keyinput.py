@@ -83,8 +83,13 @@ def root_key(path: str) -> GenAppKey | AppKey:
     Raises:
         InputError: There is none, or two, or it cannot be read.
     """
-    given = with_one_root(gather(path, None, {}), None)
+    given = gather(path, None, {})
     found = key_of(given.keys, GenAppKey) or key_of(given.keys, AppKey)
+    if GenAppKey in given.keys and AppKey in given.keys:
+        raise InputError(
+            "the file of keys holds both GenAppKey and AppKey: leave the one the device derives "
+            "from, GenAppKey for LoRaWAN 1.0.x or AppKey for 1.1"
+        )
     if found is None:
         raise InputError("the file of keys holds neither GenAppKey nor AppKey")
     return found

@@ -16,9 +16,12 @@ from typing import Final, final
 
 from ..catalogue import PackageMap
 from ..crypto import derive_mc_ke_key, derive_mc_root_key, wrap_mc_key
+from ..fragmentation.v1 import DataFragment
 from ..link import McSender
 from ..package import Package, Parsed
-from ..types import UPLINK, AppKey, DevAddr, DevEUI, GenAppKey, McKey, require_key
+from ..session.dialects import ZeroBasedDataFragment
+from ..session.stacks import DEVICE_PROFILES
+from ..types import UPLINK, AppKey, DevAddr, DevEUI, GenAppKey, McKEKey, McKey, require_key
 from ..wire import Command
 from .check import Failed, NotApplicable
 from .milliseconds import not_before, whole
@@ -65,6 +68,7 @@ class DevicePeer:
     Attributes:
         subject: The device.
         rng: Randomness of the check, seeded with its id.
+        mc_ke_key: Wraps the keys of groups.
         transcript: Every request and event, in order, for the explanation of a failure.
     """
 
@@ -74,6 +78,7 @@ class DevicePeer:
         *,
         seed: str,
         root_key: GenAppKey | AppKey | None = None,
+        profile: str | None = None,
         start: float = START,
         clock_known: bool = True,
         clock: Callable[[], float] | None = None,
@@ -85,6 +90,9 @@ class DevicePeer:
             subject: The device.
             seed: Of the check's randomness.
             root_key: The device's own, if it cannot be given one.
+            profile: Name of the stack it is built with, if that is known.  The kit then speaks the
+                dialect of its server, for whoever has one: only MultiTech Conduit, whose McKEKey is
+                zeros and whose fragments are numbered from 0.
             start: GPS seconds of the first request.
             clock_known: Whether the device starts with the right time.
             clock: The clock of real time, in GPS seconds; None for virtual time.
@@ -103,6 +111,13 @@ class DevicePeer:
         self.root_key = root_key or GenAppKey(self.rng.randbytes(16))
         self.dev_eui = DevEUI(self.rng.getrandbits(64))
         self.dev_addr = DevAddr(self.rng.getrandbits(25))
+        stack = DEVICE_PROFILES.get(profile or "")
+        keyless = stack is not None and stack.multicast.zero_mc_ke_key
+        derived = derive_mc_ke_key(derive_mc_root_key(self.root_key))
+        self.mc_ke_key = McKEKey(bytes(16)) if keyless else derived
+        self._from_zero = (
+            stack is not None and ZeroBasedDataFragment in stack.fragmentation.package.commands
+        )
         about = subject.about
         self.packages = PackageMap(about.versions, about.fports)
         self._events: list[DeviceEvent] = []
@@ -200,7 +215,7 @@ class DevicePeer:
 
     def send(self, package: Package, *commands: Command | bytes) -> None:
         """Send commands, or any octets, by unicast in one payload."""
-        payload = b"".join(c if isinstance(c, bytes) else c.encode() for c in commands)
+        payload = b"".join(map(self._octets, commands))
         self.send_raw(self.packages.fport(package.name), payload)
 
     def send_raw(self, fport: int, payload: bytes) -> None:
@@ -209,7 +224,7 @@ class DevicePeer:
 
     def multicast(self, group: PeerGroup, package: Package, *commands: Command | bytes) -> None:
         """Send commands, or any octets, in one frame of a group, with its next counter."""
-        payload = b"".join(c if isinstance(c, bytes) else c.encode() for c in commands)
+        payload = b"".join(map(self._octets, commands))
         self.multicast_raw(group, self.packages.fport(package.name), payload)
 
     def multicast_raw(
@@ -226,6 +241,15 @@ class DevicePeer:
         else:
             self._do(Downlink(self.now, fport, payload, mc_addr=sender.mc_addr, fcnt=used))
 
+    def _octets(self, command: Command | bytes) -> bytes:
+        """Return what travels; a fragment has its number in the dialect of the stack."""
+        if isinstance(command, bytes):
+            return command
+        if self._from_zero and isinstance(command, DataFragment):
+            n, index = command.n - 1, command.frag_index
+            return ZeroBasedDataFragment(n=n, frag_index=index, payload=command.payload).encode()
+        return command.encode()
+
     def frame(self, phy: bytes) -> None:
         """Send any octets as a frame on air.
 
@@ -240,11 +264,10 @@ class DevicePeer:
     ) -> PeerGroup:
         """Draw keys and an address for a group; nothing is sent."""
         mc_key, mc_addr = McKey(self.rng.randbytes(16)), DevAddr(self.rng.getrandbits(25))
-        mc_ke_key = derive_mc_ke_key(derive_mc_root_key(self.root_key))
         sender = McSender.from_mc_key(
             mc_key, mc_addr, next_fcnt=min_mc_fcnt, max_mc_fcnt=max_mc_fcnt
         )
-        return PeerGroup(mc_group_id, sender, wrap_mc_key(mc_ke_key, mc_key), min_mc_fcnt)
+        return PeerGroup(mc_group_id, sender, wrap_mc_key(self.mc_ke_key, mc_key), min_mc_fcnt)
 
     # --- Looking at what comes ---
 

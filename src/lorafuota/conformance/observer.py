@@ -254,11 +254,12 @@ class Observer:
         """Fail unless all that was sent on a package's port can be read without forgiving anything.
 
         Raises:
-            Failed: So.
+            Failed: It cannot, or nothing was sent there.
         """
-        for sent in self.sent:
-            if sent.package is None or sent.package.name != name:
-                continue
+        on_port = [one for one in self.sent if one.package is not None and one.package.name == name]
+        if not on_port:
+            raise Failed(f"nothing was sent on the port of {name}")
+        for sent in on_port:
             bad = [one for one in sent.commands if not isinstance(one, Command)]
             again = [one.encode() for one in sent.commands if isinstance(one, Command)]
             if bad or (name != "multipackage" and b"".join(again) != sent.payload):

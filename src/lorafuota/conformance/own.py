@@ -82,13 +82,14 @@ class OwnDevice:
             frag_limits: What it takes on; None for what the stack is delivered with.
             max_payload: Octets an uplink of it carries.
             make: Puts the device together, if it is to be another than these arguments give.
-            seed: Of its randomness.
+            seed: Of its randomness, which begins anew with each factory reset: what it draws is a
+                function of this, of the DevEUI it is given, and of what happens to it since.
         """
         self._make = make or self._of_profile
         self._profile = device_profile(profile)
         self._mc_limits = mc_limits or McLimits()
         self._frag_limits = frag_limits or self._profile.frag_limits
-        self._rng = random.Random(seed)
+        self._seed, self._rng = seed, random.Random(seed)
         self.about = _about(self._profile, self._mc_limits, self._frag_limits, max_payload)
         self.flash: SavedState = {}
         self._fw_version = _FACTORY_FIRMWARE
@@ -119,6 +120,7 @@ class OwnDevice:
     def _power_on(self, request: PowerOn, events: list[DeviceEvent]) -> None:
         self._sends.clear()
         if request.factory:
+            self._rng = random.Random(f"{self._seed} {request.dev_eui}")
             self.flash, self._fw_version = {}, _FACTORY_FIRMWARE
             self._image = UpImageStatus.NO_IMAGE, None
         self._device = self._make(request, self._rng)

@@ -82,7 +82,8 @@ def run_device_checks(
     Args:
         checks: Which, in order.
         subject: The device.
-        profile: Name of a stack profile whose known quirks are expected to fail.
+        profile: Name of a stack profile whose known quirks are expected to fail, and whose dialect
+            the kit speaks.
         root_key: The device's own, if it cannot be given one.
         clock: The clock of real time, in GPS seconds; None for virtual time.
         max_wait: Seconds of real time one check may take.
@@ -98,7 +99,14 @@ def run_device_checks(
         return about.versions.get(package.name) == package.version
 
     def peer(check: Check[DevicePeer]) -> DevicePeer:
-        return DevicePeer(subject, seed=check.id, root_key=root_key, clock=clock, max_wait=max_wait)
+        return DevicePeer(
+            subject,
+            seed=check.id,
+            root_key=root_key,
+            profile=profile,
+            clock=clock,
+            max_wait=max_wait,
+        )
 
     return _run(checks, peer, speaks=speaks, can=about.can, profile=profile)
 

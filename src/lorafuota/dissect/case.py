@@ -8,10 +8,12 @@ written what the device cannot read.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from ..catalogue import PACKAGES, PackageMap
+from ..errors import FieldError
 from ..fragmentation import v1 as frag1
 from ..fragmentation import v2 as frag2
 from ..multicastsetup import v1 as mc1
@@ -92,11 +94,14 @@ class Known:
     fports: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the keys.
+        """Check the keys and the times.
 
         Raises:
-            FieldError: One is of another class, and it does not say which octets.
+            FieldError: One is of another class, and it does not say which octets; or a time of
+                the device is none.
         """
+        if not all(math.isfinite(one) for pair in self.device_times for one in pair):
+            raise FieldError("Known", "device_times", self.device_times, "finite seconds")
         keys: tuple[tuple[str, type[Key]], ...] = (
             ("gen_app_key", GenAppKey),
             ("app_key", AppKey),
@@ -252,6 +257,16 @@ class Case:
             return self.devices.get(self.known.dev_eui)
         return next(iter(self.devices.values())) if len(self.devices) == 1 else None
 
+    @property
+    def judged(self) -> int:
+        """How many frames are of a FUOTA package, or go to a group and may be."""
+        group = [one.what for log in self.groups.values() for one in log.frames]
+        mine = [one.what for log in self.devices.values() for one in log.payloads]
+        return sum(one.fport is None or self._is_package(one.fport) for one in group) + sum(
+            one.payload is not None and one.fport is not None and self._is_package(one.fport)
+            for one in mine
+        )
+
     def groups_of(self, device: DeviceLog) -> Iterator[tuple[GroupLog, Seen[mc1.McGroupSetupReq]]]:
         """Return the groups in the capture that a device was told of, with the last set-up."""
         setups = {one.what.mc_addr: one for one in device.sent(mc1.McGroupSetupReq)}
@@ -263,8 +278,13 @@ class Case:
         """Return the port of a package."""
         return self._fports.fport(name)
 
+    def _is_package(self, fport: int) -> bool:
+        return self._fports.at(fport) is not None
+
     def _only_device(self) -> DevEUI | None:
         named = {one.dev_eui for one in self.frames if one.dev_eui is not None}
+        if not named:
+            return self.known.dev_eui
         return next(iter(named)) if len(named) == 1 else None
 
     def _log(self, frame: Frame) -> DeviceLog:

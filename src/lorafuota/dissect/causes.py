@@ -10,7 +10,11 @@ from .hypothesis import Symptom as S
 __all__ = ["LEADS_TO", "TRY_NEXT"]
 
 _DEAF: Final = frozenset({S.NOTHING_HEARD, S.NOT_ENOUGH_PARITY, S.SHORT_TRANSFER})
-_WRONG_BLOCK: Final = frozenset({S.MIC_ERROR})
+_DELIVERED: Final = frozenset(
+    {S.BLOCK_WITH_PADDING, S.BLOCK_LENGTH, S.BLOCK_BLANK, S.BLOCK_SWAPPED, S.BLOCK_FEW}
+) | {S.BLOCK_OTHER}
+_MIC: Final = frozenset({S.MIC_ERROR})
+_WRONG_BLOCK: Final = _MIC | _DELIVERED
 _UNREAD: Final = frozenset({S.NO_ANSWER, S.SESSION_ABSENT}) | _DEAF | _WRONG_BLOCK
 _CLOCK: Final = frozenset({S.WINDOW_MISSED, S.WINDOW_TOO_SHORT, S.SENT_BEFORE_START}) | _DEAF
 _NOT_SET_UP: Final = frozenset({S.NO_ANSWER}) | _DEAF
@@ -23,7 +27,7 @@ LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
     S.V1_SETUP_TO_V2: _UNREAD | {S.WRONG_MATRIX},
     S.STATUS_IN_V1_ORDER: frozenset({S.MISSING_NEVER_FALLS, S.MEMORY_ERROR, S.NOT_ENOUGH_PARITY})
     | _WRONG_BLOCK,
-    S.ROOT_KEY_ROLE: _DEAF | _WRONG_BLOCK | {S.MC_KEYS_UNKNOWN, S.MIC_UNKNOWN},
+    S.ROOT_KEY_ROLE: _DEAF | _MIC | {S.MC_KEYS_UNKNOWN, S.MIC_UNKNOWN},
     S.ROOT_KEY_AS_KEK: _DEAF,
     S.MC_KEY_IN_CLEAR: _DEAF,
     S.MC_KE_KEY_ZERO: _DEAF | {S.MC_KEY_IN_CLEAR},
@@ -31,14 +35,14 @@ LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
     S.MC_ADDR_REVERSED: _DEAF | {S.MC_ADDR_OTHER, S.MC_KEYS_UNKNOWN},
     S.MC_ADDR_OTHER: _DEAF,
     S.MC_KEYS_UNKNOWN: _DEAF,
-    S.MIC_ZERO_DESCRIPTOR: _WRONG_BLOCK,
-    S.MIC_DESCRIPTOR_REVERSED: _WRONG_BLOCK,
-    S.MIC_WITH_PADDING: _WRONG_BLOCK,
-    S.MIC_OCTET_ORDER: _WRONG_BLOCK,
-    S.MIC_OTHER_COUNTER: _WRONG_BLOCK,
-    S.MIC_OTHER_INDEX: _WRONG_BLOCK,
-    S.MIC_ADDRESS: _WRONG_BLOCK,
-    S.MIC_UNKNOWN: _WRONG_BLOCK,
+    S.MIC_ZERO_DESCRIPTOR: _MIC,
+    S.MIC_DESCRIPTOR_REVERSED: _MIC,
+    S.MIC_WITH_PADDING: _MIC,
+    S.MIC_OCTET_ORDER: _MIC,
+    S.MIC_OTHER_COUNTER: _MIC,
+    S.MIC_OTHER_INDEX: _MIC,
+    S.MIC_ADDRESS: _MIC,
+    S.MIC_UNKNOWN: _MIC,
     S.ZERO_BASED: _DEAF
     | _WRONG_BLOCK
     | {S.WRONG_MATRIX, S.FOREIGN_MATRIX, S.OTHER_IMAGE, S.DAMAGED_FRAGMENTS, S.MIC_UNKNOWN},
@@ -47,7 +51,8 @@ LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
     S.FOREIGN_MATRIX: _WRONG_BLOCK,
     S.OTHER_IMAGE: _WRONG_BLOCK | {S.MIC_UNKNOWN},
     S.DAMAGED_FRAGMENTS: _WRONG_BLOCK,
-    S.FRAGMENT_LENGTH: _DEAF,
+    S.FRAGMENT_LENGTH: _DEAF | _DELIVERED,
+    **dict.fromkeys(_DELIVERED, _MIC),
     S.FRAG_INDEX: _DEAF | {S.PARTICIPANTS},
     S.GROUP_NOT_IN_MASK: _DEAF,
     S.CLOCK_LEAP_SECONDS: _CLOCK,
@@ -70,7 +75,7 @@ LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
     S.MC_GROUP_UNDEFINED: _DEAF,
     S.FREQUENCY: _DEAF,
     S.DATA_RATE: _DEAF,
-    S.MEMORY_ERROR: frozenset({S.NOT_ENOUGH_PARITY, S.MISSING_NEVER_FALLS, S.ORDER}),
+    S.MEMORY_ERROR: frozenset({S.NOT_ENOUGH_PARITY, S.MISSING_NEVER_FALLS, S.ORDER}) | _DELIVERED,
     S.SESSION_ABSENT: _DEAF | {S.PARTICIPANTS},
     S.DELAY_IN_MILLISECONDS: frozenset({S.ANSWER_STORM}),
     S.ORDER: frozenset({S.NOT_ENOUGH_PARITY}),
@@ -78,7 +83,8 @@ LEADS_TO: Final[Mapping[S, frozenset[S]]] = {
     S.MISSING_NEVER_FALLS: frozenset({S.NOT_ENOUGH_PARITY, S.ORDER}),
     S.ONE_FRAGMENT: frozenset({S.NOT_ENOUGH_PARITY, S.MISSING_NEVER_FALLS}),
     S.EVEN_PARITY: frozenset({S.NOT_ENOUGH_PARITY, S.MISSING_NEVER_FALLS}),
-    S.SHORT_TRANSFER: frozenset({S.NOT_ENOUGH_PARITY}),
+    S.SHORT_TRANSFER: frozenset({S.NOT_ENOUGH_PARITY}) | _DELIVERED,
+    S.NOT_ENOUGH_PARITY: _DELIVERED,
     S.NO_ANSWER: _DEAF,
 }
 """What a symptom explains.  What it explains is named after it, however sure it is."""
@@ -132,6 +138,18 @@ TRY_NEXT: Final[Mapping[S, str]] = {
     S.FRAGMENT_LENGTH: "Send every fragment with FragSize octets, the last one padded.",
     S.FRAG_INDEX: "Use one FragIndex in the set-up and in the fragments.",
     S.GROUP_NOT_IN_MASK: "Set the bit of the group's McGroupID in McGroupBitMask.",
+    S.BLOCK_WITH_PADDING: "Give the boot loader NbFrag * FragSize - Padding octets: the device "
+    "cuts off at the end what the set-up calls Padding.",
+    S.BLOCK_LENGTH: "Check that the file given here is the whole block, and that the device reads "
+    "NbFrag * FragSize - Padding octets back from flash.",
+    S.BLOCK_BLANK: "Check that the device writes to flash at all, and that the file was read from "
+    "where it wrote.",
+    S.BLOCK_SWAPPED: "Check where the device writes a fragment: fragment N belongs at "
+    "(N - 1) * FragSize, in whatever order fragments come.",
+    S.BLOCK_FEW: "Look at how the device writes these fragments, repaired ones above all: flash "
+    "that was not erased, a page's end, an index. If its MIC was right, this happened afterwards.",
+    S.BLOCK_OTHER: "Check that block, image and capture are of the same update and device; then "
+    "the address the block was read from, and the parity matrix.",
     S.CLOCK_LEAP_SECONDS: "Count GPS seconds, which are 18 s ahead of UTC; convert with "
     "lorafuota.gpstime.",
     S.CLOCK_EPOCH: "Count from 1980-01-06 and not from 1970-01-01; convert with lorafuota.gpstime.",

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..errors import FieldError
 from ..types import DevEUI
 from ..wire import JSON
 from .capture import Frame
@@ -35,10 +36,12 @@ class Diagnosis:
     Attributes:
         hypotheses: The surest first, consequences after their causes.
         looked_at: What was in the capture, in sentences.
+        judged: Frames of FUOTA packages, and of groups; with 0 there was nothing to judge.
     """
 
     hypotheses: tuple[Hypothesis, ...]
     looked_at: tuple[str, ...]
+    judged: int
 
     @property
     def found(self) -> bool:
@@ -49,23 +52,48 @@ class Diagnosis:
         """Return it as JSON."""
         hypotheses: list[JSON] = [one.to_json() for one in self.hypotheses]
         looked: list[JSON] = list(self.looked_at)
-        return {"found": self.found, "hypotheses": hypotheses, "looked_at": looked}
+        return {
+            "found": self.found,
+            "hypotheses": hypotheses,
+            "looked_at": looked,
+            "judged": self.judged,
+        }
 
 
-def diagnose(frames: Sequence[Frame], known: Known | None = None) -> Diagnosis:
+def diagnose(
+    frames: Sequence[Frame], known: Known | None = None, *, lines: Sequence[int] | None = None
+) -> Diagnosis:
     """Find out what may have gone wrong in a captured session.
 
     Args:
         frames: The capture, in the order of time.
         known: Keys, addresses, image and whatever else somebody knows; the more, the surer.
+        lines: The line of the log each frame comes from, as :func:`~.logreader.read_log` tells;
+            1, 2, 3 and so on if it is left out.
+
+    Raises:
+        FieldError: There is not one line for each frame.
     """
+    if lines is None:
+        lines = range(1, len(frames) + 1)
+    if len(lines) != len(frames):
+        raise FieldError("diagnose", "len(lines)", len(lines), f"{len(frames)}, one for each frame")
     case = Case(frames, known or Known())
     opened = in_clear(case)
     if opened != list(case.frames):
         case = Case(opened, case.known)
     found = transfers(case)
     findings = [one for look in LOOKS for one in look(case, found)]
-    return Diagnosis(_ranked(_merged(findings)), _looked_at(case, found))
+    hypotheses = (_with_lines(one, lines) for one in _ranked(_merged(findings)))
+    return Diagnosis(tuple(hypotheses), _looked_at(case, found), case.judged)
+
+
+def _with_lines(one: Hypothesis, lines: Sequence[int]) -> Hypothesis:
+    evidence = tuple(
+        dataclasses.replace(each, lines=tuple(dict.fromkeys(lines[at] for at in each.frames)))
+        for each in one.evidence
+    )
+    return dataclasses.replace(one, evidence=evidence)
 
 
 def _merged(findings: Iterable[Finding]) -> list[Hypothesis]:
@@ -134,6 +162,14 @@ def _looked_at(case: Case, found: Sequence[Transfer]) -> tuple[str, ...]:
         )
         if value is not None
     ]
+    if known.root is not None and known.gen_app_key is not None and known.app_key is not None:
+        right = type(known.root).__name__
+        given[given.index(right)] = f"{right} (taken for the root key)"
+    whose = ""
+    if known.dev_eui is not None and known.dev_eui not in case.devices:
+        whose = f"; of device {known.dev_eui}, which is not in the capture"
+    elif set(given) - {"image"} and case.subject is None and len(case.devices) > 1:
+        whose = f"; of which of the {len(case.devices)} devices is not known"
     timed = sum(one.time is not None for one in case.frames)
     errors = sum(one.mic_error is not None for one in found)
     return (
@@ -143,5 +179,5 @@ def _looked_at(case: Case, found: Sequence[Transfer]) -> tuple[str, ...]:
         f"{count(len(found), 'set-up')} of a block, {count(fragments, 'fragment')}",
         f"{count(sum(one.success for one in found), 'block')} reported complete, "
         f"{errors} with another MIC",
-        f"known beside it: {', '.join(given) or 'nothing'}",
+        f"known beside it: {', '.join(given) or 'nothing'}{whose}",
     )

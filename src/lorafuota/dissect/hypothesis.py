@@ -62,17 +62,19 @@ class Evidence:
     Attributes:
         weight: What it says.
         text: What it is, with the figures and octets.
-        frames: Where, as positions in the capture from 0.
+        frames: Where, as positions in the list of frames, from 0.
+        lines: The same as lines of the log, from 1; the diagnosis fills them in.
     """
 
     weight: Weight
     text: str
     frames: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, JSON]:
-        """Return it as JSON."""
-        frames: list[JSON] = list(self.frames)
-        return {"weight": self.weight.name.lower(), "text": self.text, "frames": frames}
+        """Return it as JSON, with the lines of the log."""
+        lines: list[JSON] = list(self.lines)
+        return {"weight": self.weight.name.lower(), "text": self.text, "lines": lines}
 
 
 class Symptom(enum.Enum):
@@ -114,6 +116,13 @@ class Symptom(enum.Enum):
     FRAGMENT_LENGTH = "fragment-length"
     FRAG_INDEX = "frag-index-without-session"
     GROUP_NOT_IN_MASK = "group-not-in-mask"
+    # What the device delivered
+    BLOCK_WITH_PADDING = "delivered-block-with-padding"
+    BLOCK_LENGTH = "delivered-block-length"
+    BLOCK_BLANK = "delivered-block-blank"
+    BLOCK_SWAPPED = "delivered-block-swapped"
+    BLOCK_FEW = "delivered-block-few-fragments"
+    BLOCK_OTHER = "delivered-block-other"
     # Clocks and windows
     CLOCK_LEAP_SECONDS = "clock-off-by-leap-seconds"
     CLOCK_EPOCH = "clock-of-another-epoch"

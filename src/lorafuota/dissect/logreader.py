@@ -170,7 +170,9 @@ def frame_to_json(frame: Frame) -> dict[str, JSON]:
 
 def _direction(data: Mapping[str, Any], phy: bytes | None) -> Direction:
     given = data.get("direction")
-    if given is None and phy:
+    if given is None and phy is not None:
+        if not phy:
+            raise FieldError("Frame", "phy", None, "a frame of at least one octet")
         return DOWNLINK if phy[0] >> 5 in (1, 3, 5) else UPLINK
     found = _DIRECTIONS.get(given) if isinstance(given, str) else None
     if found is None:
@@ -204,9 +206,12 @@ def _address(data: Mapping[str, Any], field: str, kind: type[A]) -> A | None:
     value = data.get(field)
     if value is None:
         return None
-    if not isinstance(value, str):
-        raise FieldError("Frame", field, None, f"{2 * kind.OCTETS} hex digits")
-    return kind.from_hex(value)
+    try:
+        if isinstance(value, str):
+            return kind.from_hex(value)
+    except FieldError:
+        pass  # it speaks of a text, and not of the field of the line
+    raise FieldError("Frame", field, None, f"{2 * kind.OCTETS} hex digits")
 
 
 def _own_time(value: object) -> float | None:
@@ -260,8 +265,8 @@ def _of_event(event: Event) -> Frame:
         fport=event.fport,
         payload=event.payload,
         time=time,
-        dev_eui=None if event.dev_eui is None else DevEUI.from_hex(event.dev_eui),
-        mc_addr=None if event.mc_addr is None else DevAddr.from_hex(event.mc_addr),
+        dev_eui=_address({"dev_eui": event.dev_eui}, "dev_eui", DevEUI),
+        mc_addr=_address({"dev_addr": event.mc_addr}, "dev_addr", DevAddr),
         fcnt=event.fcnt,
         phy=event.phy,
     )

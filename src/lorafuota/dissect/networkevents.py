@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..types import DOWNLINK, UPLINK, Direction
@@ -112,7 +112,30 @@ def _counter(fields: _Fields, *names: str) -> int | None:
     return None
 
 
+def _told_by(fields: _Fields, up: Iterable[str], down: Iterable[str]) -> Direction | None:
+    """Return the direction whose fields there are; None if they are of neither or of both."""
+    as_up, as_down = (any(name in fields for name in names) for names in (up, down))
+    if as_up == as_down:
+        return None
+    return UPLINK if as_up else DOWNLINK
+
+
 # --- ChirpStack -----------------------------------------------------------------------------------
+
+
+_CHIRPSTACK_UP: Final = (
+    *("deduplication_id", "rx_info", "tx_info", "dev_addr", "adr", "dr", "f_cnt"),
+    *("region_config_id", "confirmed_uplink"),
+)
+"""Fields of an up event, of version 4 or 3, that nothing which goes down has."""
+
+_CHIRPSTACK_DOWN: Final = (
+    *("f_cnt_down", "queue_item_id", "downlink_id", "is_pending", "is_encrypted", "expires_at"),
+)
+"""Fields of queue items, txack and ack events that no uplink has."""
+
+_CHIRPSTACK_3: Final = ("application_id", "application_name", "device_name")
+"""Events of version 3 have the DevEUI beside these, where a queue item of version 4 has it."""
 
 
 def chirpstack_events(data: object) -> list[Event] | None:
@@ -122,6 +145,7 @@ def chirpstack_events(data: object) -> list[Event] | None:
         NotAnEvent: It is one without a frame, or cannot be read.
     """
     fields = _Fields(data)
+    queued = "queue_item" in fields
     for wrapper in ("queue_item", "uplink_frame", "downlink_frame"):
         if wrapper in fields:
             fields = fields.below(wrapper)
@@ -136,10 +160,9 @@ def chirpstack_events(data: object) -> list[Event] | None:
         raise NotAnEvent(f"a ChirpStack {name} carries no payload", expected=True)
     if "join_server_context" in fields:
         raise NotAnEvent("the payload is still encrypted: ChirpStack has no AppSKey of this device")
-    up = "deduplication_id" in fields or "rx_info" in fields
     return [
         Event(
-            direction=UPLINK if up else DOWNLINK,
+            direction=DOWNLINK if queued else _chirpstack_direction(fields),
             fport=_port(fields),
             payload=fields.octets("data"),
             fcnt=_counter(fields, "f_cnt", "f_cnt_down"),
@@ -148,6 +171,21 @@ def chirpstack_events(data: object) -> list[Event] | None:
             times=_chirpstack_times(fields),
         )
     ]
+
+
+def _chirpstack_direction(fields: _Fields) -> Direction:
+    if "multicast_group_id" in fields:
+        return DOWNLINK
+    told = _told_by(fields, _CHIRPSTACK_UP, _CHIRPSTACK_DOWN)
+    if told is not None:
+        return told
+    marks = any(name in fields for name in (*_CHIRPSTACK_UP, *_CHIRPSTACK_DOWN, *_CHIRPSTACK_3))
+    if "device_info" not in fields and not marks:
+        return DOWNLINK  # somebody's command to send, with the DevEUI beside the payload
+    raise NotAnEvent(
+        "this ChirpStack event does not tell whether it goes up (devAddr, fCnt, dr, rxInfo) or "
+        "down (fCntDown, queueItemId)"
+    )
 
 
 def _chirpstack_frame(fields: _Fields) -> Event:
@@ -201,6 +239,8 @@ _DOWN: Final = (
     "downlink_failed",
     "downlink_message",
 )
+_MESSAGE_UP: Final = ("rx_metadata", "settings", "received_at", "consumed_airtime")
+_MESSAGE_DOWN: Final = ("priority", "class_b_c", "confirmed_retry")
 _SILENT: Final = ("join_accept", "location_solved", "service_data", "uplink_normalized")
 
 
@@ -215,7 +255,7 @@ def things_stack_events(data: object) -> list[Event] | None:
         return _things_stack_live(fields)
     if "result" in fields and "downlink_message" not in fields:
         fields = fields.below("result")  # the storage integration wraps each message so
-    return _things_stack_message(fields, _Fields(None), fields.text("received_at"))
+    return _things_stack_message(fields, _Fields(None), fields.text("received_at"), None)
 
 
 def _things_stack_live(fields: _Fields) -> list[Event]:
@@ -226,16 +266,18 @@ def _things_stack_live(fields: _Fields) -> list[Event]:
     inside = fields.below("data")
     if "tx_ack" in inside:
         inside = inside.below("tx_ack")
-    found = _things_stack_message(inside, ids, fields.text("time"))
+    name = fields.text("name") or ""
+    named = {"up": UPLINK, "down": DOWNLINK}.get(name.partition(".")[2].partition(".")[0])
+    found = _things_stack_message(inside, ids, fields.text("time"), named)
     if found is None:
-        name = fields.text("name")
         raise NotAnEvent(f"the event {name} carries no payload", expected=True)
     return found
 
 
 def _things_stack_message(
-    fields: _Fields, outer: _Fields, received: str | None
+    fields: _Fields, outer: _Fields, received: str | None, named: Direction | None
 ) -> list[Event] | None:
+    """Return the frames of a message; *named* is the direction the event's name tells."""
     ids = fields.below("end_device_ids") if "end_device_ids" in fields else outer
     if "uplink_message" in fields:
         up = fields.below("uplink_message")
@@ -258,8 +300,13 @@ def _things_stack_message(
     if "raw_payload" in fields:
         return [_things_stack_frame(fields, ids, None, received)]
     if "frm_payload" in fields and "f_port" in fields:
-        heard = "rx_metadata" in fields or "settings" in fields
-        return [_things_stack_frame(fields, ids, UPLINK if heard else DOWNLINK, received)]
+        told = _told_by(fields, _MESSAGE_UP, _MESSAGE_DOWN) or named
+        if told is None:
+            raise NotAnEvent(
+                "this message of The Things Stack does not tell whether it goes up (rx_metadata, "
+                "settings) or down (priority)"
+            )
+        return [_things_stack_frame(fields, ids, told, received)]
     return None
 
 

@@ -186,7 +186,7 @@ class DropReason(enum.Enum):
     TOKEN = "the answer is to a request of before the last correction"
     NO_TRANSMISSIONS = "a resynchronisation of no transmissions"
     NO_ROOM = "no room left for the answer"
-    RECEIVE_TIME = "the receive time allowed for today is used up"
+    RECEIVE_TIME = "the receive time allowed for the session or for 24 hours is used up"
     UNASKED = "an answer that nobody waits for, or not any more"
     UNSUPPORTED = "the imitated stack does not know the command, and stops reading"
 

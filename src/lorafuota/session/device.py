@@ -361,7 +361,7 @@ class FuotaDevice:
             spent = self.fragmentation.spent_groups
             for index in self.multicast.listening:
                 if index in spent:
-                    followed += self.multicast.leave(index)
+                    followed += self.multicast.leave(index, now=now)
         reboots = [one for one in actions if isinstance(one, Reboot)]
         if reboots:
             followed += self._sets.rest(max_payload=self.max_payload, now=now)

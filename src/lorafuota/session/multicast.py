@@ -11,7 +11,8 @@ The frame counter belongs to the key.  It outlives windows, and a set-up that br
 address the device knows does not restart it, not even after a delete: a frame that was accepted
 once is never accepted again (promise S9).  What has to survive a reset leaves as :class:`Store`
 before the answer or the frame it guards; the counter is stored a stretch ahead, so that not every
-frame costs a write, and a reset costs at most that many frames.
+frame costs a write, and a reset costs at most that many frames.  So is receive time, where it is
+limited.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class McDevice:
         self._groups: dict[int, _Group] = {}
         self._former: dict[int, tuple[str, int]] = {}
         self._windows = Windows(self.limits.windows, class_b_as_c=profile.class_b_as_c)
+        self._listened: dict[str, int | str] = {}  # receive time as it has been stored
 
     @property
     def groups(self) -> Mapping[int, DevAddr]:
@@ -180,9 +182,9 @@ class McDevice:
             case v1.McGroupStatusReq(req_group_mask=mask):
                 return [Answer(self._status(mask, max_payload))]
             case v1.McGroupSetupReq():
-                return self._setup(command)
+                return self._setup(command, now)
             case v1.McGroupDeleteReq(mc_group_id=index):
-                return self._delete(index)
+                return self._delete(index, now)
             case v1.McClassBSessionReq() if not self.profile.knows_class_b:
                 return unknown
             case v1.McClassCSessionReq() | v1.McClassBSessionReq():
@@ -204,9 +206,14 @@ class McDevice:
         """
         return [*self._follow(now, useless)]
 
-    def leave(self, mc_group_id: int) -> list[Action]:
-        """End a session early, for instance because the block is complete."""
-        return self._end(mc_group_id)
+    def leave(self, mc_group_id: int, *, now: float) -> list[Action]:
+        """End a session early, for instance because the block is complete.
+
+        Args:
+            mc_group_id: The group.
+            now: The owner's seconds.
+        """
+        return self._end(mc_group_id, now)
 
     def export(self) -> SavedState:
         """Return everything that has to survive a reset; there is no secret in it."""
@@ -221,7 +228,7 @@ class McDevice:
             req = self._windows.request_of(index)
             assert req is not None  # there is a window
             state[f"window/{index}"] = req.encode().hex()
-        return state
+        return state | self._listened
 
     def restore(self, state: Mapping[str, object], *, now: float) -> None:
         """Take over, at the start, what was stored before a reset.
@@ -248,6 +255,7 @@ class McDevice:
                 raise FieldError("saved state", f"window/{index}", req, f"a window of {index}")
             if req is not None:
                 self._windows.schedule(req, now=now)
+        self._listened = self._windows.restore(state, range(_MAX_GROUPS), now=now)
 
     # Groups
 
@@ -265,7 +273,7 @@ class McDevice:
             groups=groups,
         )
 
-    def _setup(self, req: v1.McGroupSetupReq) -> list[Answer | Action]:
+    def _setup(self, req: v1.McGroupSetupReq, now: float) -> list[Answer | Action]:
         index = req.mc_group_id
         refused = index >= self.limits.max_groups or req.min_mc_fcnt > req.max_mc_fcnt
         answer = Answer(v1.McGroupSetupAns(mc_group_id=index, id_error=refused))
@@ -275,7 +283,7 @@ class McDevice:
             return [answer]
         group = self._new_group(req)
         group.receiver.last_fcnt = group.stored = self._last_fcnt(group.identity)
-        actions = self._end(index)
+        actions = self._end(index, now)
         if present is None or present.identity != group.identity:
             actions += self._remember(index)
         self._groups[index] = group
@@ -313,31 +321,47 @@ class McDevice:
         self._former[index] = group.identity, group.receiver.last_fcnt
         return [Store(f"former/{index}", f"{group.identity} {group.receiver.last_fcnt}")]
 
-    def _delete(self, index: int) -> list[Answer | Action]:
+    def _delete(self, index: int, now: float) -> list[Answer | Action]:
         undefined = index not in self._groups
         answer = v1.McGroupDeleteAns(mc_group_id=index, mc_group_undefined=undefined)
         if undefined:
             return [Answer(answer)]
-        actions = [*self._end(index), *self._remember(index)]
+        actions = [*self._end(index, now), *self._remember(index)]
         del self._groups[index]
         return [*actions, Store(f"group/{index}", None), Answer(answer)]
 
     # Windows
 
-    def _end(self, index: int) -> list[Action]:
+    def _end(self, index: int, now: float) -> list[Action]:
         if index not in self._windows.groups:
             return []
-        return [*self._windows.cancel(index), Store(f"window/{index}", None)]
+        stopped = self._windows.cancel(index, now=now)
+        return [*stopped, Store(f"window/{index}", None), *self._store_listened()]
 
     def _follow(self, now: float, useless: frozenset[int] = frozenset()) -> list[Action]:
-        """Let windows open and close, and forget those that are over."""
+        """Let windows open and close, and forget those that are over.
+
+        Receive time is set aside before the receiver opens, and what was not used of it comes back
+        when the receiver is closed and a window that is over cannot open again.
+        """
         before = set(self._windows.groups)
         actions = self._windows.tick(now=now, useless=useless)
-        for action in actions:
+        opened = [one for one in actions if isinstance(one, ListenClassB | ListenClassC)]
+        for action in opened:
             if self.profile.forgets_counter:
-                self._forget_counter(action)
+                self._groups[action.mc_group_id].receiver.last_fcnt = None
+        actions = [one for one in actions if not isinstance(one, ListenClassB | ListenClassC)]
         gone = sorted(before - set(self._windows.groups))
-        return [*actions, *(Store(f"window/{index}", None) for index in gone)]
+        actions += [Store(f"window/{index}", None) for index in gone]
+        return [*actions, *self._store_listened(), *opened]
+
+    def _store_listened(self) -> list[Action]:
+        """Return what has changed of the receive time used and set aside."""
+        stored, wanted = self._listened, self._windows.export()
+        self._listened = wanted
+        names = sorted(stored.keys() | wanted.keys())
+        changed = [name for name in names if stored.get(name) != wanted.get(name)]
+        return [Store(name, wanted.get(name)) for name in changed]
 
     def _session(self, req: SessionReq, now: float) -> list[Answer | Action]:
         if self.profile.low_dr_bits:
@@ -348,10 +372,10 @@ class McDevice:
             req, self.profile, self.limits, defined=defined, listen=listen, gps=gps
         )
         if errors:
-            ended = self._end(req.mc_group_id) if self.profile.refusal_cancels else []
+            ended = self._end(req.mc_group_id, now) if self.profile.refusal_cancels else []
             return [*ended, Answer(refusal_ans(req, self.profile, errors), delay)]
         others = [at for at in self._windows.groups if at != req.mc_group_id]
-        ended = [one for at in others if self.profile.one_window for one in self._end(at)]
+        ended = [one for at in others if self.profile.one_window for one in self._end(at, now)]
         known = self._windows.request_of(req.mc_group_id)
         actions = [*ended, *self._windows.schedule(req, now=now)]
         if known != req:
@@ -372,7 +396,3 @@ class McDevice:
         if self.profile.wire_counter_at_start:
             for group in self._groups.values():
                 group.receiver.max_mc_fcnt = group.setup.max_mc_fcnt
-
-    def _forget_counter(self, action: Action) -> None:
-        if isinstance(action, ListenClassB | ListenClassC):
-            self._groups[action.mc_group_id].receiver.last_fcnt = None

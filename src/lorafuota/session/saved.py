@@ -9,6 +9,11 @@ there is nothing to convert and little that can be wrong:
     fcnt/0          the highest multicast counter that may have been accepted
     former/0        digest and last counter of the group this McGroupID held before
     window/0        the session request of an announced window, in hex
+    listened/0      seconds of receive time the session of that window has used or set aside; with
+                    max_session_seconds only
+    listened        receive time of the last 24 hours: the owner's seconds, then for each span its
+                    seconds and how long ago it ended, negative for what is set aside; with
+                    max_daily_seconds only
     setup/1         the set-up of a fragmentation session, in hex
     end/1           how that session ended: done, failed or aborted; rebuilding with a decoder/1
                     that is complete
@@ -25,8 +30,9 @@ FieldError; entries are not authenticated, so keep them where only the device ca
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Final, TypeAlias, TypeVar
 
 from ..errors import Described, FieldError
@@ -34,15 +40,18 @@ from ..fec.decoder import FragDecoder
 from ..fec.decoder import State as DecoderState
 from ..wire import Command
 from .actions import Action, Store, StoreSessionCnt
+from .receivetime import DAY_SECONDS, MAX_SPANS, Span
 
 __all__ = [
     "SavedState",
     "SavedValue",
     "keep",
+    "listened_value",
     "reports_value",
     "saved_command",
     "saved_decoder",
     "saved_int",
+    "saved_listened",
     "saved_mark",
     "saved_reboot",
     "saved_reports",
@@ -60,6 +69,9 @@ _ALWAYS: Final = "always"
 _HIGHEST: Final = 0xFFFFFFFF
 _REBOOT: Final = re.compile(r"(time|countdown) ([0-9]{1,10}) ([0-9]{1,10})", re.ASCII)
 _MARK: Final = re.compile(r"([0-9a-f]{16}) ([0-9]{1,10})", re.ASCII)
+_SPANS: Final = f"(?: [0-9]{{1,5}} -?[0-9]{{1,5}}){{1,{MAX_SPANS + 1}}}"
+_LISTENED: Final = re.compile(rf"(-?[0-9]{{1,16}})({_SPANS})", re.ASCII)
+_LONGEST_TIME: Final = 1 << 53  # that of lorafuota.errors.require_time
 
 
 def keep(state: MutableMapping[str, SavedValue], action: Action) -> bool:
@@ -152,6 +164,29 @@ def saved_reports(state: Mapping[str, object], name: str) -> int | None:
 def reports_value(left: int | None) -> int | str | None:
     """Return what :func:`saved_reports` reads."""
     return _ALWAYS if left is None else left or None
+
+
+def saved_listened(state: Mapping[str, object], name: str) -> tuple[float, list[Span]] | None:
+    """Return when receive time was stored, in the owner's seconds, and its spans; None without.
+
+    Raises:
+        FieldError: It is not a time and one to nine spans of at most a day, a day ago at most.
+    """
+    value = state.get(name)
+    if value is None:
+        return None
+    found = _LISTENED.fullmatch(value) if isinstance(value, str) else None
+    numbers = [int(one) for one in found[2].split()] if found is not None else []
+    if found is None or max(map(abs, numbers)) > DAY_SECONDS:
+        raise FieldError(_WHERE, name, _described(value), "a time and spans of receive time")
+    return float(found[1]), [Span(*two) for two in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def listened_value(spans: Iterable[Span], *, now: float) -> str | None:
+    """Return what :func:`saved_listened` reads, in whole seconds: rather too much, and too late."""
+    numbers = [number for one in spans for number in (math.ceil(one.seconds), math.floor(one.ago))]
+    at = min(max(math.ceil(now), -_LONGEST_TIME), _LONGEST_TIME)
+    return " ".join(map(str, (at, *numbers))) if numbers else None
 
 
 def saved_word(state: Mapping[str, object], name: str, words: Mapping[str, _V]) -> _V | None:

@@ -45,6 +45,12 @@ class _Held:
     block: DataBlock | None
     most: FragDecoder
     least: FragDecoder
+    received_most: int = 0
+    """Fragments that came, of whatever length and behind the end: nothing forbids to count them."""
+    received_least: int = 0
+    """Fragments that every device counts."""
+    seen: set[int] = dataclasses.field(default_factory=set)
+    """Their numbers: only version 2 says that repeats count."""
     sure: bool = True
     """Whether the device must still know the session."""
     tainted: bool = False
@@ -113,7 +119,7 @@ class DeviceModel:
         self._expected.clear()
         for held in self._held.values():
             held.sure, held.due = False, None
-            held.least = self._decoder(held.setup)
+            self._forget_progress(held)
 
     def _expect(
         self,
@@ -136,6 +142,7 @@ class DeviceModel:
     def _status(self, req: v1.FragSessionStatusReq) -> None:
         held = self._held.get(req.frag_index)
         at_request = None if held is None else held.least.missing
+        counted = 0 if held is None else held.received_least
         kind = v2.FragSessionStatusAns if self.profile.has_mic else v1.FragSessionStatusAns
         sure = held is not None and held.sure and not held.tainted
         silent = not sure or (held is not None and held.full and not req.participants)
@@ -153,8 +160,13 @@ class DeviceModel:
                 return "there is no such session"
             missing = answer.missing_frag or 0
             least = min(held.most.missing, 255)
+            received = answer.nb_frag_received or 0
+            if held.block is not None and received > held.received_most:
+                return f"{held.received_most} fragments came"
             if held.tainted:
                 return None if missing or not least else "fragments are missing"
+            if sure and received < min(counted, MAX_NB_FRAG):
+                return f"{counted} fragments had come"
             assert at_request is not None
             if least <= missing <= min(at_request, 255) or (not sure and missing >= least):
                 return None
@@ -190,7 +202,8 @@ class DeviceModel:
             return
         old = self._held.get(req.frag_index)
         if old is not None and old.setup == req:
-            old.least, old.due = self._decoder(req), None  # progress may be kept, or not
+            self._forget_progress(old)  # it may be kept, or not
+            old.due = None
             old.sure = not may
             return
         if may and old is not None:
@@ -198,6 +211,12 @@ class DeviceModel:
         fresh = _Held(req, self.blocks.get(req), self._decoder(req), self._decoder(req))
         fresh.sure = not (may or foreign)
         self._held[req.frag_index] = fresh
+
+    def _forget_progress(self, held: _Held) -> None:
+        """Be content with a device that has lost what it had, and with one that has not."""
+        held.least = self._decoder(held.setup)
+        held.received_least = 0
+        held.seen.clear()
 
     def _decoder(self, req: SetupReq) -> FragDecoder:
         return FragDecoder(nb_frag=req.nb_frag, frag_size=1, variant=self.profile.parity)
@@ -217,8 +236,14 @@ class DeviceModel:
 
     def _fragment(self, one: v1.DataFragment, now: float, forged: bool) -> None:
         held = self._held.get(one.frag_index)
-        if held is None or len(one.payload) != held.setup.frag_size:
+        if held is None:
             return
+        held.received_most += 1
+        if len(one.payload) != held.setup.frag_size:
+            return
+        if not forged and not held.full and (self.profile.has_mic or one.n not in held.seen):
+            held.received_least += 1
+            held.seen.add(one.n)
         held.most.feed(one.n, b"\0")
         if forged:
             held.tainted, held.due = True, None

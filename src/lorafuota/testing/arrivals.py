@@ -18,6 +18,7 @@ from ..datablock import MAX_NB_FRAG
 from ..errors import FieldError, require_int
 from ..fec.decoder import FragDecoder
 from ..fec.variant import ParityVariant
+from ._arguments import require, require_members
 
 try:
     from hypothesis import strategies as st
@@ -97,15 +98,16 @@ def arrivals(
         patterns: Which patterns.
 
     Raises:
-        FieldError: A number is out of range, or there is no pattern.
+        FieldError: A number is out of range, there is no pattern, or an argument is of another
+            type.
     """
     require_int("arrivals", "nb_frag", nb_frag, 1, MAX_NB_FRAG)
     most = MAX_NB_FRAG - nb_frag
     if coded is None:
         coded = min(nb_frag // 2 + 8, most)
     require_int("arrivals", "coded", coded, 0, most)
-    if not patterns:
-        raise FieldError("arrivals", "patterns", list(patterns), "at least one pattern")
+    require("arrivals", "variant", variant, ParityVariant, "a ParityVariant")
+    check_patterns("arrivals", patterns)
     sent = range(1, nb_frag + coded + 1)
     chosen = st.sampled_from([one for one in Pattern if one in patterns])
 
@@ -120,6 +122,17 @@ def arrivals(
         return Arrivals(pattern, tuple(numbers), nb_frag, rank)
 
     return draw_arrivals()
+
+
+def check_patterns(where: str, patterns: object) -> None:
+    """See that these are patterns, and at least one.
+
+    Raises:
+        FieldError: They are not.
+    """
+    given = require_members(where, "patterns", patterns, Pattern, "some of Pattern")
+    if not given:
+        raise FieldError(where, "patterns", list(given), "at least one pattern")
 
 
 Drawn = Callable[[st.DrawFn, range, int], Sequence[int]]

@@ -13,7 +13,8 @@ import random
 from typing import Final
 
 from ..datablock import MAX_FRAG_SIZE, MAX_NB_FRAG, DataBlock
-from ..errors import require_int
+from ..errors import FieldError, require_int
+from ._arguments import require
 from ._values import LONGEST_REST, numbers
 
 try:
@@ -52,13 +53,20 @@ def blocks(
         max_nb_frag: See *nb_frag*.
 
     Raises:
-        FieldError: A number is out of range; of one that a strategy gives, when it is drawn.
+        FieldError: A number is out of range, or *descriptor* has not 4 octets; of what a strategy
+            gives, or depends on what one gives, when it is drawn.
     """
     require_int("blocks", "max_nb_frag", max_nb_frag, 1, MAX_NB_FRAG)
     corners = st.sampled_from([one for one in CORNERS if one <= max_nb_frag])
     counts = _wanted("nb_frag", nb_frag, corners | numbers(1, max_nb_frag), 1, MAX_NB_FRAG)
     sizes = _wanted("frag_size", frag_size, numbers(1, LONGEST_REST), 1, MAX_FRAG_SIZE)
+    if isinstance(frag_size, int):
+        _wanted("padding", padding, st.nothing(), 0, frag_size - 1)
     tags = st.binary(min_size=4, max_size=4) if descriptor is None else descriptor
+    if isinstance(tags, bytes) and len(tags) != 4:
+        raise FieldError("blocks", "descriptor", descriptor, "4 octets, or a strategy")
+    kinds = (bytes, st.SearchStrategy)
+    require("blocks", "descriptor", tags, kinds, "4 octets, or a strategy")
 
     @st.composite
     def draw_block(draw: st.DrawFn) -> DataBlock:

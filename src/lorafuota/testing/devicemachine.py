@@ -19,6 +19,7 @@ import itertools
 from typing import Any, ClassVar, Final
 
 from ..datablock import DataBlock
+from ..fec.encoder import FragEncoder
 from ..fragmentation import v1, v2
 from ..package import PackageVersionReq
 from ..session.fragmentation import FragServer, SetupReq
@@ -52,7 +53,20 @@ _CHANGES: Final = (
     v1.DataFragment,
 )
 """What changes a session: hostile octets that happen to hold one are not sent."""
+_FEW: Final = 9
 _indices = st.integers(0, 3)
+
+
+def _counts(most: int) -> st.SearchStrategy[int]:
+    """NbFrag: few fragments in three of four, else up to *most*, often beyond an octet."""
+    few = st.integers(1, min(_FEW, most))
+    if most <= _FEW:
+        return few
+    edges = [one for one in (128, 255, 256, 257, most) if _FEW < one <= most]
+    many = [st.sampled_from(edges), st.integers(_FEW + 1, most)]
+    if most > 256:
+        many.append(st.integers(256, most))
+    return st.integers(0, 3).flatmap(lambda way: st.one_of(many) if way == 3 else few)
 
 
 class DeviceMachine(RuleBasedStateMachine):
@@ -63,9 +77,18 @@ class DeviceMachine(RuleBasedStateMachine):
     something untrue of its progress, delivers a block that is not the one that was sent, or does
     not deliver one that is complete.
 
+    MissingFrag has to be what is missing.  NbFragReceived has to lie between the fragments that
+    every reading of the text counts and all that came.
+
+    It knows TS004 alone, and by unicast alone: no multicast groups, and so neither McGroupBitMask
+    nor the delays of answers to a group.  It does not look at Descriptors that a device refuses,
+    at MemoryError of a device with little memory, at how often a report is repeated, or at what
+    several errors at once have to say.  ``lorafuota conform device`` has checks of these.
+
     Attributes:
         version: Of TS004 the device speaks, 1 or 2.
-        max_nb_frag: Fragments of the blocks it is sent, at most.
+        max_nb_frag: Fragments of the blocks it is sent, at most.  Most blocks have fewer than ten,
+            since small ones break more in the same time; above 255 a number takes a second octet.
         max_frag_size: Octets of their fragments, at most.
         answer_seconds: How long an answer, or a block that is complete, may take.
         device: The device under test.
@@ -73,7 +96,7 @@ class DeviceMachine(RuleBasedStateMachine):
     """
 
     version: ClassVar[int] = 2
-    max_nb_frag: ClassVar[int] = 9
+    max_nb_frag: ClassVar[int] = 300
     max_frag_size: ClassVar[int] = 48
     answer_seconds: ClassVar[float] = 10.0
 
@@ -97,6 +120,7 @@ class DeviceMachine(RuleBasedStateMachine):
         self._count: dict[int, int] = {}
         self._sent: dict[int, int] = {}
         self._used_up: list[SetupReq] = []
+        self._encoders: dict[SetupReq, FragEncoder] = {}
 
     @initialize(
         root_key=st.one_of(keys(GenAppKey), keys(AppKey)),
@@ -114,8 +138,25 @@ class DeviceMachine(RuleBasedStateMachine):
     def set_up(self, index: int, data: st.DataObject, delay: int, report: bool) -> None:
         """Open a session."""
         sizes = st.integers(1, self.max_frag_size)
-        block = data.draw(blocks(max_nb_frag=self.max_nb_frag, frag_size=sizes), label="block")
+        counts = _counts(self.max_nb_frag)
+        block = data.draw(blocks(nb_frag=counts, frag_size=sizes), label="block")
         self._send(self._new_setup(block, index, delay, report))
+
+    @precondition(lambda self: bool(self._open()))
+    @rule(data=st.data(), shift=st.integers(1, 255))
+    def set_up_another_of_its_size(self, data: st.DataObject, shift: int) -> None:
+        """Replace a session by one with the same numbers and other content.
+
+        In version 1 nothing else is different, so the old one is deleted first.
+        """
+        old = self._draw_open(data)
+        block = self._model.blocks[old]
+        image = bytes((octet + shift) % 256 for octet in block.image)
+        if not self._profile.has_mic:
+            self.deliver(v1.FragSessionDeleteReq(frag_index=old.frag_index).encode())
+        other = dataclasses.replace(block, image=image)
+        setup = self._new_setup(other, old.frag_index, old.block_ack_delay, False, old.descriptor)
+        self.deliver(setup.encode())
 
     @precondition(lambda self: bool(self._open()))
     @rule(data=st.data(), many=st.integers(1, 12))
@@ -130,11 +171,36 @@ class DeviceMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._open()))
     @rule(data=st.data(), backwards=st.booleans())
     def send_all(self, data: st.DataObject, backwards: bool) -> None:
-        """Send all plain fragments, none of which gets lost."""
+        """Ask for the status, and send all plain fragments; nothing of it gets lost."""
         setup = self._draw_open(data)
+        self._ask(setup)
         numbers = range(1, setup.nb_frag + 1)
         for n in reversed(numbers) if backwards else numbers:
             self.deliver(self._fragment(setup, n).encode())
+        self._pass(self.answer_seconds / 2)
+
+    @precondition(lambda self: bool(self._open()))
+    @rule(
+        data=st.data(),
+        far=st.sampled_from([0, 255, 9_000]),
+        spare=st.integers(0, 8),
+        twice=st.integers(0, 2),
+    )
+    def send_most(self, data: st.DataObject, far: int, spare: int, twice: int) -> None:
+        """Send the plain fragments but a few, and coded ones for them, perhaps of high numbers.
+
+        Some of them are sent twice.  The status is asked for before and after.
+        """
+        setup = self._draw_open(data)
+        plain = range(1, setup.nb_frag + 1)
+        lost = data.draw(st.sets(st.sampled_from(plain), max_size=6), label="lost")
+        first = setup.nb_frag + far + 1
+        self._ask(setup)
+        coded = range(first, first + len(lost) + spare)
+        for n in itertools.chain(plain[:twice], plain, coded):
+            if n not in lost:
+                self.deliver(self._fragment(setup, n).encode())
+        self._ask(setup)
         self._pass(self.answer_seconds / 2)
 
     @rule()
@@ -260,13 +326,21 @@ class DeviceMachine(RuleBasedStateMachine):
 
     # How
 
-    def _new_setup(self, block: DataBlock, index: int, delay: int, report: bool) -> SetupReq:
+    def _new_setup(
+        self,
+        block: DataBlock,
+        index: int,
+        delay: int,
+        report: bool,
+        descriptor: bytes | None = None,
+    ) -> SetupReq:
         count = self._count.get(index, -1) + 1
         self._count[index] = count
         self._sent[index] = 0
         version_2 = self._profile.has_mic
         if not version_2:  # no counter tells two sessions apart
-            block = dataclasses.replace(block, descriptor=count.to_bytes(4, "little"))
+            tag = count.to_bytes(4, "little") if descriptor is None else descriptor
+            block = dataclasses.replace(block, descriptor=tag)
         server = FragServer(
             self._profile,
             block,
@@ -277,6 +351,7 @@ class DeviceMachine(RuleBasedStateMachine):
             root_key=self._root_key,
         )
         self._model.blocks[server.setup_req] = block
+        self._encoders[server.setup_req] = block.encoder(self._profile.parity)
         return server.setup_req
 
     def _open(self) -> list[SetupReq]:
@@ -288,8 +363,12 @@ class DeviceMachine(RuleBasedStateMachine):
         return data.draw(st.sampled_from(self._open()), label="session")
 
     def _fragment(self, setup: SetupReq, n: int) -> v1.DataFragment:
-        encoder = self._model.blocks[setup].encoder(self._profile.parity)
-        return v1.DataFragment(n=n, frag_index=setup.frag_index, payload=encoder.fragment(n))
+        payload = self._encoders[setup].fragment(n)
+        return v1.DataFragment(n=n, frag_index=setup.frag_index, payload=payload)
+
+    def _ask(self, setup: SetupReq) -> None:
+        one = v1.FragSessionStatusReq(participants=True, frag_index=setup.frag_index)
+        self.deliver(one.encode())
 
     def _send(self, command: Command) -> None:
         for arrival in self._channel.send(command.encode(), now=self.now):

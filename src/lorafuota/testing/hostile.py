@@ -20,6 +20,7 @@ from ..package import MAX_PAYLOAD, Package
 from ..types import DOWNLINK, UPLINK, Direction
 from ..wire import Command, Repeat, Run
 from ._anatomy import reserved_bits, slices, with_bits
+from ._arguments import require_members, require_travel
 from ._values import edges, filled
 from .strategies import payloads
 
@@ -96,8 +97,10 @@ def hostile(
             downlink has a count, for instance.
 
     Raises:
-        FieldError: Nothing is left.
+        FieldError: An argument is of another type, or no harm is left.
     """
+    require_travel("hostile", package, direction)
+    require_members("hostile", "harms", harms, Harm, "some of Harm")
     found = [_harmed(package, direction, harm) for harm in Harm if harm in harms]
     possible = [one for one in found if one is not None]
     if not possible:

@@ -16,15 +16,16 @@ import random
 from collections.abc import Collection
 from typing import Any, Final, TypeAlias, cast
 
-from ..datablock import DataBlock
-from ..errors import FieldError
+from ..datablock import MAX_NB_FRAG, DataBlock
+from ..errors import FieldError, require_int
 from ..fragmentation.v1 import DataFragment
 from ..losses import Losses
 from ..session.fragmentation import FragServer, SetupReq
 from ..session.profile import FragProfile, frag_profile
 from ..types import AppKey, GenAppKey, require_key
+from ._arguments import require, require_number
 from ._values import numbers
-from .arrivals import Arrivals, Pattern, arrivals
+from .arrivals import Arrivals, Pattern, arrivals, check_patterns
 from .blocks import blocks
 from .channel import Channel, Corrupt, Cut, Delay, Effect, Loss, Reorder, Repeat
 from .strategies import keys
@@ -39,6 +40,14 @@ except ImportError as error:  # pragma: no cover  the tests have it
 __all__ = ["Session", "channels", "sessions"]
 
 RootKey: TypeAlias = GenAppKey | AppKey
+
+_HIGHEST: Final = {
+    "frag_index": 3,
+    "mc_group_bit_mask": 15,
+    "block_ack_delay": 7,
+    "session_cnt": 0xFFFF,
+}
+"""Of the numbers in a set-up that may be chosen."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -103,10 +112,17 @@ def sessions(
             ``ack_reception`` and ``session_cnt``.
 
     Raises:
-        FieldError: There is no such version or field, a number is out of range, or the key is of
-            another class.
+        FieldError: There is no such version or field, a number is out of range, or an argument or
+            the key is of another class; of what a strategy gives, when it is drawn.
     """
     profile = frag_profile(version)
+    check_patterns("sessions", patterns)
+    if coded is not None:
+        require_int("sessions", "coded", coded, 0, MAX_NB_FRAG - 1)
+    if block is not None:
+        require(
+            "sessions", "block", block, DataBlock | st.SearchStrategy, "a DataBlock or a strategy"
+        )
     free: dict[str, st.SearchStrategy[Any]] = {
         "frag_index": st.integers(0, 3),
         "mc_group_bit_mask": st.just(0) | st.integers(0, 15),
@@ -117,7 +133,14 @@ def sessions(
     for field, value in pinned.items():
         if field not in free:
             raise FieldError("sessions", "pinned", field, f"one of {', '.join(free)}")
-        free[field] = value if isinstance(value, st.SearchStrategy) else st.just(value)
+        if isinstance(value, st.SearchStrategy):
+            free[field] = value
+            continue
+        if field in _HIGHEST:
+            require_int("sessions", field, value, 0, _HIGHEST[field])
+        else:
+            require("sessions", field, value, bool, "a bool")
+        free[field] = st.just(value)
     made = blocks(max_nb_frag=24) if block is None else block
     roots = root_key
     if roots is None:
@@ -138,6 +161,7 @@ def sessions(
 
 
 _EFFECTS: Final = (Loss, Delay, Reorder, Repeat, Corrupt, Cut)
+_NAMES: Final = ", ".join(one.__name__ for one in _EFFECTS)
 
 
 def channels(
@@ -151,12 +175,15 @@ def channels(
         longest: Seconds one effect delays a message, at most.
 
     Raises:
-        FieldError: There is another effect, or none.
+        FieldError: There is another effect, or none, or *longest* is no number of
+            seconds.
     """
+    require_number("channels", "longest", longest, (int, float), 1e-6, "seconds, 1e-6 or more")
+    if not isinstance(effects, Collection):
+        raise FieldError("channels", "effects", effects, f"some of {_NAMES}")
     wanted = [one for one in _EFFECTS if one in effects]
     if len(wanted) != len(effects) or not wanted:
-        names = ", ".join(one.__name__ for one in _EFFECTS)
-        raise FieldError("channels", "effects", list(effects), f"some of {names}")
+        raise FieldError("channels", "effects", list(effects), f"some of {_NAMES}")
     shares = st.sampled_from([0.1, 0.3, 0.5, 0.9])
     seconds = st.sampled_from([longest / 30, longest / 3, longest])
     runs = st.builds(

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .._kinds import Int, Octets, OnlyIf, Rest
-from ..errors import Described, FieldError
+from ..errors import Described, FieldError, require_int
 from ..package import MAX_PAYLOAD, Package, PackageVersionAns
 from ..types import DevAddr, DevEUI, Direction, Key
 from ..wire import Command, Record, Repeat
+from ._arguments import require_class, require_number, require_travel
 from ._values import LONGEST_REST, filled, numbers, possible
 
 try:
@@ -46,8 +47,11 @@ def records(cls: type[R], /, **pinned: Any) -> st.SearchStrategy[R]:
             that it fits; with a strategy for such a field, pin the earlier one as well.
 
     Raises:
-        FieldError: There is no such field, or it cannot have that value.
+        FieldError: *cls* is something else, there is no such field, or it cannot have that value.
     """
+    require_class(
+        "records", "cls", cls, Record, "a class of commands or records", without=(Command,)
+    )
     for field, value in pinned.items():
         if field not in cls.KINDS:
             raise FieldError(cls.__name__, "pinned", field, f"one of {', '.join(cls.KINDS)}")
@@ -74,12 +78,11 @@ def payloads(
         max_octets: Octets of the payload, at most; 11 to 242.
 
     Raises:
-        FieldError: A number is out of range.
+        FieldError: An argument is of another type, or a number is out of range.
     """
-    if max_size < 1:
-        raise FieldError("payloads", "max_size", max_size, "1 or more")
-    if not 11 <= max_octets <= MAX_PAYLOAD:
-        raise FieldError("payloads", "max_octets", max_octets, f"11..{MAX_PAYLOAD}")
+    require_travel("payloads", package, direction)
+    require_number("payloads", "max_size", max_size, int, 1, "int of 1 or more")
+    require_int("payloads", "max_octets", max_octets, 11, MAX_PAYLOAD)
     own = {"package_identifier": package.identifier, "package_version": package.version}
     alone: list[st.SearchStrategy[Command]] = []
     others: list[st.SearchStrategy[Command]] = []
@@ -118,7 +121,11 @@ def keys(cls: type[K], /) -> st.SearchStrategy[K]:
     """Any key of a class, for instance ``keys(GenAppKey)``.
 
     They are made up, so a failing example may show the octets it was made from.
+
+    Raises:
+        FieldError: *cls* is no class of keys.
     """
+    require_class("keys", "cls", cls, Key, "a class of keys, GenAppKey for instance")
     return st.binary(min_size=16, max_size=16).map(cls)
 
 

@@ -23,7 +23,7 @@ from lorafuota.multicastsetup.v1 import McClassCSessionReq
 from lorafuota.session.actions import Action, BlockReceived, Send
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragLimits, FragServer
-from lorafuota.session.multicast import McGroupServer
+from lorafuota.session.multicast import McGroupServer, McLimits, WindowLimits
 from lorafuota.session.profile import frag_profile
 from lorafuota.session.saved import SavedState, keep
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
@@ -40,6 +40,7 @@ FPORTS: Final = (200, 201, 202, 203, 225, 1)
 PAUSES: Final = (0.0, 0.5, 5.0, 130.0, 4000.0, 1e5, -3.0, -1e6, 2.0**31, 1e10)
 MOST_STEPS: Final = 150
 LIMITS: Final = FragLimits(max_memory=200_000)
+MC_LIMITS: Final = McLimits(windows=WindowLimits(max_session_seconds=300, max_daily_seconds=2000))
 STATE_OCTETS: Final = 4096
 """Of everything a device wants to have stored but the fragments."""
 
@@ -75,6 +76,7 @@ class Owner:
         settings = program.octet()
         self.clock_known, self.leaves = bool(settings & 1), bool(settings & 2)
         self.period = 86_400.0 if settings & 4 else None
+        self.limits = MC_LIMITS if settings & 8 else None
         self.now = START
         self.store: SavedState = {}
         self.device = self.fresh()
@@ -87,6 +89,7 @@ class Owner:
             rng=random.Random(1),
             clock_known=self.clock_known,
             period_seconds=self.period,
+            mc_limits=self.limits,
             frag_limits=LIMITS,
             leaves_when_complete=self.leaves,
         )
@@ -215,7 +218,7 @@ def seeds() -> list[bytes]:
     programs = [
         bytes((at, settings)) + b"".join(update(1 + at % 2, nb_frag, 10))
         for at, name in enumerate(STACKS)
-        for settings, nb_frag in ((1, 6), (7, 20))
+        for settings, nb_frag in ((1, 6), (15, 20))
     ]
     return programs + [bytes((at, 7)) + receive(201, one) for at, one in enumerate(_commands())]
 

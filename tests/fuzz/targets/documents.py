@@ -156,7 +156,7 @@ def scenarios() -> list[bytes]:
 
 
 def saved_device(found: Any) -> str:
-    owner = device.Owner(device.Program(b"\x00\x07"))
+    owner = device.Owner(device.Program(b"\x00\x0f"))
     owner.take(owner.device.restore(found, now=owner.now))
     for step in (device.receive(201, b"\x01\x01"), bytes((device.DUE, device.TICK, 4))):
         program = device.Program(step)

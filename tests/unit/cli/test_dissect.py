@@ -430,3 +430,28 @@ def test_output_is_plain_ascii() -> None:
     for name in ("ts003/2", "ts004/2", "ts005/2", "ts006/1"):
         for direction in ("uplink", "downlink"):
             assert call("dissect", name, direction, "00" * 20).out.isascii()
+
+
+@pytest.mark.parametrize("version", ["1", "2", "auto"])
+@pytest.mark.parametrize("name", ["fragmentation", "ts004", "201"])
+def test_version_as_an_option_is_the_same_as_behind_the_name(name: str, version: str) -> None:
+    wanted = call("dissect", f"{name}/{version}", "uplink", "02c0")
+    assert wanted.status == 0
+    assert call("dissect", name, "uplink", "02c0", "--version", version) == wanted
+    assert call("dissect", f"{name}/{version}", "up", "02c0", "--version", version) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("fragmentation/1", "up", "02c0", "--version", "2"), "two versions are given"),
+        (("fragmentation", "up", "02c0", "--version", "x"), "a package version is a number"),
+        (("fragmentation", "up", "02c0", "--version", "3"), "there is no fragmentation/3"),
+        (("phy", "02c0", "--version", "1"), "say --speaks PACKAGE/VERSION for a frame or a log"),
+        (("log", "x", "--version", "auto"), "say --speaks PACKAGE/VERSION for a frame or a log"),
+    ],
+)
+def test_a_version_that_means_nothing_is_one_sentence(words: tuple[str, ...], reason: str) -> None:
+    outcome = call("dissect", *words)
+    assert (outcome.status, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert reason in outcome.err

@@ -289,3 +289,12 @@ def test_no_standard_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "stdin", None)
     outcome = call("dissect", "log", "-")
     assert outcome.err == "lorafuota dissect: there is no standard input\n"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_log_is_bad_input(tmp_path: pathlib.Path, text: str) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    outcome = call("dissect", "log", str(path))
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == "lorafuota dissect: the log is empty: there is no line to read\n"

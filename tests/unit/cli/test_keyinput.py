@@ -175,6 +175,10 @@ def test_two_roots_need_the_version_of_the_link_layer(file: Path) -> None:
     outcome = call("keys", "--keys", str(file))
     assert outcome.status == 2
     assert "both GenAppKey and AppKey are given: --lorawan 1.0 derives from GenApp" in outcome.err
+    outcome = call("conform", "device", "--own", "documents v2", "--root-key-file", str(file))
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "holds both GenAppKey and AppKey: leave the one" in outcome.err
+    assert "--lorawan" not in outcome.err  # it has no such option
     for version, scheme in (("1.0", "1.0.x"), ("1.0.x", "1.0.x"), ("1.1", "1.1")):
         outcome = call("keys", "--keys", str(file), "--lorawan", version, "--json")
         assert json.loads(outcome.out)["lorawan"] == scheme

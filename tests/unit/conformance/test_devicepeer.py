@@ -9,6 +9,7 @@ from lorafuota.conformance.subject import (
     BlockDelivered,
     DeviceEvent,
     DeviceRequest,
+    Downlink,
     Reply,
     Uplink,
 )
@@ -65,6 +66,29 @@ def test_a_block_reaches_the_device_through_a_group_of_the_kits() -> None:
     one.expect_block(0, bytes(range(50)))
     with pytest.raises(Failed, match="expected a block of 50 octets on FragIndex 0; came none"):
         one.expect_block(0, bytes(range(50)))
+
+
+def said_to(profile: str | None) -> list[bytes]:
+    """What the device of somebody is sent: a fragment by unicast, and one in a frame."""
+    one = DevicePeer(Silent(), seed="test", profile=profile)
+    fragment = v1.DataFragment(n=3, frag_index=1, payload=bytes(4))
+    one.send(v1.PACKAGE, fragment)
+    one.multicast(one.new_group(), v1.PACKAGE, fragment)
+    one.send(v1.PACKAGE, v1.FragSessionDeleteReq(frag_index=1), b"\x08\x03\x40")
+    return [event.payload for event in one.transcript if isinstance(event, Downlink)]
+
+
+def test_the_dialect_of_a_stack_is_spoken_where_it_is_named() -> None:
+    assert [one.hex(" ") for one in said_to("MultiTech Conduit")] == [
+        "08 02 40 00 00 00 00",
+        "08 02 40 00 00 00 00",
+        "03 01 08 03 40",
+    ]
+    for profile in (None, "documents v1", "no such stack"):
+        assert said_to(profile)[0].hex(" ") == "08 03 40 00 00 00 00"
+    spoken = DevicePeer(OwnDevice("MultiTech Conduit"), seed="test", profile="MultiTech Conduit")
+    plain = DevicePeer(OwnDevice("MultiTech Conduit"), seed="test")
+    assert spoken.mc_ke_key.reveal() == bytes(16) != plain.mc_ke_key.reveal()
 
 
 class Silent:

@@ -1,9 +1,12 @@
+import dataclasses
 from unittest import mock
 
 import pytest
 
 from lorafuota import DevAddr, DevEUI
+from lorafuota.conformance.device import DEVICE_CHECKS
 from lorafuota.conformance.own import OwnDevice
+from lorafuota.conformance.run import run_device_checks
 from lorafuota.conformance.subject import (
     Advance,
     Downlink,
@@ -114,3 +117,36 @@ def test_a_reset_keeps_what_the_flash_holds_and_a_factory_reset_does_not() -> No
     assert device.exchange(Downlink(3.0, 201, bytes(other))).events == (
         Uplink(3.0, 201, bytes.fromhex("0200")),
     )
+
+
+@pytest.mark.parametrize("profile", ["documents v2", "ST middleware v2", "Renesas"])
+def test_what_it_draws_in_a_check_does_not_depend_on_the_checks_before(profile: str) -> None:
+    names = ("report-delay", "status-delay-2", "status-delay-uniform", "period-taken")
+    checks = [one for one in DEVICE_CHECKS if one.name in names]
+    in_a_row = list(run_device_checks(checks, OwnDevice(profile)))
+    backwards = list(run_device_checks(checks[::-1], OwnDevice(profile)))[::-1]
+    alone = [one for check in checks for one in run_device_checks([check], OwnDevice(profile))]
+    assert in_a_row == backwards == alone
+    assert sum(len(one.transcript) > 50 for one in alone) >= 3
+
+
+def test_two_devices_and_two_seeds_draw_differently() -> None:
+    def answered(seed: str, dev_eui: int) -> float | None:
+        device = OwnDevice("LoRaMac-node", seed=seed)
+        device.exchange(dataclasses.replace(power_on(0.0), dev_eui=DevEUI(dev_eui)))
+        device.exchange(Downlink(1.0, 201, bytes.fromhex("0200 0100 10 07 03 00000000")))
+        return device.exchange(Downlink(2.0, 201, b"\x01\x01")).next
+
+    assert answered("own", 1) == answered("own", 1)
+    assert len({answered(*how) for how in (("own", 1), ("own", 2), ("other", 1))}) == 3
+
+
+def test_a_device_for_the_conduit_passes_under_its_own_name() -> None:
+    checks = [
+        DEVICE_CHECKS[id] for id in ("ts005-v1/setup-0", "ts004-v1/lossless", "ts004-v1/n-zero")
+    ]
+    name = "MultiTech Conduit"
+    found = [one.outcome.value for one in run_device_checks(checks, OwnDevice(name), profile=name)]
+    assert found == ["passed", "passed", "known quirk"]
+    found = [one.outcome.value for one in run_device_checks(checks, OwnDevice(name))]
+    assert found == ["failed", "failed", "failed"]

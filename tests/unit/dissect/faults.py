@@ -519,6 +519,138 @@ def _mask(seed: int) -> Capture:
     return run(seed, profile=documents(seed), **commands(201, kind, change))
 
 
+# What the device delivered
+
+
+def _delivering(
+    change: Callable[[Bench, random.Random], bytes], *, image: bool = True, **fields: Any
+) -> Make:
+    """A transfer in which nothing went wrong, and a block that is not what came out of it."""
+
+    def make(seed: int) -> Capture:
+        bench = Bench(seed, profile=documents(seed), multicast=seed % 3 > 0, **fields)
+        log = bench.run()
+        assert bench.delivered[0] == bench.image
+        known = dataclasses.replace(bench.known, block=change(bench, random.Random(seed)))
+        return log, known if image else dataclasses.replace(known, image=None)
+
+    return make
+
+
+def _with_bit_flipped(bench: Bench, rng: random.Random) -> bytes:
+    octets = bytearray(bench.image)
+    octets[rng.randrange(len(octets))] ^= 1 << rng.randrange(8)
+    return bytes(octets)
+
+
+def _with_two_swapped(bench: Bench, rng: random.Random) -> bytes:
+    block, size = bench.block, bench.block.frag_size
+    pieces = [block.padded[at : at + size] for at in range(0, len(block.padded), size)]
+    first, second = rng.sample(range(block.nb_frag), 2)
+    pieces[first], pieces[second] = pieces[second], pieces[first]
+    return b"".join(pieces)[: len(bench.image)]
+
+
+def _with_fragments_missing(bench: Bench, rng: random.Random) -> bytes:
+    octets, size = bytearray(bench.image), bench.block.frag_size
+    for n in rng.sample(range(bench.block.nb_frag - 1), 2):
+        octets[n * size : (n + 1) * size] = b"\xff" * size
+    return bytes(octets)
+
+
+def _noise(bench: Bench, rng: random.Random) -> bytes:
+    return rng.randbytes(len(bench.image))
+
+
+def _cut(bench: Bench, rng: random.Random) -> bytes:
+    return bench.image[: rng.randrange(1, len(bench.image))]
+
+
+def _with_flash_behind(bench: Bench, rng: random.Random) -> bytes:
+    return bench.image + b"\xff" * rng.randrange(100, 4000)
+
+
+_BLOCKS: tuple[tuple[Symptom, str, Make], ...] = (
+    (
+        Symptom.BLOCK_WITH_PADDING,
+        "the delivered block has its padding still",
+        _delivering(lambda bench, rng: bench.block.padded, image_octets=715),
+    ),
+    (
+        Symptom.BLOCK_WITH_PADDING,
+        "the same, no image known",
+        _delivering(lambda bench, rng: bench.block.padded, image_octets=715, image=False),
+    ),
+    (Symptom.BLOCK_LENGTH, "the delivered block is cut off", _delivering(_cut)),
+    (
+        Symptom.BLOCK_LENGTH,
+        "the delivered block is empty",
+        _delivering(lambda bench, rng: b""),
+    ),
+    (
+        Symptom.BLOCK_LENGTH,
+        "the delivered block has erased flash behind it",
+        _delivering(_with_flash_behind),
+    ),
+    (
+        Symptom.BLOCK_BLANK,
+        "the delivered block is all zero",
+        _delivering(lambda bench, rng: bytes(len(bench.image))),
+    ),
+    (
+        Symptom.BLOCK_BLANK,
+        "the delivered block is erased flash",
+        _delivering(lambda bench, rng: b"\xff" * (len(bench.image) + rng.randrange(2) * 100)),
+    ),
+    (
+        Symptom.BLOCK_SWAPPED,
+        "two fragments of the delivered block swapped",
+        _delivering(_with_two_swapped),
+    ),
+    (
+        Symptom.BLOCK_SWAPPED,
+        "two fragments swapped, no image known",
+        _delivering(_with_two_swapped, image=False),
+    ),
+    (
+        Symptom.BLOCK_FEW,
+        "one bit of the delivered block flipped",
+        _delivering(_with_bit_flipped),
+    ),
+    (
+        Symptom.BLOCK_FEW,
+        "two fragments were never written",
+        _delivering(_with_fragments_missing),
+    ),
+    (Symptom.BLOCK_OTHER, "the delivered block is noise", _delivering(_noise)),
+    (
+        Symptom.BLOCK_OTHER,
+        "the delivered block is noise, no image known",
+        _delivering(_noise, image=False),
+    ),
+)
+for _symptom, _name, _make in _BLOCKS:
+    fault(_symptom, _name)(_make)
+
+
+@fault(Symptom.OTHER_IMAGE, "the block is what was sent, one bit of the image is another")
+def _image_with_a_bit_flipped(seed: int) -> Capture:
+    bench = Bench(seed, profile=documents(seed))
+    log = bench.run()
+    image = _with_bit_flipped(bench, random.Random(seed))
+    return log, dataclasses.replace(bench.known, image=image)
+
+
+@fault(Symptom.OTHER_IMAGE, "the image has another size, no fragment in the capture")
+def _other_size(seed: int) -> Capture:
+    log, known = run(seed, profile=documents(seed), descriptor=bytes((seed % 256, 1, 2, 3)))
+    assert known.image is not None
+    size = random.Random(seed).choice((100, len(known.image) - 1, len(known.image) + 1))
+    image = (known.image + b"x")[:size]
+    setups = [one for one in log if not number(one.payload)]
+    return setups, dataclasses.replace(known, image=image, block=None)
+
+
 # Clocks and windows
 
 

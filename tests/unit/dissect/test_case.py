@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from lorafuota.dissect.capture import Frame
 from lorafuota.dissect.case import Case, Fragment, Known
+from lorafuota.errors import FieldError
 from lorafuota.fragmentation import v1, v2
 from lorafuota.link import build_mc_downlink
 from lorafuota.multicastsetup import v2 as mc2
@@ -132,3 +135,29 @@ def test_a_version_nobody_has_defined_is_kept_and_read_as_what_fits() -> None:
     [device] = only(log).devices.values()
     assert (device.version("firmwaremanagement"), device.version("fragmentation")) == (2, 7)
     assert v2.FragSessionSetupAns in [type(one.what) for one in device.up]
+
+
+def test_frames_are_judged_that_are_of_a_package_or_of_a_group() -> None:
+    phy = b"\x60" + bytes(11)
+    log = Log().up(FRAG, "00").up(1, "00").group(fragment(1))
+    assert only(log).judged == 2
+    log.frames.append(Frame(direction=DOWNLINK, phy=phy))  # to a group, whatever it says
+    log.frames.append(Frame(direction=DOWNLINK, fport=9, payload=b"", mc_addr=GROUP))
+    log.frames.append(Frame(direction=UPLINK, phy=b"\x40" + bytes(11)))
+    assert only(log).judged == 3
+    assert only(log, fports={"fragmentation": 1}).judged == 2
+
+
+def test_where_the_log_names_nobody_it_is_of_the_device_that_was_named() -> None:
+    log = Log()
+    log.frames.append(Frame(direction=UPLINK, fport=FRAG, payload=b"\x00\x03\x01"))
+    case = only(log, dev_eui=OTHER)
+    assert case.subject is case.devices[OTHER]
+    assert list(only(log).devices) == [None]
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf])
+def test_a_time_of_the_device_is_a_number(time: float) -> None:
+    for pair in ((time, 5.0), (5.0, time)):
+        with pytest.raises(FieldError, match=r"Known\.device_times = .* expected finite seconds"):
+            Known(device_times=(pair,))

@@ -19,7 +19,8 @@ from lorafuota.dissect.capture import Frame
 from lorafuota.dissect.case import Known
 from lorafuota.dissect.doctor import diagnose
 from lorafuota.dissect.hypothesis import Symptom
-from lorafuota.types import AppKey, DevAddr, DevEUI, Direction, GenAppKey
+from lorafuota.errors import FieldError
+from lorafuota.types import AppKey, DevAddr, DevEUI, Direction, GenAppKey, LorawanVersion
 from tests.support import LONG
 from tests.unit.dissect.confusion import confusion
 from tests.unit.dissect.faults import FAULTS, Fault, healthy
@@ -85,13 +86,40 @@ def test_devices_with_the_same_trouble_share_a_hypothesis() -> None:
 
 def test_nothing_is_found_in_nothing() -> None:
     diagnosis = diagnose([])
-    assert (diagnosis.found, diagnosis.hypotheses) == (False, ())
+    assert (diagnosis.found, diagnosis.hypotheses, diagnosis.judged) == (False, (), 0)
     assert diagnosis.looked_at == (
         "0 frames, 0 with a time, 0 multicast frames as on air",
         "0 devices, 0 groups, 0 set-ups of a block, 0 fragments",
         "0 blocks reported complete, 0 with another MIC",
         "known beside it: nothing",
     )
+
+
+def test_what_was_given_and_for_whom_is_said() -> None:
+    keys = {"gen_app_key": GenAppKey(bytes(16)), "app_key": AppKey(bytes(16))}
+    log = Log().up(FRAG, "000301")
+    last = "known beside it: GenAppKey (taken for the root key), AppKey"
+    assert log.diagnose(**keys).looked_at[-1] == last
+    assert log.diagnose(**keys, dev_eui=OTHER).looked_at[-1] == (
+        f"{last}; of device {OTHER}, which is not in the capture"
+    )
+    two = Log().up(FRAG, "000301").up(FRAG, "000301", dev=OTHER)
+    assert two.diagnose(**keys).looked_at[-1] == f"{last}; of which of the 2 devices is not known"
+    assert two.diagnose(**keys, dev_eui=OTHER).looked_at[-1] == last
+    assert two.diagnose(image=b"x").looked_at[-1] == "known beside it: image"
+    swapped = log.diagnose(**keys, lorawan=LorawanVersion.V1_1).looked_at[-1]
+    assert swapped == "known beside it: GenAppKey, AppKey (taken for the root key)"
+
+
+def test_evidence_names_the_lines_that_were_told_each_once() -> None:
+    log = Log().up(FRAG, "000301").down(FRAG, setup2()).down(FRAG, setup2()).down(FRAG, setup2())
+    assert log.diagnose().hypotheses[1].evidence[0].frames == (1, 2, 3)
+    assert log.diagnose().hypotheses[1].evidence[0].lines == (2, 3, 4)
+    told = diagnose(log.frames, lines=[3, 17, 17, 19]).hypotheses[1]
+    assert told.evidence[0].lines == (17, 19)
+    assert told.evidence[0].to_json()["lines"] == [17, 19]
+    with pytest.raises(FieldError, match="expected 4, one for each frame"):
+        diagnose(log.frames, lines=[1])
 
 
 CAPTURES = [fault.make(0)[0][:60] for fault in FAULTS[::9]]

@@ -8,7 +8,9 @@ from lorafuota.dissect.hypothesis import Evidence, Hypothesis, Sure, Symptom, We
 
 
 def hypothesis(*weights: Weight) -> Hypothesis:
-    evidence = tuple(Evidence(weight, f"piece {at}", (at,)) for at, weight in enumerate(weights))
+    evidence = tuple(
+        Evidence(weight, f"piece {at}", (at,), (at + 7,)) for at, weight in enumerate(weights)
+    )
     return Hypothesis(
         symptom=Symptom.CLOCK_OFF, says="it is off", evidence=evidence, try_next="set it"
     )
@@ -41,7 +43,7 @@ def test_a_hypothesis_is_plain_json() -> None:
         "score": 0.8,
         "sure": "likely",
         "says": "it is off",
-        "evidence": [{"weight": "strong", "text": "piece 0", "frames": [0]}],
+        "evidence": [{"weight": "strong", "text": "piece 0", "lines": [7]}],
         "try_next": "set it",
         "devices": [],
         "follows_from": [],

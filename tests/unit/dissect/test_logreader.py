@@ -131,9 +131,9 @@ def test_a_line_that_cannot_be_read_never_stops_the_rest(line: str, why: str) ->
         ({"time": 1 << 37}, "time: expected GPS seconds, or UTC as text"),
         ({"time": True}, "time: expected GPS seconds, or UTC as text"),
         ({"time": float("inf")}, "time: expected GPS seconds, or UTC as text"),
-        ({"dev_eui": "12"}, "text: expected 16 hex digits"),
+        ({"dev_eui": "12"}, "dev_eui: expected 16 hex digits"),
         ({"dev_eui": 12}, "dev_eui: expected 16 hex digits"),
-        ({"mc_addr": "x" * 8}, "text: expected 8 hex digits"),
+        ({"mc_addr": "x" * 8}, "mc_addr: expected 8 hex digits"),
         ({"fcnt": -1}, "fcnt: expected a number of 0 to 4294967295"),
         ({"port": 201}, "port: expected no such field; there are dev_eui, direction"),
     ],
@@ -155,9 +155,10 @@ def test_the_direction_of_a_frame_log_is_in_the_frame() -> None:
     [down] = lines({"phyPayload": octets, "devEui": "70b3d57ed0061a2b"})
     assert isinstance(down, Captured)
     assert (down.frame.direction, down.frame.phy) == (DOWNLINK, b"\x60\x01")
-    assert reason({"phyPayload": "AA==", "devEui": "7"}) == "text: expected 16 hex digits"
+    assert reason({"phy": ""}) == "phy: expected a frame of at least one octet"
+    assert reason({"phyPayload": "AA==", "devEui": "7"}) == "dev_eui: expected 16 hex digits"
     empty = {"end_device_ids": {}, "downlink_message": {"raw_payload": ""}}
-    assert reason(empty) == "direction: expected uplink or downlink"
+    assert reason(empty) == "phy: expected a frame of at least one octet"
 
 
 def test_times_of_servers_have_any_number_of_digits_and_leap_seconds() -> None:

@@ -86,6 +86,86 @@ def test_a_chirpstack_queue_item_is_a_downlink(item: dict[str, Any]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"devAddr": "0021d3a1"},
+        {"fCnt": 17},
+        {"dr": 5},
+        {"adr": False},
+        {"txInfo": {"frequency": 868100000}},
+        {"regionConfigId": "eu868"},
+        {"deduplicationId": "3ac7e3c4"},
+        {"rxInfo": []},
+    ],
+)
+def test_any_field_that_only_uplinks_have_tells_an_uplink(field: dict[str, Any]) -> None:
+    bare = {"deviceInfo": UP["deviceInfo"], "fPort": 201, "data": DATA}
+    assert [one.direction for one in chirpstack_events(bare | field) or []] == [UPLINK]
+    assert [one.direction for one in chirpstack_events(snake(bare | field)) or []] == [UPLINK]
+    third = {"devEUI": "70b3d57ed0061a2b", "deviceName": "meter", "fPort": 201, "data": DATA}
+    assert [one.direction for one in chirpstack_events(third | field) or []] == [UPLINK]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"fCntDown": 3},
+        {"queueItemId": "x"},
+        {"downlinkId": 7},
+        {"isPending": False},
+        {"isEncrypted": False},
+        {"expiresAt": "2024-05-17T16:53:02Z"},
+    ],
+)
+def test_any_field_that_only_downlinks_have_tells_a_downlink(field: dict[str, Any]) -> None:
+    bare = {"deviceInfo": UP["deviceInfo"], "fPort": 201, "data": DATA}
+    assert [one.direction for one in chirpstack_events(bare | field) or []] == [DOWNLINK]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"devEui": "70b3d57ed0061a2b", "confirmed": True, "fPort": 201, "data": DATA},
+        {"queueItem": {"devEui": "70b3d57ed0061a2b", "fPort": 201, "data": DATA}},
+        {"multicastGroupId": "5a", "fCnt": 10, "fPort": 201, "data": DATA},
+        {"queueItem": {"multicastGroupId": "5a", "fCnt": 10, "fPort": 201, "data": DATA}},
+    ],
+)
+def test_what_somebody_asks_chirpstack_to_send_is_a_downlink(item: dict[str, Any]) -> None:
+    assert [one.direction for one in chirpstack_events(item) or []] == [DOWNLINK]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"deviceInfo": UP["deviceInfo"], "fPort": 201, "data": DATA},
+        {"deviceInfo": UP["deviceInfo"], "fPort": 201, "data": DATA, "dr": 1, "fCntDown": 1},
+        {"devEUI": "70b3d57ed0061a2b", "applicationID": "1", "fPort": 201, "data": DATA},
+    ],
+)
+def test_where_the_direction_cannot_be_told_that_is_said(event: dict[str, Any]) -> None:
+    with pytest.raises(NotAnEvent, match="does not tell whether it goes up") as raised:
+        chirpstack_events(event)
+    assert not raised.value.expected
+
+
+def test_a_message_of_the_things_stack_tells_its_direction_or_it_is_not_guessed() -> None:
+    message = {"f_port": 201, "frm_payload": DATA}
+    for extra, direction in (
+        ({"rx_metadata": []}, UPLINK),
+        ({"received_at": "2024-05-17T16:53:02Z"}, UPLINK),
+        ({"priority": "LOWEST"}, DOWNLINK),
+        ({"class_b_c": {}}, DOWNLINK),
+    ):
+        assert [one.direction for one in things_stack_events(message | extra) or []] == [direction]
+    with pytest.raises(NotAnEvent, match="does not tell whether it goes up"):
+        things_stack_events(message)
+    for name, direction in (("as.up.data.forward", UPLINK), ("as.down.data.receive", DOWNLINK)):
+        live = {"name": name, "identifiers": [{"device_ids": IDS}], "data": message}
+        assert [one.direction for one in things_stack_events(live) or []] == [direction]
+
+
 def test_a_chirpstack_frame_log_has_the_whole_frame() -> None:
     log = {"phyPayload": DATA, "devEui": "70b3d57ed0061a2b", "time": "2024-05-17T16:53:02Z"}
     wanted = Event(

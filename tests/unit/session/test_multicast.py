@@ -35,10 +35,12 @@ from lorafuota.session.multicast import (
     McLimits,
     SessionAns,
     SessionReq,
+    WindowLimits,
     choose_time_out,
     session_window,
 )
 from lorafuota.session.profile import mc_profile
+from lorafuota.session.saved import SavedState, keep
 from lorafuota.types import AppKey, DevAddr, GenAppKey, LorawanVersion, McKey
 from tests.support import vectors
 
@@ -77,8 +79,8 @@ def tick(member: McDevice, *, now: float) -> Result:
     return said(member.tick(now=now))
 
 
-def leave(member: McDevice, mc_group_id: int) -> Result:
-    return said(member.leave(mc_group_id))
+def leave(member: McDevice, mc_group_id: int, *, now: float = NOW) -> Result:
+    return said(member.leave(mc_group_id, now=now))
 
 
 def joined(version: int, *, mc_group_id: int = 0, **options: Any) -> tuple[McDevice, McGroupServer]:
@@ -507,6 +509,62 @@ def test_leaving_early_stops_once(version: int) -> None:
     assert leave(member, 0) == [StopListening(0)]
     assert (leave(member, 0), leave(member, 3), member.next_deadline) == ([], [], None)
     assert not isinstance(member.open(server.sender.seal(b"x", fport=201)), Drop)
+
+
+@both
+@either_class
+def test_receive_time_is_stored_before_it_is_used_and_given_back_when_it_was_not(
+    version: int, cls: type
+) -> None:
+    """Promise S12, action by action; what is exported is what was stored."""
+    windows = WindowLimits(max_session_seconds=300, max_daily_seconds=300)
+    member, _ = joined(version, limits=dataclasses.replace(EU868, windows=windows))
+    start = int(NOW) // 128 * 128 + 640
+    req = session_req(cls, session_time=start, time_out=9)
+    state: SavedState = {}
+
+    def kinds(results: Sequence[Answer | Action]) -> list[str]:
+        for one in results:
+            if not isinstance(one, Answer):
+                keep(state, one)
+        stored = {name: value for name, value in state.items() if name.startswith("listened")}
+        assert {k: v for k, v in member.export().items() if k.startswith("listened")} == stored
+        return [one.name if isinstance(one, Store) else type(one).__name__ for one in results]
+
+    listen = "ListenClassC" if cls is v1.McClassCSessionReq else "ListenClassB"
+    assert kinds(member.execute(req, now=NOW, max_payload=51)) == ["window/0", "Answer"]
+    opened = kinds(member.tick(now=start))
+    assert opened == ["listened", "listened/0", listen]
+    assert kinds(member.tick(now=start + 1)) == []
+    if listen == "ListenClassC":
+        assert kinds(member.tick(now=start + 60)) == ["listened", "listened/0"]
+    left = kinds(member.leave(0, now=start + 70))
+    assert left == ["StopListening", "window/0", "listened", "listened/0"]
+    assert state["listened"] == f"{start + 70} {70 if listen == 'ListenClassC' else 1} 0"
+    again = session_req(cls, session_time=start + 1280, time_out=9)
+    kinds(member.execute(again, now=start + 80, max_payload=51))
+    kinds(member.tick(now=start + 1280))
+    replaced = session_req(cls, session_time=start + 2560, time_out=4)
+    answered = kinds(member.execute(replaced, now=start + 1290, max_payload=51))
+    assert answered == ["StopListening", "window/0", "Answer", "listened", "listened/0"]
+    if listen == "ListenClassC":
+        kinds(member.tick(now=start + 2560))
+        over = kinds(member.tick(now=start + 2576))
+        assert over == ["StopListening", "window/0", "listened", "listened/0"]
+    gone = v1.McGroupDeleteReq(mc_group_id=0)
+    assert "Answer" in kinds(member.execute(gone, now=start + 2600, max_payload=51))
+    assert [name for name in state if name.startswith("listened")] == ["listened"]
+
+
+def test_a_device_without_limits_stores_no_receive_time() -> None:
+    member, _ = joined(2)
+    stored = [
+        *member.execute(session_req(), now=NOW, max_payload=51),
+        *member.tick(now=NOW + 640),
+        *member.leave(0, now=NOW + 700),
+    ]
+    assert [one.name for one in stored if isinstance(one, Store)] == ["window/0", "window/0"]
+    assert member.next_deadline is None
 
 
 @both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 from typing import Any
 
@@ -27,9 +28,10 @@ from lorafuota.session.actions import (
 )
 from lorafuota.session.device import FuotaDevice
 from lorafuota.session.fragmentation import FragServer, FragState
-from lorafuota.session.multicast import McGroupServer, McLimits
+from lorafuota.session.multicast import McGroupServer, McLimits, WindowLimits
 from lorafuota.session.profile import frag_profile
-from lorafuota.session.saved import SavedState, keep
+from lorafuota.session.receivetime import Span
+from lorafuota.session.saved import SavedState, keep, listened_value, saved_listened
 from lorafuota.session.stacks import device_profile
 from lorafuota.types import DevAddr, GenAppKey, McKey
 from tests.support import nested, rebuilt
@@ -40,13 +42,19 @@ BLOCK = DataBlock(random.Random(1).randbytes(420), 10, b"desc")  # 21 columns a 
 both = pytest.mark.parametrize("version", [1, 2])
 
 
-def device(version: int, *, seed: int = 1, clock_known: bool = True) -> FuotaDevice:
+LIMITED = McLimits(windows=WindowLimits(max_session_seconds=5000, max_daily_seconds=9000))
+
+
+def device(
+    version: int, *, seed: int = 1, clock_known: bool = True, limits: McLimits | None = None
+) -> FuotaDevice:
     return FuotaDevice.from_profile(
         device_profile(f"documents v{version}"),
         root_key=ROOT,
         rng=random.Random(seed),
         clock_known=clock_known,
         period_seconds=None,
+        mc_limits=limits,
     )
 
 
@@ -131,14 +139,20 @@ def test_an_update_survives_resets(version: int, resets: int, progress: bool) ->
 
 
 @both
-def test_what_is_stored_step_by_step_is_what_is_exported(version: int) -> None:
-    one, server, state = device(version), Server(version), SavedState(format=1)
+@pytest.mark.parametrize("limits", [None, LIMITED], ids=["no limits", "limited"])
+def test_what_is_stored_step_by_step_is_what_is_exported(
+    version: int, limits: McLimits | None
+) -> None:
+    one, server, state = device(version, limits=limits), Server(version), SavedState(format=1)
     for fport, payload in server.set_up():
         take(state, one.receive(fport, payload, now=NOW))
     take(state, one.receive(202, b"\x02\x04", now=NOW))
     assert state == one.export()
+    take(state, one.tick(now=NOW + 60))
+    assert state == one.export()
+    assert ("listened" in state, "listened/2" in state) == (limits is not None,) * 2
     for n in (1, 2, 3):
-        take(state, rebuilt(one, one.receive_frame(server.frame(n), now=NOW), NOW))
+        take(state, rebuilt(one, one.receive_frame(server.frame(n), now=NOW + 61), NOW + 61))
     exported = one.export()
     assert str(exported.pop("fcnt/2")).split()[1] == "2"  # the stored one is a stretch ahead
     assert str(state.pop("fcnt/2")).split()[1] == "31"
@@ -151,6 +165,7 @@ def test_what_is_stored_step_by_step_is_what_is_exported(version: int) -> None:
     exported = one.export()
     state.pop("fcnt/2")
     assert state == exported
+    assert exported.pop("listened", None) == (limits and "1400000100 40 0")
     assert set(exported) == {"format", "period", "former/2"} | (
         {"session_cnt/1"} if version == 2 else set()
     )
@@ -317,12 +332,14 @@ def test_a_window_survives_a_reset_of_a_device_that_forgets_the_time() -> None:
 
 
 def full(version: int) -> SavedState:
-    one, server = device(version), Server(version)
+    one, server = device(version, limits=LIMITED), Server(version)
     for fport, payload in server.set_up():
         one.receive(fport, payload, now=NOW)
     for n in (1, 2, 50):
         one.receive_frame(server.frame(n), now=NOW)
     one.receive(202, b"\x02\x04", now=NOW)
+    one.tick(now=NOW + 60)
+    one.tick(now=NOW + 400)
     return one.export(progress=True)
 
 
@@ -353,6 +370,27 @@ def test_a_device_that_has_begun_takes_no_state() -> None:
         ("former/0", "0123456789abcdef -1"),
         ("window/2", "0400"),
         ("window/2", "0401" + "00" * 9),
+        ("listened/2", 0),
+        ("listened/2", -1),
+        ("listened/2", 1 << 32),
+        ("listened/2", "900"),
+        ("listened/2", True),
+        ("listened/3", 1.5),
+        ("listened", 900),
+        ("listened", ""),
+        ("listened", "1400000000"),
+        ("listened", "1400000000 900"),
+        ("listened", "1400000000 900 -900 "),
+        ("listened", "1400000000 -900 0"),
+        ("listened", "1400000000 86401 0"),
+        ("listened", "1400000000 900 86401"),
+        ("listened", "1400000000 900 -86401"),
+        ("listened", "14000000000000000 900 0"),
+        ("listened", "1400000000.5 900 0"),
+        ("listened", "\u0661400000000 900 0"),
+        ("listened", "1400000000" + " 9 0" * 10),
+        ("listened", "1400000000" + " 9 0" * 5000),
+        ("listened", nested()),
         ("setup/1", "0211"),
         ("setup/1", None),
         ("setup/2", "02" + "11" + "0a000a0305" + "00" * 4),
@@ -375,8 +413,25 @@ def test_an_entry_that_cannot_be_is_refused(version: int, name: str, value: Any)
     if value is None:
         return  # an entry without a value is no entry
     state[name] = value
-    with pytest.raises(FieldError):
-        device(version).restore(state, now=NOW)
+    for limits in (LIMITED, None):  # whatever is done with it
+        with pytest.raises(FieldError):
+            device(version, limits=limits).restore(state, now=NOW)
+
+
+def test_spans_of_receive_time_read_as_they_were_written() -> None:
+    spans = [Span(10, 86_400), Span(2.25, 7.75), Span(900, -900)]
+    text = listened_value(spans, now=NOW + 0.5)
+    assert text == "1400000001 10 86400 3 7 900 -900"
+    read = saved_listened({"listened": text}, "listened")
+    assert read == (NOW + 1, [Span(10, 86_400), Span(3, 7), Span(900, -900)])
+    assert saved_listened({}, "listened") is None
+    assert listened_value([], now=NOW) is None
+    for now in (-(2.0**53), 2.0**53, -1e300, 1e300):  # as far as a time goes, and beyond
+        text = listened_value(spans, now=now)
+        assert saved_listened({"listened": text}, "listened") == (
+            math.copysign(2.0**53, now),
+            [Span(10, 86_400), Span(3, 7), Span(900, -900)],
+        )
 
 
 @pytest.mark.parametrize("state", [None, 5, "text", [1], b"x"])
@@ -412,7 +467,7 @@ def test_a_damaged_state_is_refused_or_gives_a_device_that_works(
             state[name] = {**value, data.draw(st.sampled_from(sorted(value))): data.draw(values)}
         else:
             state[name] = data.draw(values)
-    one = device(version)
+    one = device(version, limits=LIMITED)
     try:
         one.restore(state, now=NOW)
     except FieldError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from typing import Any
 
@@ -230,6 +231,256 @@ def test_the_next_day_has_its_own_receive_time() -> None:
     assert [now - START - 86_400 for now, _ in run(one, START + 1e6, START + 500)] == [0, 100]
 
 
+def test_a_session_whose_time_is_used_up_does_not_begin_again_when_asked_for_again() -> None:
+    one = windows(class_c(time_out=15), max_session_seconds=100)
+    assert len(run(one, START + 200)) == 2
+    assert one.schedule(class_c(time_out=15), now=START + 200) == []
+    assert run(one, START + 1e6, START + 200) == []
+    assert one.groups == ()
+    assert one.schedule(class_c(start=START + 40_000, time_out=15), now=START + 40_000) == []
+    assert [now - START for now, _ in run(one, START + 1e6, START + 40_000)] == [40_000, 40_100]
+
+
+def test_a_window_without_any_receive_time_is_dropped_once_and_known_to_its_end() -> None:
+    dropped = (START, Dropped(DropReason.RECEIVE_TIME, "window of group 0"))
+    for limits in ({"max_session_seconds": 0}, {"max_daily_seconds": 0}):
+        one = windows(class_c(), **limits)
+        assert run(one, START + 100) == [dropped]
+        assert (one.groups, one.running, one.next_deadline) == ((0,), (), START + 256)
+        assert run(one, START + 1e6, START + 100) == []
+        assert one.groups == ()
+
+
+def test_a_window_waits_for_the_receive_time_of_yesterday_to_be_a_day_ago() -> None:
+    """Ten seconds early, after a correction of the clock: that is no reason to miss it."""
+    for early in (10, 1, 0.5):
+        one = windows(class_c(), max_daily_seconds=256)
+        run(one, START + 1000)
+        one.schedule(class_c(0, START + 86_400 - math.ceil(early)), now=START + 1000)
+        one.set_offset(early - math.ceil(early), now=START + 1000)
+        assert one.tick(now=START + 86_400 - 0.25) == []
+        happened = [now - START for now, _ in run(one, START + 1e6, START + 86_400 - 0.25)]
+        assert happened == [86_400, 86_400 + 256 - early]
+
+
+def test_a_window_that_has_used_up_what_there_was_goes_on_when_there_is_more() -> None:
+    one = windows(class_c(), max_daily_seconds=300)
+    run(one, START + 1000)
+    late = [START + 86_400 - 200, START + 86_400 + 56]
+    one.schedule(class_c(0, START + 86_400 - 200, time_out=9), now=START + 1000)
+    happened = run(one, START + 1e6, START + 1000)
+    assert [now - late[0] for now, _ in happened] == [0, 44, 200, 456]
+    assert [type(action) for _, action in happened] == [ListenClassC, StopListening] * 2
+
+
+def test_what_was_listened_to_counts_when_a_window_is_cancelled_or_replaced() -> None:
+    for replaced in (False, True):
+        one = windows(class_c(time_out=15), max_daily_seconds=100)
+        one.tick(now=START)
+        if replaced:
+            assert one.schedule(class_c(1, START + 90), now=START) == []
+            assert one.schedule(class_c(0, START + 90), now=START + 90) == [StopListening(0)]
+        else:
+            assert one.cancel(0, now=START + 90) == [StopListening(0)]
+            one.schedule(class_c(0, START + 90), now=START + 90)
+        assert [
+            now - START for now, _ in run(one, START + 150, START + 90) if now > START + 90
+        ] == ([100, 100] if replaced else [100])
+
+
+def test_receive_time_ends_a_window_even_if_the_time_was_forgotten() -> None:
+    for limits in ({"max_session_seconds": 100}, {"max_daily_seconds": 100}):
+        one = windows(class_c(), **limits)
+        one.tick(now=START)
+        one.set_offset(None, now=START + 1)
+        assert run(one, START + 1000, START + 1) == [(START + 100, StopListening(0))]
+        assert one.waiting
+        assert one.schedule(class_c(), now=START + 110) == []  # the same: not a new session
+        one.set_offset(0.0, now=START + 120)
+        assert run(one, START + 1e6, START + 120) == []
+
+
+def test_class_b_windows_use_the_receiver_beside_each_other() -> None:
+    """Twice the slots, half as long."""
+    alone = windows(class_b(0, time_out=15, periodicity=0), max_daily_seconds=100)
+    both = windows(
+        class_b(0, time_out=15, periodicity=0),
+        class_b(1, time_out=15, periodicity=0),
+        max_daily_seconds=100,
+    )
+    lengths = []
+    for one in (alone, both):
+        happened = run(one, START + 10_000)
+        stops = [now for now, action in happened if isinstance(action, StopListening)]
+        lengths.append(stops[0] - happened[0][0])
+    assert lengths == [pytest.approx(100 / (128 * 0.03 / 128)), pytest.approx(lengths[0] / 2)]
+
+
+# What is stored of it (S12)
+
+
+def test_receive_time_is_set_aside_before_it_is_used_and_told_truly_afterwards() -> None:
+    one = windows(class_c(), max_session_seconds=200, max_daily_seconds=3600)
+    assert (one.limits.stretch_seconds, one.export()) == (60, {})
+    one.tick(now=START)
+    assert one.export() == {"listened": f"{START} 60 -60", "listened/0": 60}
+    one.tick(now=START + 59)
+    assert one.export() == {"listened": f"{START} 60 -60", "listened/0": 60}
+    assert one.next_deadline == START + 60
+    one.tick(now=START + 60)
+    stretch = f"{START + 60} 60 0 60 -60"
+    assert one.export() == {"listened": stretch, "listened/0": 120}
+    assert one.cancel(0, now=START + 70.5) == [StopListening(0)]
+    assert one.export() == {"listened": f"{START + 71} 71 0"}
+
+
+def test_no_more_is_set_aside_than_the_window_and_the_limits_leave() -> None:
+    short = windows(class_c(time_out=4), max_daily_seconds=86_400)
+    short.tick(now=START)
+    assert short.export() == {"listened": f"{START} 16 -16"}
+    tight = windows(class_c(), max_session_seconds=30.5, max_daily_seconds=1000)
+    tight.tick(now=START)
+    assert tight.export() == {"listened": f"{START} 31 -31", "listened/0": 31}
+    day = windows(class_c(), max_daily_seconds=10)
+    day.tick(now=START)
+    assert day.export() == {"listened": f"{START} 10 -10"}
+
+
+def test_a_stretch_is_a_sixteenth_of_the_smaller_limit_a_minute_to_a_quarter_of_an_hour() -> None:
+    inf = math.inf
+    for session, day, stretch in (
+        (inf, inf, inf),
+        (inf, 86_400, 900),
+        (3200, 86_400, 200),
+        (3200, 1600, 100),
+        (1, inf, 60),
+    ):
+        limits = WindowLimits(max_session_seconds=session, max_daily_seconds=day)
+        assert limits.stretch_seconds == stretch
+
+
+def test_class_b_sets_aside_what_its_slots_take_for_a_quarter_of_a_day_at_most() -> None:
+    one = windows(class_b(time_out=15, periodicity=7), max_session_seconds=1000)
+    one.tick(now=START)
+    assert one.next_deadline == START + 21_600
+    assert one.export() == {"listened/0": math.ceil(21_600 * 0.03 / 128)}
+
+
+def test_each_further_window_sets_aside_its_own() -> None:
+    one = windows(class_c(0), class_c(1, START + 10), max_session_seconds=200)
+    one.tick(now=START)
+    assert one.export() == {"listened/0": 60}
+    one.tick(now=START + 10)
+    assert one.export() == {"listened/0": 70, "listened/1": 60}
+    assert one.cancel(0, now=START + 20.5) == [StopListening(0)]
+    assert one.export() == {"listened/1": 71}
+    uneven = windows(class_c(0), class_c(1, START + 80), max_session_seconds=100)
+    run(uneven, START + 80)
+    assert uneven.export() == {"listened/0": 100, "listened/1": 60}  # 20 are left of the one
+
+
+def test_how_long_ago_it_was_is_stored_four_times_a_day_until_it_does_not_matter() -> None:
+    one = windows(class_c(), max_daily_seconds=3600)
+    stored = []
+    assert run(one, START + 300)[-1] == (START + 256, StopListening(0))
+    now: float = START + 256
+    while (deadline := one.next_deadline) is not None:
+        now = deadline
+        assert one.tick(now=now) == []
+        stored.append((now - START - 256, one.export().get("listened")))
+    assert stored == [
+        (21_600, f"{START + 21_856} 256 21600"),
+        (43_200, f"{START + 43_456} 256 43200"),
+        (64_800, f"{START + 65_056} 256 64800"),
+        (86_400, None),
+    ]
+
+
+def again(state: Any, now: float, *requests: SessionReq, **limits: Any) -> Windows:
+    """After a reset."""
+    one = windows(*requests, now=now, **limits)
+    assert one.restore(state, range(4), now=now) == state
+    return one
+
+
+def test_after_a_reset_what_was_set_aside_is_used() -> None:
+    limits = {"max_session_seconds": 200, "max_daily_seconds": 3600}
+    one = windows(class_c(), **limits)
+    one.tick(now=START)
+    fresh = again(one.export(), START + 5, class_c(), **limits)
+    assert fresh.export() == one.export()
+    assert run(fresh, START + 1e6, START + 5)[:2] == [
+        (START + 5, c_listen()),
+        (START + 145, StopListening(0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "left", "what"),
+    [
+        (START + 10, 40, "the day goes on, and the stretch has ended by now"),
+        (START + 60 + 86_340, 100, "as fast as it is used, it comes back"),
+        (START + 60 + 86_400, 100, "a day later"),
+        (1e10, 100, "far beyond"),
+        (0.0, 40, "the clock restarted: now is when it was used"),
+        (-1e6, 40, "the clock restarted below"),
+    ],
+)
+def test_a_day_goes_on_after_a_reset_as_far_as_the_clock_can_tell(
+    now: float, left: float, what: str
+) -> None:
+    one = windows(class_c(), max_daily_seconds=100)
+    one.tick(now=START)
+    fresh = again(one.export(), now, max_daily_seconds=100)
+    fresh.set_offset(START + 1000 - now, now=now)
+    fresh.schedule(class_c(start=START + 1000), now=now)
+    happened = run(fresh, now + 300, now)
+    assert [then - now for then, _ in happened] == [0, pytest.approx(left)], what
+
+
+def test_a_clock_that_restarts_leaves_everything_as_old_as_it_was_stored() -> None:
+    one = again({"listened": "1000 50 300 20 0"}, 0.0, max_daily_seconds=100)
+    assert one.next_deadline == 21_600
+    one.tick(now=21_600)
+    assert one.export() == {"listened": "21600 50 21900 20 21600"}
+
+
+def test_the_same_beacon_announced_roughly_is_the_same_session() -> None:
+    one = windows(class_b(), max_session_seconds=100)
+    one.tick(now=START - 256)
+    assert one.schedule(class_b(0, START - 5), now=START - 250) == []
+    assert one.running == (0,)
+
+
+def test_a_clock_that_restarts_every_few_hours_does_not_keep_receive_time_for_ever() -> None:
+    one = windows(class_c(), max_daily_seconds=256)
+    run(one, START + 300)
+    state: Any = one.export()
+    for _ in range(5):
+        one = again(state, 0.0, max_daily_seconds=256)
+        run(one, 30_000.0, 0.0)
+        state = one.export()
+    assert state == {}
+
+
+def test_entries_of_limits_that_are_no_more_are_taken_and_then_forgotten() -> None:
+    state = {"listened": f"{START} 60 0", "listened/0": 60, "listened/3": 7}
+    one = again(state, NOW, class_c())
+    one.tick(now=NOW)
+    assert one.export() == {}
+    assert run(one, START + 1e6) == [(START, c_listen()), (START + 256, StopListening(0))]
+
+
+def test_numbers_beyond_the_limit_leave_nothing() -> None:
+    for state, limits in (
+        ({"listened/0": 2**32 - 1}, {"max_session_seconds": 100}),
+        ({"listened": f"{int(NOW)} 86400 0"}, {"max_daily_seconds": 100}),
+    ):
+        one = again(state, NOW, class_c(), **limits)
+        [(_, action)] = run(one, START + 100)
+        assert action == Dropped(DropReason.RECEIVE_TIME, "window of group 0")
+
+
 @pytest.mark.parametrize(
     "limits",
     [
@@ -289,7 +540,7 @@ def test_whatever_time_does_a_receiver_is_open_only_inside_its_window(
         if what in requests:
             actions += one.schedule(requests[what], now=now)
         elif what == "cancel":
-            actions += one.cancel(number % 3)
+            actions += one.cancel(number % 3, now=now)
         elif what == "none":
             one.set_offset(None, now=now)
         elif what == "offset":
@@ -309,7 +560,7 @@ def test_whatever_time_does_a_receiver_is_open_only_inside_its_window(
 
 
 def test_windows_are_plain_data() -> None:
-    one = windows(class_c(), class_b(1))
+    one = windows(class_c(), class_b(1), max_session_seconds=100, max_daily_seconds=150)
     one.tick(now=START)
     for twin in (copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
         assert run(twin, START + 1e6, START) == run(copy.deepcopy(one), START + 1e6, START)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from lorafuota.errors import StateError
+from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fragmentation import v1, v2
 from lorafuota.package import MalformedCommand, PackageVersionReq, UnknownCommand
 from lorafuota.session.fragmentation import FragState
@@ -266,6 +269,89 @@ class ReportsUnasked(Broken):
         return [*super().tick(now), *reports]
 
 
+class CutsTheNumber(Broken):
+    """Keeps N in an octet."""
+
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        if fport == 201 and len(payload) > 2 and payload[0] == 0x08:
+            payload = payload[:2] + bytes((payload[2] & 0xC0,)) + payload[3:]
+        return super().receive(fport, payload, now)
+
+
+class Figures(Broken):
+    """Tells other figures of a session than it should."""
+
+    def told(self, answer: v2.FragSessionStatusAns, decoder: FragDecoder) -> dict[str, int]:
+        raise NotImplementedError
+
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        def change(one: Command) -> Command:
+            if not isinstance(one, v2.FragSessionStatusAns) or one.frag_index is None:
+                return one
+            try:
+                decoder = self.inner.device.fragmentation.decoder(one.frag_index)
+            except StateError:  # a session that ended before a reset
+                return one
+            fields: dict[str, Any] = self.told(one, decoder)
+            return dataclasses.replace(one, **fields)
+
+        return self.changed(self.inner.receive(fport, payload, now), change)
+
+
+class CutsWhatIsMissing(Figures):
+    """Keeps MissingFrag in an octet: 300 become 44."""
+
+    def told(self, answer: v2.FragSessionStatusAns, decoder: FragDecoder) -> dict[str, int]:
+        return {"missing_frag": 0 if decoder.complete else decoder.missing & 0xFF}
+
+
+class InflatesWhatItReceived(Figures):
+    """Counts what it rebuilt as received."""
+
+    def told(self, answer: v2.FragSessionStatusAns, decoder: FragDecoder) -> dict[str, int]:
+        rebuilt = decoder.nb_frag - decoder.received.count() if decoder.complete else 0
+        return {"nb_frag_received": (answer.nb_frag_received or 0) + rebuilt}
+
+
+class CountsOneTooMany(Figures):
+    def told(self, answer: v2.FragSessionStatusAns, decoder: FragDecoder) -> dict[str, int]:
+        return {"nb_frag_received": (answer.nb_frag_received or 0) + 1}
+
+
+class DoesNotCountRepeats(Figures):
+    def told(self, answer: v2.FragSessionStatusAns, decoder: FragDecoder) -> dict[str, int]:
+        return {"nb_frag_received": (answer.nb_frag_received or 0) - decoder.repeats}
+
+
+class IgnoresASetUpOfTheSameSize(Broken):
+    """Takes a new set-up with NbFrag, FragSize and Padding of the old one for a repeat."""
+
+    def __init__(self, root_key: RootKey) -> None:
+        super().__init__(root_key)
+        self.last: dict[int, v2.FragSessionSetupReq] = {}
+
+    def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+        parsed = self.package.parse(payload, DOWNLINK) if fport == 201 else []
+        match parsed:
+            case [v2.FragSessionSetupReq() as req]:
+                old = self.last.get(req.frag_index)
+                if old is not None and req.session_cnt > old.session_cnt and same_size(req, old):
+                    self.last[req.frag_index] = req
+                    return [(201, bytes((0x02, req.frag_index << 6)))]
+                answers = self.inner.receive(fport, payload, now)
+                if self.inner.device.fragmentation.state(req.frag_index) is FragState.READY:
+                    self.last[req.frag_index] = req
+                return answers
+            case [v1.FragSessionDeleteReq(frag_index=index)]:
+                self.last.pop(index, None)
+        return super().receive(fport, payload, now)
+
+
+def same_size(one: v2.FragSessionSetupReq, other: v2.FragSessionSetupReq) -> bool:
+    names = ("nb_frag", "frag_size", "padding")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
 BROKEN: dict[type[Broken], str] = {
     KeepsPadding: "a block of [0-9]+ octets that is not the one that was sent",
     Mute: "no answer to FragSessionSetupReq within 10 s",
@@ -289,3 +375,14 @@ BROKEN: dict[type[Broken], str] = {
     ReportsUnasked: "nobody asked for FragDataBlockReceivedReq",
 }
 """What a machine says of each."""
+
+COMMON: dict[type[Broken], str] = {
+    CutsTheNumber: "there is no block|fragments are missing|MIC of what arrived is right|had come",
+    CutsWhatIsMissing: "fragments are missing",
+    InflatesWhatItReceived: "[0-9]+ fragments came",
+    CountsOneTooMany: "[0-9]+ fragments came",
+    DoesNotCountRepeats: "[0-9]+ fragments had come",
+    IgnoresASetUpOfTheSameSize: "there is no block|fragments are missing|MIC of what arrived|"
+    "not the one that was sent|fragments came|SESSION_CNT_REPLAY must be set",
+}
+"""Faults that as many examples as Hypothesis usually tries find, and what a machine says."""

@@ -12,7 +12,7 @@ from lorafuota.testing.devicemachine import DeviceMachine
 from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice, Uplink
 from lorafuota.types import AppKey, GenAppKey
 from tests.support import LONG
-from tests.unit.testing.broken_devices import BROKEN, Broken
+from tests.unit.testing.broken_devices import BROKEN, COMMON, Broken
 
 RUN = settings(
     max_examples=1_000 if LONG else 15,
@@ -20,6 +20,16 @@ RUN = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+USUAL = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+    derandomize=True,
+    database=None,
+)
+"""As many examples and steps as Hypothesis tries if nothing is said."""
 HUNT = settings(RUN, max_examples=1_000, phases=[Phase.generate], derandomize=True, database=None)
 
 
@@ -42,6 +52,16 @@ def test_a_device_that_is_wrong_in_one_way_fails(wrong: type[Broken]) -> None:
 
     with pytest.raises((AssertionError, IndexError), match=BROKEN[wrong]):
         run_state_machine_as_test(Machine, settings=HUNT)
+
+
+@pytest.mark.parametrize("wrong", COMMON, ids=lambda one: one.__name__)
+def test_a_common_fault_is_found_by_a_usual_run(wrong: type[Broken]) -> None:
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return wrong(root_key)
+
+    with pytest.raises(AssertionError, match=COMMON[wrong]):
+        run_state_machine_as_test(Machine, settings=USUAL)
 
 
 @pytest.mark.parametrize("name", [one for one in DEVICE_PROFILES if "documents" not in one])

@@ -35,12 +35,12 @@ def opened(model: DeviceModel) -> DeviceModel:
     return model
 
 
-def status(missing: int) -> bytes:
+def status(missing: int, received: int = 1) -> bytes:
     return v2.FragSessionStatusAns(
         memory_error=False,
         mic_error=False,
         session_does_not_exist=False,
-        nb_frag_received=1,
+        nb_frag_received=received,
         frag_index=0,
         missing_frag=missing,
     ).encode()
@@ -133,6 +133,50 @@ def test_what_is_missing_lies_between_what_came_before_and_after_the_question(
         with pytest.raises(Violation, match=r"1\.\.2 fragments are missing"):
             opened.uplink(201, status(wrong), 3)
     opened.uplink(201, status(2), 3)
+
+
+def test_what_was_received_lies_between_what_must_be_counted_and_all_that_came(
+    opened: DeviceModel,
+) -> None:
+    question = FragSessionStatusReq(participants=True, frag_index=0).encode()
+    opened.deliver(201, fragment(1), 1)
+    opened.deliver(201, fragment(1), 1)  # version 2: repeats count
+    opened.deliver(201, fragment(2, b"..."), 1)  # of another length: nobody says
+    opened.deliver(201, question, 1)
+    opened.deliver(201, fragment(2), 2)
+    with pytest.raises(Violation, match="2 fragments had come"):
+        opened.uplink(201, status(2, 1), 3)
+    with pytest.raises(Violation, match="4 fragments came"):
+        opened.uplink(201, status(2, 5), 3)
+    opened.uplink(201, status(2, 4), 3)
+    opened.deliver(201, question, 4)
+    opened.uplink(201, status(1, 3), 4)
+
+
+def test_counting_may_stop_at_the_end_or_go_on(opened: DeviceModel) -> None:
+    question = FragSessionStatusReq(participants=True, frag_index=0).encode()
+    for n in (1, 2, 3, 4, 5):
+        opened.deliver(201, fragment(n), 1)
+    for count in (3, 4, 5):
+        opened.deliver(201, question, 2)
+        opened.uplink(201, status(0, count), 2)
+    for wrong, said in ((2, "3 fragments had come"), (6, "5 fragments came")):
+        opened.deliver(201, question, 3)
+        with pytest.raises(Violation, match=said):
+            opened.uplink(201, status(0, wrong), 3)
+        opened.uplink(201, status(0, 3), 3)
+
+
+def test_after_a_power_cycle_the_count_may_begin_anew_but_not_be_more(opened: DeviceModel) -> None:
+    question = FragSessionStatusReq(participants=True, frag_index=0).encode()
+    opened.deliver(201, fragment(1), 1)
+    opened.power_cycled()
+    for count in (0, 1):
+        opened.deliver(201, question, 2)
+        opened.uplink(201, status(3 - count, count), 2)
+    opened.deliver(201, question, 2)
+    with pytest.raises(Violation, match="1 fragments came"):
+        opened.uplink(201, status(2, 2), 2)
 
 
 def test_a_used_counter_must_be_refused_even_after_a_power_cycle(opened: DeviceModel) -> None:

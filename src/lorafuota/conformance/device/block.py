@@ -110,6 +110,7 @@ def new_block(
     ack: bool = False,
     session_cnt: int = 1,
     data: bytes | None = None,
+    descriptor: bytes | None = None,
 ) -> KitBlock:
     """Draw a block and put its set-up together; nothing is sent.
 
@@ -123,7 +124,7 @@ def new_block(
         raise NotApplicable(f"the device takes no block of {nb_frag} fragments of {frag_size}")
     if data is None:
         data = peer.rng.randbytes(nb_frag * frag_size - padding)
-    descriptor = about.descriptor
+    descriptor = about.descriptor if descriptor is None else descriptor
     block = DataBlock.of(data, frag_size=frag_size, descriptor=descriptor)
     fields = {
         "mc_group_bit_mask": mask,

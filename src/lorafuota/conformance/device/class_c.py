@@ -256,6 +256,39 @@ def class_c_in_middle(peer: DevicePeer) -> None:
 
 @CHECKS.check(
     "multicastsetup",
+    _BOTH,
+    "class-c-replaces-running",
+    clause="TS005, state machine: one session for each group",
+    severity=Severity.RECOMMENDED,
+    needs=["class-c"],
+)
+def class_c_replaces_running(peer: DevicePeer) -> None:
+    """A later session of the group ends the one that runs: the receiver is off in between.
+
+    Nothing is sent in what is left of the old window; a receiver that stays on until the new one
+    empties the battery.  A device may refuse instead, and go on.
+    """
+    set_up_group(peer, 0)
+    first = class_c_req(peer, 0, start=60.0, time_out=12)
+    accept(peer, first)
+    opened = class_changes(peer, first.session_time + 5.0)
+    if [one.device_class for one in opened] != ["C"]:
+        raise Failed(f"expected class C at the start of the session; came {opened or 'no change'}")
+    second = class_c_req(peer, 0, start=1_500.0, time_out=6)
+    asked = peer.now
+    answer, _ = session_answer(peer, second)
+    if answer is None:
+        raise Failed("expected an answer; came nothing")
+    if answer.errors:
+        raise NotApplicable("the device refuses another session while one runs")
+    closed = class_changes(peer, asked + 60.0)
+    if [one.device_class for one in closed] != ["A"]:
+        raise Failed(f"expected class A with the later session; came {closed or 'no change'}")
+    expect_window(peer, "C", float(second.session_time), second.session_time + 64.0)
+
+
+@CHECKS.check(
+    "multicastsetup",
     (1,),
     "class-c-late",
     clause="TS005-1.0.0 leaves it open",

@@ -27,6 +27,7 @@ __all__ = [
     "correct",
     "expect_error",
     "force_octets",
+    "forced_requests",
     "next_request",
     "requests",
     "set_period",
@@ -54,6 +55,22 @@ def requests(peer: DevicePeer, within: float) -> list[tuple[float, v1.AppTimeReq
         for one in package.parse(event.payload, UPLINK)
         if isinstance(one, v1.AppTimeReq)
     ]
+
+
+def forced_requests(
+    peer: DevicePeer, count: int, within: float
+) -> list[tuple[float, v1.AppTimeReq]]:
+    """Have the device ask for the time; return each request and when it came.
+
+    Raises:
+        Failed: It does not ask at all.
+    """
+    peer.events()
+    peer.send(peer.package("clocksync"), force_octets(count))
+    found = requests(peer, within)
+    if not found:
+        raise Failed("expected requests for the time; came none")
+    return found
 
 
 def next_request(peer: DevicePeer, within: float) -> v1.AppTimeReq | None:

@@ -184,6 +184,7 @@ def time_is_now(peer: DevicePeer) -> None:
     found = reboots_until(peer, peer.now + 600.0)
     if answer == 0 and found:
         raise Failed("the device answers 0, which means that it cannot, and reboots")
+    running_versions(peer)
 
 
 @CHECKS.check(
@@ -197,6 +198,7 @@ def time_far(peer: DevicePeer) -> None:
     """A time more than 2**31 s ahead is past, modulo 2**32; at least nothing happens now."""
     reboot_at(peer, peer.now + (1 << 31) + 10_000)
     expect_no_reboot(peer, 86_400.0)
+    running_versions(peer)
 
 
 @CHECKS.check(

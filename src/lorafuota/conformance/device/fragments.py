@@ -22,7 +22,7 @@ from .block import (
     set_up,
     try_set_up,
 )
-from .group import WINDOW_LEAD, class_c_req, set_up_group
+from .group import in_class_c, set_up_group
 
 __all__ = ["CHECKS"]
 
@@ -193,22 +193,13 @@ def complete_once(peer: DevicePeer) -> None:
 # --- Groups ---------------------------------------------------------------------------------------
 
 
-def _in_class_c(peer: DevicePeer, *groups: int) -> None:
-    if "class-c" not in peer.subject.about.can:
-        return
-    for group in groups:
-        request = class_c_req(peer, group, time_out=15)
-        peer.ask(peer.package("multicastsetup"), request)
-    peer.wait(WINDOW_LEAD + 5)
-
-
 @CHECKS.check("fragmentation", _BOTH, "group-feeds", clause="TS004, McGroupBitMask")
 def group_feeds(peer: DevicePeer) -> None:
     """A block comes through a group whose bit is in McGroupBitMask, losses made good."""
     group = set_up_group(peer, min(1, peer.subject.about.mc_groups - 1))
     block = new_block(peer, mask=1 << group.mc_group_id)
     set_up(peer, block)
-    _in_class_c(peer, group.mc_group_id)
+    in_class_c(peer, group.mc_group_id)
     peer.events()
     send(peer, block, lossy(peer, block, {2, 9}), group)
     expect_received(peer, block)
@@ -225,7 +216,7 @@ def group_feeds_index_1(peer: DevicePeer) -> None:
     group = set_up_group(peer, 0)
     block = new_block(peer, mask=1, frag_index=1)
     set_up(peer, block)
-    _in_class_c(peer, 0)
+    in_class_c(peer, 0)
     peer.events()
     send(peer, block, lossy(peer, block, {1}), group)
     expect_received(peer, block)
@@ -242,7 +233,7 @@ def group_not_in_mask(peer: DevicePeer) -> None:
         block = new_block(peer, mask=mask, session_cnt=count)
         set_up(peer, block)
         if count == 1:
-            _in_class_c(peer, 0)
+            in_class_c(peer, 0)
         send(peer, block, block.plain, group)
         expect_no_block(peer)
         expect_status(peer, block, received=0)
@@ -259,7 +250,7 @@ def group_and_unicast(peer: DevicePeer) -> None:
     group = set_up_group(peer, 0)
     block = new_block(peer, mask=1)
     set_up(peer, block)
-    _in_class_c(peer, 0)
+    in_class_c(peer, 0)
     peer.events()
     numbers = lossy(peer, block, {3, 4, 5, 6})
     send(peer, block, numbers[:6], group)
@@ -273,7 +264,7 @@ def two_groups_feed(peer: DevicePeer) -> None:
     first, second = set_up_group(peer, 0), set_up_group(peer, 1)
     block = new_block(peer, mask=0b0011)
     set_up(peer, block)
-    _in_class_c(peer, 0, 1)
+    in_class_c(peer, 0, 1)
     peer.events()
     for n in block.plain:
         send(peer, block, [n], first if n % 2 else second)
@@ -287,7 +278,7 @@ def _declare_by_multicast(name: str, what: str) -> None:
         block = new_block(peer, mask=ALL)
         if name != "setup":
             set_up(peer, block)
-        _in_class_c(peer, 0)
+        in_class_c(peer, 0)
         peer.events()
         request = {
             "setup": block.setup.encode(),
@@ -321,7 +312,7 @@ def by_multicast_skipped(peer: DevicePeer) -> None:
     group = set_up_group(peer, 0)
     block = new_block(peer, mask=ALL)
     set_up(peer, block)
-    _in_class_c(peer, 0)
+    in_class_c(peer, 0)
     peer.events()
     octets = b"\x03\x02" + v1.FragSessionStatusReq(participants=True, frag_index=0).encode()
     peer.multicast(group, block.package, octets)

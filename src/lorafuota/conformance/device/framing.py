@@ -22,6 +22,7 @@ from ..check import Catalogue, Failed, Severity
 from ..devicepeer import DevicePeer
 from ..subject import BlockDelivered, ClassChanged, Rebooted, Uplink
 from .group import in_a_frame
+from .life import expect_version
 
 __all__ = ["CHECKS"]
 
@@ -134,17 +135,6 @@ def _own(peer: DevicePeer, package: Package, octets: bytes, *, within: float = 3
     return done
 
 
-def _expect_version(peer: DevicePeer, package: Package) -> None:
-    """Fail unless the device still answers PackageVersionReq."""
-    came = [
-        one
-        for one in peer.ask(package, PackageVersionReq())
-        if not isinstance(one, clocksync.AppTimeReq)
-    ]
-    if came != [package.version_ans()]:
-        raise Failed(f"expected {package.version_ans()}; came {came or 'nothing'}")
-
-
 def _declare(package: Package) -> None:
     """Declare what holds for every payload of a package."""
     name, versions = package.name, (package.version,)
@@ -156,7 +146,7 @@ def _declare(package: Package) -> None:
 
         The version chooses the codec and, for fragmentation, the parity matrix.
         """
-        _expect_version(peer, package)
+        expect_version(peer, package)
 
     @CHECKS.check(name, versions, "version-by-multicast", clause=f"{document}: unicast only")
     def version_by_multicast(peer: DevicePeer) -> None:
@@ -178,7 +168,7 @@ def _declare(package: Package) -> None:
                 octets = bytes((cid,)) + tail
                 if done := _own(peer, package, octets, within=2.0):
                     raise Failed(f"expected silence about {octets[:4].hex(' ')}; it {done[0]}")
-        _expect_version(peer, package)
+        expect_version(peer, package)
 
     @CHECKS.check(
         name,
@@ -211,13 +201,14 @@ def _declare(package: Package) -> None:
         """
         if done := _own(peer, package, _UNKNOWN + b"\x00\x00"):
             raise Failed(f"expected silence; it {done[0]}")
+        expect_version(peer, package)
 
     @CHECKS.check(name, versions, "empty", clause="zephyr issue 113354; TS001, FRMPayload")
     def empty(peer: DevicePeer) -> None:
         """A payload without octets is ignored."""
         if done := _own(peer, package, b""):
             raise Failed(f"expected silence; it {done[0]}")
-        _expect_version(peer, package)
+        expect_version(peer, package)
 
     @CHECKS.check(
         name,
@@ -233,7 +224,7 @@ def _declare(package: Package) -> None:
         for count in (2, 20, MAX_PAYLOAD):
             _answers_of(peer, package, count)
         peer.wait(300.0)
-        _expect_version(peer, package)
+        expect_version(peer, package)
 
     @CHECKS.check(
         name,
@@ -274,7 +265,7 @@ def _declare(package: Package) -> None:
                 ]
                 if unread:
                     raise Failed(f"an uplink cannot be read: {event.payload.hex(' ')}")
-        _expect_version(peer, package)
+        expect_version(peer, package)
 
     for request in _REQUESTS[name, package.version]:
         _declare_cut(package, request)
@@ -343,7 +334,7 @@ def _declare_cut(package: Package, request: Command) -> None:
         for length in range(1, shortest):
             if done := _own(peer, package, octets[:length], within=3.0):
                 raise Failed(f"expected silence about {octets[:length].hex(' ')}; it {done[0]}")
-        _expect_version(peer, package)
+        expect_version(peer, package)
 
 
 for _package in PACKAGES:

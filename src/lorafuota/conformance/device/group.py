@@ -7,7 +7,7 @@ has to listen.
 
 from __future__ import annotations
 
-from ...crypto import derive_mc_ke_key, derive_mc_root_key, mc_frame_mic, wrap_mc_key
+from ...crypto import mc_frame_mic, wrap_mc_key
 from ...fragmentation import v1 as fragmentation
 from ...link import McSender
 from ...multicastsetup import v1
@@ -26,6 +26,7 @@ __all__ = [
     "hears",
     "hears_frame",
     "in_a_frame",
+    "in_class_c",
     "listen",
     "probe",
     "rekeyed",
@@ -71,8 +72,7 @@ def rekeyed(peer: DevicePeer, group: PeerGroup, mc_group_id: int) -> PeerGroup:
     """Return a group with the address of another one and a McKey of its own."""
     mc_key = McKey(peer.rng.randbytes(16))
     sender = McSender.from_mc_key(mc_key, group.sender.mc_addr, next_fcnt=0, max_mc_fcnt=0xFFFF)
-    mc_ke_key = derive_mc_ke_key(derive_mc_root_key(peer.root_key))
-    return PeerGroup(mc_group_id, sender, wrap_mc_key(mc_ke_key, mc_key), 0)
+    return PeerGroup(mc_group_id, sender, wrap_mc_key(peer.mc_ke_key, mc_key), 0)
 
 
 def class_c_req(
@@ -97,6 +97,15 @@ def listen(peer: DevicePeer, *groups: PeerGroup) -> None:
         for group in groups:
             peer.ask(peer.package("multicastsetup"), class_c_req(peer, group, time_out=15))
         peer.wait(WINDOW_LEAD + 5)
+
+
+def in_class_c(peer: DevicePeer, *groups: int) -> None:
+    """Open a window for each group, where the device has class C, and wait until it is open."""
+    if "class-c" not in peer.subject.about.can:
+        return
+    for group in groups:
+        peer.ask(peer.package("multicastsetup"), class_c_req(peer, group, time_out=15))
+    peer.wait(WINDOW_LEAD + 5)
 
 
 def probe(peer: DevicePeer) -> bytes:

@@ -13,7 +13,7 @@ from ..subject import DeviceEvent, Rebooted, Uplink
 from .block import ALL, KitBlock, delete, new_block, send, set_up, try_set_up
 from .firmware import LATE, reboot_at
 from .group import WINDOW_LEAD, class_c_req, set_up_group
-from .spread import TRIALS, expect_random, expect_uniform
+from .spread import TRIALS, expect_random, expect_uniform, without_latency
 
 __all__ = ["CHECKS"]
 
@@ -299,7 +299,8 @@ def report_delay(peer: DevicePeer) -> None:
 )
 def report_delay_uniform(peer: DevicePeer) -> None:
     """The delay of the first report is drawn evenly from the whole window."""
-    expect_uniform(_first_delays(peer, 1, TRIALS), 0.0, 32.0)
+    delays = _first_delays(peer, 1, TRIALS)
+    expect_uniform(without_latency(delays, _LATENESS), 0.0, 32.0)
 
 
 @CHECKS.check(

@@ -180,6 +180,7 @@ def only_silent(peer: DevicePeer) -> None:
     came = say(peer, b"\x81" + silent + b"\x02")
     if came:
         raise Failed(f"expected silence; came {came[0].hex(' ')}")
+    expect_whole(peer, b"\x00\x01", 1, version_octets(0, peer))
 
 
 def _declare_unreadable(name: str, what: str, octets: bytes) -> None:

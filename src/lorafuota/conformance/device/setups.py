@@ -1,4 +1,4 @@
-"""Checks of TS004 set-ups: what is refused, and what another set-up does in every state."""
+"""Checks of TS004 set-ups: what is refused, and what the same set-up again does in every state."""
 
 from __future__ import annotations
 
@@ -235,39 +235,6 @@ def setup_repeat_complete_2(peer: DevicePeer) -> None:
     block = new_block(peer)
     transfer(peer, block)
     refuse(peer, block.setup, v2.SetupError.SESSION_CNT_REPLAY)
-
-
-def _declare_another(state: str, fragments: int) -> None:
-    @CHECKS.check(
-        "fragmentation",
-        _BOTH,
-        f"setup-another-{state}",
-        clause="promise S5; TS004-2.0.0, FragSessionSetupReq; LoRaMac-node issue 1629",
-    )
-    def another(peer: DevicePeer) -> None:
-        """Another set-up of the same index replaces the session completely.
-
-        What is left of the first (fragments, counters, the matrix, flags) spoils the second block.
-        A version 1 device may refuse until the session is deleted, which its document asks for.
-        """
-        first = new_block(peer)
-        second = new_block(peer, nb_frag=7, frag_size=20, padding=9, session_cnt=2)
-        set_up(peer, first)
-        send(peer, first, [*first.plain, 11][:fragments])
-        peer.wait(30.0)
-        errors = try_set_up(peer, second.setup)
-        if errors != 0 and peer.package("fragmentation").version == 1:
-            delete(peer, 0)
-            errors = try_set_up(peer, second.setup)
-        if errors != 0:
-            raise Failed(f"expected the other set-up to be accepted; came {errors}")
-        peer.events()
-        send(peer, second, second.completed(n for n in second.plain if n != 3))
-        expect_received(peer, second)
-
-
-for _state, _fragments in (("fresh", 0), ("middle", 6), ("complete", 11)):
-    _declare_another(_state, _fragments)
 
 
 @CHECKS.check("fragmentation", _BOTH, "setup-after-delete", clause="TS004, FragSessionDeleteReq")

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..check import Failed
 
-__all__ = ["TRIALS", "chi_square", "expect_random", "expect_uniform"]
+__all__ = ["TRIALS", "chi_square", "expect_random", "expect_uniform", "without_latency"]
 
 TRIALS: Final = 192
 """Delays that are looked at."""
@@ -48,3 +48,12 @@ def expect_uniform(values: Sequence[float], low: float, high: float) -> None:
             f"{len(values)} delays are not spread evenly over {low:.0f} to {high:.0f} s: "
             f"chi-square {found:.1f} over {_BINS} parts, at most {_LIMIT:.0f} is expected"
         )
+
+
+def without_latency(delays: Sequence[float], most: float) -> list[float]:
+    """Return delays less what all of them have in common, up to *most* seconds.
+
+    A stack that takes a second or three to send draws as evenly as one that takes none.
+    """
+    latency = min(max(min(delays), 0.0), most)
+    return [one - latency for one in delays]

@@ -19,6 +19,7 @@ from .block import (
     status,
     transfer,
 )
+from .life import expect_version
 
 __all__ = ["CHECKS"]
 
@@ -70,6 +71,7 @@ def status_none_1(peer: DevicePeer) -> None:
     came = status(peer, 0)
     if came is not None:
         raise Failed(f"expected silence; came {came}")
+    expect_version(peer, peer.package("fragmentation"))
 
 
 @CHECKS.check("fragmentation", _BOTH, "status-after-delete", clause=_STATUS)

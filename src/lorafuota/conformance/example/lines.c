@@ -1,9 +1,8 @@
 /* Wires what device.h declares to the conformance kit: JSON lines on standard input and output.
  *
- * Nothing in this file is about one device: build it with yours.
- *
- * The lines are described in docs/reference/device-lines.md.  The reader takes what the kit sends,
- * flat objects of text, numbers, true, false and null, and answers anything else with an "error".
+ * Nothing in this file is about one device: build it with yours.  It has every request and event of
+ * docs/reference/device-lines.md, in virtual time.  The reader takes what the kit sends, flat
+ * objects of text, numbers, true, false and null, and answers anything else with an "error".
  */
 #include "device.h"
 
@@ -71,6 +70,8 @@ static bool read_object(char *at)
                 return false;
             char separator = *end;
             *stop = '\0';
+            if (strcmp(field->value, "null") == 0)
+                nb_fields--; /* as if it were missing */
             if (stop == end) { /* the separator was overwritten */
                 if (separator == '}')
                     return *skip_spaces(end + 1) == '\0';
@@ -133,6 +134,15 @@ static int octets_of(const char *name, uint8_t *octets, int most)
     return text == NULL ? -1 : size;
 }
 
+static bool address_of(const char *name, uint32_t *address)
+{
+    uint8_t octets[4];
+    if (octets_of(name, octets, 4) != 4)
+        return false;
+    *address = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | octets[2] << 8 | octets[3];
+    return true;
+}
+
 /* --- What the device wants --- */
 
 static double time_now; /* as the kit wrote it: an event is of the moment of its request */
@@ -154,9 +164,11 @@ void owner_send(uint8_t fport, const uint8_t *payload, size_t size)
 
 void owner_listen(char device_class, int mc_group_id)
 {
-    printf("{\"event\": \"class-changed\", \"time\": %.17g, \"device_class\": \"%c\", "
-           "\"mc_group_id\": %d}\n",
-           time_now, device_class, mc_group_id);
+    printf("{\"event\": \"class-changed\", \"time\": %.17g, \"device_class\": \"%c\"", time_now,
+           device_class);
+    if (mc_group_id != NO_GROUP)
+        printf(", \"mc_group_id\": %d", mc_group_id);
+    puts("}");
 }
 
 void owner_block(int frag_index, const uint8_t *data, size_t size)
@@ -165,6 +177,17 @@ void owner_block(int frag_index, const uint8_t *data, size_t size)
            time_now, frag_index);
     print_hex(data, size);
     puts("\"}");
+}
+
+void owner_block_lost(int frag_index)
+{
+    printf("{\"event\": \"block-lost\", \"time\": %.17g, \"frag_index\": %d}\n", time_now,
+           frag_index);
+}
+
+void owner_reboot(void)
+{
+    printf("{\"event\": \"rebooted\", \"time\": %.17g}\n", time_now);
 }
 
 uint32_t owner_random(void)
@@ -180,23 +203,32 @@ uint32_t owner_random(void)
 static bool power_on(uint64_t now)
 {
     bool factory, clock_known;
-    uint8_t dev_eui[8];
+    struct identity identity;
     if (!flag_of("factory", &factory) || !flag_of("clock_known", &clock_known))
         return false;
-    if (octets_of("dev_eui", dev_eui, sizeof dev_eui) != sizeof dev_eui)
+    if (octets_of("dev_eui", identity.dev_eui, sizeof identity.dev_eui) != sizeof identity.dev_eui)
+        return false;
+    identity.lorawan_1_1 = text_of("AppKey") != NULL;
+    if (identity.lorawan_1_1 == (text_of("GenAppKey") != NULL)) /* both, or none */
+        return false;
+    const char *key = identity.lorawan_1_1 ? "AppKey" : "GenAppKey";
+    if (octets_of(key, identity.root_key, sizeof identity.root_key) != sizeof identity.root_key)
+        return false;
+    if (!address_of("dev_addr", &identity.dev_addr))
         return false;
     random_state = (uint32_t)now | 1;
-    for (size_t i = 0; i < sizeof dev_eui; i++)
-        random_state = random_state * 16777619u ^ dev_eui[i];
+    for (size_t i = 0; i < sizeof identity.dev_eui; i++)
+        random_state = random_state * 16777619u ^ identity.dev_eui[i];
     random_state |= 1; /* zero would stay zero */
-    device_start(now, factory, clock_known);
+    device_start(now, factory, clock_known, &identity);
     return true;
 }
 
 static bool downlink(uint64_t now)
 {
     double fport, fcnt;
-    uint8_t payload[MAX_TEXT / 2], mc_addr[4];
+    uint8_t payload[MAX_TEXT / 2];
+    uint32_t mc_addr;
     int size = octets_of("payload", payload, sizeof payload);
     if (size < 0 || !number_of("fport", 0, 255, &fport))
         return false;
@@ -204,12 +236,19 @@ static bool downlink(uint64_t now)
         device_unicast(now, (uint8_t)fport, payload, (size_t)size);
         return true;
     }
-    if (octets_of("mc_addr", mc_addr, 4) != 4 || !number_of("fcnt", 0, UINT32_MAX, &fcnt))
+    if (!address_of("mc_addr", &mc_addr) || !number_of("fcnt", 0, UINT32_MAX, &fcnt))
         return false;
-    uint32_t address = 0;
-    for (int i = 0; i < 4; i++)
-        address = address << 8 | mc_addr[i];
-    device_multicast(now, address, (uint32_t)fcnt, (uint8_t)fport, payload, (size_t)size);
+    device_multicast(now, mc_addr, (uint32_t)fcnt, (uint8_t)fport, payload, (size_t)size);
+    return true;
+}
+
+static bool multicast_frame(uint64_t now)
+{
+    uint8_t phy[MAX_TEXT / 2];
+    int size = octets_of("phy", phy, sizeof phy);
+    if (size < 0)
+        return false;
+    device_multicast_frame(now, phy, (size_t)size);
     return true;
 }
 
@@ -230,6 +269,9 @@ static bool carry_out(char *line)
             return false;
     } else if (strcmp(request, "downlink") == 0) {
         if (!downlink(now))
+            return false;
+    } else if (strcmp(request, "multicast-frame") == 0) {
+        if (!multicast_frame(now))
             return false;
     } else if (strcmp(request, "advance") == 0) {
         device_tick(now);

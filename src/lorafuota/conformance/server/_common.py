@@ -66,7 +66,7 @@ def need_groups(peer: ServerPeer) -> None:
 
 
 def played_by_group(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetDevice]:
-    """Play an update; fail if nothing was sent by multicast.
+    """Play an update; fail if no fragment was sent by multicast.
 
     Raises:
         Failed: So.
@@ -74,8 +74,8 @@ def played_by_group(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetD
     need_groups(peer)
     fleet = peer.play(count, **how)
     peer.end()
-    if not peer.observer.frames:
-        raise Failed("nothing was sent by multicast")
+    if all(frame.fragment is None for frame in peer.observer.frames):
+        raise Failed("no fragment was sent by multicast")
     return fleet
 
 
@@ -88,9 +88,33 @@ def announced(peer: ServerPeer, count: int = 3, **how: Any) -> list[FleetDevice]
     need_groups(peer)
     fleet = peer.play(count, **how)
     peer.end()
+    expect_announced(peer)
+    return fleet
+
+
+def expect_announced(peer: ServerPeer) -> None:
+    """Fail if no device was told of a window.
+
+    Raises:
+        Failed: So.
+    """
     if not sessions(peer):
         raise Failed("no device was told of a window")
-    return fleet
+
+
+def expect_updates(peer: ServerPeer) -> None:
+    """Fail unless the server, asked for another update of the plain kind, brings it to an end.
+
+    Raises:
+        Failed: So.
+    """
+    again = ServerPeer(peer.subject, package=peer.package, seed="again", start=peer.now)
+    try:
+        fleet = again.play(1)
+        again.finish()
+        again.expect_updated(fleet)
+    finally:
+        peer.transcript.extend(again.transcript)
 
 
 def windows_of(peer: ServerPeer) -> list[tuple[float, float]]:
@@ -117,6 +141,28 @@ def expect_bounded(
     found = count(peer, device, kinds)
     if found > most:
         raise Failed(f"{kinds[0].__name__} went to one device {found} times, whatever it answered")
+
+
+def expect_fragments(peer: ServerPeer) -> None:
+    """Fail if no fragment was sent to anybody.
+
+    Raises:
+        Failed: So.
+    """
+    if next(peer.observer.fragments, None) is None:
+        raise Failed("no fragment was sent")
+
+
+def expect_spoken_to(peer: ServerPeer, devices: Iterable[FleetDevice]) -> None:
+    """Fail if one of these devices was sent nothing by unicast.
+
+    Raises:
+        Failed: So.
+    """
+    reached = {sent.dev_eui for sent in peer.observer.sent}
+    for device in devices:
+        if device.entry.dev_eui not in reached:
+            raise Failed(f"nothing was sent to {device.entry.dev_eui}")
 
 
 def expect_counters_rise(peer: ServerPeer) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from ...package import Package
 from ...types import UPLINK, DevEUI
 from ...wire import Command
-from ..check import Catalogue, Failed, Severity
+from ..check import Catalogue, Failed, NotApplicable, Severity
 from ..fleetdevice import Air, FleetDevice
 from ..observer import Sent
 from ..serverpeer import ServerPeer
-from ._common import BOTH, bad_and_good, finish_without
+from ._common import BOTH, bad_and_good, expect_spoken_to, finish_without
 
 __all__ = ["CHECKS"]
 
@@ -83,7 +83,10 @@ def disordered(peer: ServerPeer) -> None:
 
 @check("fragmentation", BOTH, "lossy", clause="robustness: loss")
 def lossy(peer: ServerPeer) -> None:
-    """A third of all uplinks, and a third of all unicast downlinks, are lost."""
+    """A third of all uplinks, and of all unicast downlinks, is lost: the update ends, honestly.
+
+    Requests are repeated, and what is said of a device in the end is true.
+    """
     rng = random.Random(peer.package.version)
     peer.draw_image()
     fleet = peer.devices(3)
@@ -92,6 +95,9 @@ def lossy(peer: ServerPeer) -> None:
         device.drops = lambda fport, payload: rng.random() < 0.33
     peer.begin()
     peer.finish()
+    expect_spoken_to(peer, fleet)
+    if next(peer.observer.fragments, None) is None:
+        raise NotApplicable("no device got so far as to be sent a fragment")
 
 
 @check(

@@ -13,7 +13,7 @@ from ..check import Catalogue, Failed, Severity
 from ..fleetdevice import FleetDevice
 from ..observer import Fragment, Frame
 from ..serverpeer import FRAME_SECONDS, SPACING_SECONDS, ServerPeer
-from ._common import BOTH, setups
+from ._common import BOTH, expect_fragments, expect_updates, setups
 
 __all__ = ["CHECKS"]
 
@@ -245,6 +245,7 @@ def n_ascends(peer: ServerPeer) -> None:
         device.loses = lambda n, rng=rng: rng.random() < 0.4  # type: ignore[misc]
     peer.begin()
     peer.finish()
+    expect_fragments(peer)
     last: dict[object, int] = {}
     for where, one in peer.observer.fragments:
         to = where.mc_addr if isinstance(where, Frame) else where.dev_eui
@@ -288,7 +289,8 @@ def one_fragment(peer: ServerPeer) -> None:
 def fits_air(peer: ServerPeer) -> None:
     """An update whose fragments fit no data rate is refused, not tried.
 
-    FragSize has 8 bits; a payload has 242 octets at most, and 51 at the lowest data rates.
+    FragSize has 8 bits; a payload has 242 octets at most, and 51 at the lowest data rates.  An
+    update that fits is tried afterwards, and has to arrive.
     """
     peer.draw_image(1_000)
     peer.devices(1)
@@ -297,6 +299,7 @@ def fits_air(peer: ServerPeer) -> None:
     for where, _ in peer.observer.fragments:
         if len(where.payload) > _LONGEST:
             raise Failed(f"a fragment of {len(where.payload)} octets was sent")
+    expect_updates(peer)
 
 
 @check("fragmentation", BOTH, "index", clause="TS004, DataFragment: FragIndex of the session")

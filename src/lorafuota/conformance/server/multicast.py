@@ -15,6 +15,7 @@ from ._common import (
     bad_and_good,
     expect_bounded,
     expect_counters_rise,
+    expect_fragments,
     finish_without,
     lose_answers,
     lose_requests,
@@ -147,6 +148,7 @@ def fcnt_once(peer: ServerPeer) -> None:
     fleet[1].loses = lambda n: n > 4 and n % 2 == 0
     peer.begin(redundancy=0.0)
     peer.finish()
+    expect_fragments(peer)
     expect_counters_rise(peer)
 
 

@@ -18,6 +18,7 @@ from ._common import (
     SETUPS,
     bad_and_good,
     expect_bounded,
+    expect_spoken_to,
     finish_without,
     lose_answers,
     setups,
@@ -35,6 +36,11 @@ _FRAG: Final = 3
 def _asked_first(peer: ServerPeer, name: str, *, firmware: bool = False) -> None:
     fleet = peer.play(2, firmware=firmware)
     peer.finish()
+    expect_spoken_to(peer, fleet)
+    if not any(
+        sent.package is not None and sent.package.name == name for sent in peer.observer.sent
+    ):
+        raise NotApplicable(f"the server says nothing on the port of {name}")
     for device in fleet:
         known = False
         for sent in peer.observer.sent:

@@ -7,7 +7,7 @@ from ..check import Catalogue, Failed, Severity
 from ..fleetdevice import FleetDevice
 from ..serverpeer import ServerPeer
 from ..serversubject import STATUSES
-from ._common import BOTH, expect_unclaimed, sessions, window_of
+from ._common import BOTH, expect_fragments, expect_unclaimed, sessions, window_of
 
 __all__ = ["CHECKS"]
 
@@ -57,6 +57,7 @@ def quiet_after_end(peer: ServerPeer) -> None:
     """When the update is over nothing more is sent."""
     peer.play(2)
     peer.finish()
+    expect_fragments(peer)
     sent, frames = len(peer.observer.sent), len(peer.observer.frames)
     peer.wait(2 * _DAY)
     if (len(peer.observer.sent), len(peer.observer.frames)) != (sent, frames):

@@ -48,7 +48,7 @@ def _unlucky(device: FleetDevice, place: int) -> Loses:
 
 def _play(
     peer: ServerPeer, stack: str, losing: Callable[[FleetDevice, int], Loses], firmware: bool
-) -> None:
+) -> list[FleetDevice]:
     profile = device_profile(stack)
     about = peer.subject.about
     if peer.by_groups and not about.speaks(profile.multicast.package):
@@ -66,12 +66,15 @@ def _play(
     peer.finish()
     for device in fleet:
         said = peer.outcomes.get(device.entry.dev_eui)
+        if not device.heard:
+            raise Failed("no fragment reached the device: there is nothing to be told of it")
         if not device.has_block and all(map(device.heard.__contains__, range(1, 21))):
             raise Failed(
                 "the device does not have the block although it heard every fragment of it"
             )
         if device.has_block and said is not None and said.status not in _FINE:
             raise Failed(f"the device has the block, and is reported {said.status}")
+    return fleet
 
 
 def _slug(stack: str) -> str:
@@ -87,9 +90,12 @@ def _declare(stack: str, quirk: str) -> None:
         text: str,
         *,
         firmware: bool = False,
+        lossless: bool = False,
     ) -> None:
         def script(peer: ServerPeer) -> None:
-            _play(peer, stack, losing, firmware)
+            fleet = _play(peer, stack, losing, firmware)
+            if lossless and not all(device.has_block for device in fleet):
+                raise Failed("a device does not have the block although nothing was lost")
 
         script.__doc__ = text
         decorate: Callable[[Callable[[ServerPeer], None]], object] = CHECKS.check(
@@ -105,6 +111,7 @@ def _declare(stack: str, quirk: str) -> None:
         _slug(stack),
         _random(0.0),
         f"A {stack} device that loses nothing gets the block, and is not reported failed.",
+        lossless=True,
     )
     declare(
         f"{_slug(stack)}-lossy",

@@ -14,6 +14,7 @@ from ._common import (
     SETUPS,
     bad_and_good,
     expect_bounded,
+    expect_fragments,
     finish_without,
     lose_answers,
     rewrite,
@@ -241,7 +242,10 @@ def report_answered(peer: ServerPeer) -> None:
     bad.drops = drops
     peer.begin()
     peer.finish()
+    expect_fragments(peer)
     due = [at for at in reports if peer.ended is None or at < peer.ended]
+    if not due:
+        raise NotApplicable("no device reports: AckReception is not set, or the update ends before")
     answers = peer.sent(v2.FragDataBlockReceivedAns, bad)
     if len(answers) < len(due):
         raise Failed(f"{len(due)} reports, {len(answers)} answers")
@@ -386,6 +390,7 @@ def poll_spread(peer: ServerPeer) -> None:
         together = sum(one < first + 1.0 for one in times[at:])
         if together > 10:
             raise Failed(f"{together} devices were asked within a second")
+    expect_fragments(peer)
     asked = [one for one in peer.observer.frames if one.payload[:1] == b"\x01"]
     room = min((16 << one.block_ack_delay for one in setups(peer)), default=16)
     reports = any(
@@ -393,6 +398,8 @@ def poll_spread(peer: ServerPeer) -> None:
     )
     if (asked or (reports and peer.by_groups)) and room < 16 * 2 and len(fleet) / room > 2.5:
         raise Failed(f"{len(fleet)} devices answer one frame within {room} s")
+    if not (asked or times or reports):
+        raise NotApplicable("the server asks nobody")
 
 
 @check(
@@ -444,7 +451,8 @@ def session_deleted(peer: ServerPeer) -> None:
 @check("fragmentation", BOTH, "asks-in-bounds", clause="hostile devices: bounded retries")
 def asks_in_bounds(peer: ServerPeer) -> None:
     """A fleet that is complete is not asked again and again."""
-    peer.play(3)
+    fleet = peer.play(3)
     peer.finish()
+    peer.expect_updated(fleet)
     if _asks(peer) > 12:
         raise Failed(f"{_asks(peer)} status requests for three devices without losses")

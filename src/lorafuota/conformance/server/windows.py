@@ -15,7 +15,10 @@ from ._common import (
     SESSIONS,
     announced,
     bad_and_good,
+    expect_announced,
     expect_bounded,
+    expect_fragments,
+    expect_updates,
     need_groups,
     played_by_group,
     rewrite,
@@ -91,8 +94,7 @@ def frames_in_window(peer: ServerPeer) -> None:
     peer.begin()
     peer.end()
     windows = windows_of(peer)
-    if not peer.observer.frames:
-        raise Failed("nothing was sent by multicast")
+    expect_fragments(peer)
     for frame in peer.observer.frames:
         if not any(start <= frame.time <= end - FRAME_SECONDS for start, end in windows):
             nearest = min(windows, key=lambda one: abs(one[0] - frame.time), default=(0.0, 0.0))
@@ -148,8 +150,7 @@ def class_b(peer: ServerPeer) -> None:
     for frame in peer.observer.frames:
         if not any(start <= frame.time <= end for start, end in windows):
             raise Failed("a frame lies outside every window")
-    if not peer.observer.frames:
-        raise Failed("nothing was sent by multicast")
+    expect_fragments(peer)
     start, end = windows[-1]
     last = peer.observer.frames[-1].time
     if end - start > 8 * (last - start) + 4 * BEACON_PERIOD_SECONDS:
@@ -172,10 +173,12 @@ def nobody_listens(peer: ServerPeer) -> None:
         device.says = dict.fromkeys(SESSIONS, says_always())
     peer.begin()
     peer.finish()
+    expect_announced(peer)
     for device in fleet:
         expect_bounded(peer, device, *SESSIONS, most=_MOST_WINDOWS)
     if any(frame.fragment is not None for frame in peer.observer.frames):
         raise Failed("fragments were sent although no device had confirmed a window")
+    expect_updates(peer)
 
 
 @check(
@@ -199,5 +202,7 @@ def all_refuse(peer: ServerPeer) -> None:
         device.says = dict.fromkeys(SESSIONS, says)
     peer.begin()
     peer.finish()
+    expect_announced(peer)
     if any(frame.fragment is not None for frame in peer.observer.frames):
         raise Failed("fragments were sent although every device had refused the window")
+    expect_updates(peer)

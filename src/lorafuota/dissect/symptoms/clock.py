@@ -82,7 +82,12 @@ def _device(case: Case, device: DeviceLog) -> Iterator[Finding]:
         return
     same = [one for one in shown if abs(one.error - error) <= last.tolerance]
     evidence = [
-        Evidence(one.weight, f"{one.how}: {one.error:+.1f} s off", (one.at,)) for one in same[-3:]
+        Evidence(
+            one.weight,
+            f"{one.how}: {one.error:+.1f} s off",
+            (one.at,) if one.at < len(case.frames) else (),  # the device's log is no frame
+        )
+        for one in same[-3:]
     ]
     named = named_difference(error)
     symptom, text = named or (Symptom.CLOCK_OFF, f"{error:+.1f} s")

@@ -18,6 +18,7 @@ from ..case import Case
 from ..hypothesis import Evidence, Finding, Symptom, Weight
 from ..matrices import FOREIGN, Matrix, agreement
 from ..transfer import Transfer
+from ..words import count
 
 __all__ = ["look", "sent_with"]
 
@@ -28,6 +29,8 @@ _Fits: TypeAlias = dict[ParityVariant | Matrix, tuple[int, int]]
 
 def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
     """Hold the fragments of every transfer against every matrix, and the delivered block too."""
+    transfers = list(transfers)
+    yield from _other_size(case, transfers)
     judged: dict[tuple[object, ...], _Fits] = {}  # devices of a group share their fragments
     for one in transfers:
         if not 1 <= one.req.nb_frag <= _MAX_NB_FRAG or not one.req.frag_size:
@@ -134,18 +137,39 @@ def _padded(one: Transfer, image: bytes) -> bytes:
     return image + bytes(one.req.padding)
 
 
+def _other_size(case: Case, transfers: list[Transfer]) -> Iterator[Finding]:
+    """Find set-ups that announce another size than the image has; fragments are not needed."""
+    image = case.known.image
+    if image is None:
+        return
+    meant = {one.device.dev_eui for one in transfers if one.octets == len(image)}
+    for one in transfers:
+        req = one.req
+        if one.octets == len(image) or one.device.dev_eui in meant:
+            continue
+        text = (
+            f"the image has {count(len(image), 'octet')}, the set-up announces {one.octets:,}: "
+            f"NbFrag {req.nb_frag} * FragSize {req.frag_size} - Padding {req.padding}"
+        )
+        evidence = [Evidence(Weight.STRONG, text, (one.setup.at,))]
+        if len(image) == one.octets + req.padding:
+            text = "with its padding the block has as many: the image given here may have it still"
+            evidence.append(Evidence(Weight.HINT, text, (one.setup.at,)))
+        says = (
+            "the image that was given here has another size than the set-up announces: it is not "
+            "what was sent"
+        )
+        yield Finding(Symptom.OTHER_IMAGE, says, tuple(evidence), one.dev_eui)
+
+
 def _other_image(case: Case, one: Transfer) -> Iterator[Finding]:
     image, plain = case.known.image, one.plain
-    if image is None or not plain:
+    if image is None or not plain or len(image) != one.octets:
         return
     size, padded = one.req.frag_size, _padded(one, image)
     other = [n for n, octets in plain.items() if padded[(n - 1) * size : n * size] != octets]
-    if len(image) != one.octets:
-        text = f"the image has {len(image)} octets, the set-up announces {one.octets}"
-        other = other or list(plain)
-    else:
-        text = f"{len(other)} of {len(plain)} plain fragments are not of this image"
-    if other and len(other) * 2 > len(plain):
+    text = f"{len(other)} of {len(plain)} plain fragments are not of this image"
+    if len(other) * 2 > len(plain):
         says = "what was sent is not the image that was given here"
         evidence = Evidence(Weight.STRONG, text, (one.setup.at,))
         yield Finding(Symptom.OTHER_IMAGE, says, (evidence,), one.dev_eui)
@@ -169,10 +193,10 @@ def _delivered(
     if not made or not others:
         return
     mine, sent = made[0], others[0]
+    differs = f"the delivered block differs in {count(len(wrong), 'plain fragment')}"
     text = (
-        f"the delivered block differs in {len(wrong)} plain fragments, and {len(held[mine])} coded "
-        f"ones, read with {mine.value}, lead to just these octets; those that agree read with "
-        f"{sent.value} do not"
+        f"{differs}, and {len(held[mine])} coded ones, read with {mine.value}, lead to just these "
+        f"octets; those that agree read with {sent.value} do not"
     )
     says = (
         f"the device rebuilt the block with matrix {mine.value}, and it was coded with {sent.value}"

@@ -63,13 +63,15 @@ def look(case: Case, transfers: Iterable[Transfer]) -> Iterator[Finding]:
 
 
 def _check(case: Case, one: Transfer, req: v2.FragSessionSetupReq) -> Iterator[Finding]:
-    image, keys = _image(case, one), list(roots(case.known))
+    (image, what), keys = _image(case, one), list(roots(case.known))
     if image is None or not keys or case.known.root is None:
         return
     right = _Input(req.session_cnt, req.frag_index, req.descriptor, bytes(4), len(image), image)
     found = _search(case, one, right, keys, req.mic)
     if found is None:
-        says = "the MIC of the set-up fits neither this block nor any mistake that is known here"
+        if len(image) != one.octets:
+            return  # another size than the set-up's is said elsewhere, and explains it
+        says = f"the MIC of the set-up fits neither {what} nor any mistake that is known here"
         text = f"MIC {req.mic.hex()} for SessionCnt {req.session_cnt}, {len(image)} octets"
         evidence = (Evidence(Weight.STRONG, text, (one.setup.at,)),)
         yield Finding(Symptom.MIC_UNKNOWN, says, evidence, one.dev_eui)
@@ -80,12 +82,20 @@ def _check(case: Case, one: Transfer, req: v2.FragSessionSetupReq) -> Iterator[F
         yield Finding(symptom, says, evidence, one.dev_eui)
 
 
-def _image(case: Case, one: Transfer) -> bytes | None:
-    """Return the block without padding: from its fragments if they are there, else as given."""
+def _image(case: Case, one: Transfer) -> tuple[bytes | None, str]:
+    """Return the block without padding, and what it is.
+
+    It comes from its fragments if they are there; else the image will do, or what was delivered.
+    """
     block = one.block()
     if block is not None and 0 < one.octets <= len(block):
-        return block[: one.octets]
-    return case.known.image
+        return block[: one.octets], "this block"
+    if case.known.image is not None:
+        return case.known.image, "this block"
+    delivered = case.known.block
+    if delivered is not None and len(delivered) == one.octets:
+        return delivered, "the block that was delivered"
+    return None, ""
 
 
 def _search(

@@ -15,3 +15,7 @@ def test_a_failure_says_what_was_expected_and_what_came() -> None:
         said("one-window", "ts005-v2/class-c-other-group")
         == "expected sessions of groups 0 and 1; came [1]"
     )
+    assert (
+        said("receiver-left-on", "ts005-v2/class-c-replaces-running")
+        == "expected class A with the later session; came no change"
+    )

@@ -8,6 +8,7 @@ from lorafuota.conformance.device.clock import (
     correct,
     expect_error,
     force_octets,
+    forced_requests,
     next_request,
     requests,
     set_period,
@@ -34,3 +35,9 @@ def test_requests_are_told_from_answers() -> None:
     assert clock_answers(one, force_octets(2), PackageVersionReq()) == [package.version_ans()]
     assert len(requests(one, 300.0)) == 1
     assert next_request(one, 300.0) is None
+
+
+def test_a_device_that_does_not_ask_when_it_is_forced_to_fails() -> None:
+    assert len(forced_requests(peer(), 2, 300.0)) == 2
+    with pytest.raises(Failed, match="expected requests for the time; came none"):
+        forced_requests(peer(), 0, 300.0)

@@ -3,7 +3,13 @@ import random
 import pytest
 
 from lorafuota.conformance.check import Failed
-from lorafuota.conformance.device.spread import TRIALS, chi_square, expect_random, expect_uniform
+from lorafuota.conformance.device.spread import (
+    TRIALS,
+    chi_square,
+    expect_random,
+    expect_uniform,
+    without_latency,
+)
 
 
 def drawn(seed: int, count: int = TRIALS) -> list[float]:
@@ -42,3 +48,17 @@ def test_what_is_drawn_unevenly_fails() -> None:
         else:
             unnoticed += 1
     assert unnoticed < 20
+
+
+def test_three_seconds_that_all_have_in_common_are_no_unevenness() -> None:
+    for seed in range(1_000):
+        expect_uniform(without_latency([3 + one for one in drawn(seed)], 10.0), 0.0, 16.0)
+    assert without_latency([3.0, 4.0, 5.0], 2.0) == [1.0, 2.0, 3.0]
+    assert without_latency([-1.0, 4.0], 2.0) == [-1.0, 4.0]
+
+
+def test_delays_from_the_late_half_of_the_window_fail_with_the_latency_taken_off() -> None:
+    for seed in range(1_000):
+        late = without_latency([8 + one / 2 for one in drawn(seed)], 10.0)
+        with pytest.raises(Failed, match="not spread evenly over 0 to 16 s"):
+            expect_uniform(late, 0.0, 16.0)

@@ -23,6 +23,7 @@ from lorafuota.conformance.serversubject import (
 from lorafuota.fragmentation import v2
 from lorafuota.multicastsetup.v1 import McClassBSessionReq, McClassCSessionReq
 from lorafuota.package import PackageVersionReq
+from tests.mutants.silent import SilentServer
 
 NOTHING_TO_DO: set[str] = set()
 """Checks that a server passes by not doing what it must not do."""
@@ -57,6 +58,36 @@ def test_a_status_has_the_layout_of_the_fleets_version() -> None:
     peer = ServerPeer(OwnServer(), package=package("fragmentation", 1), seed="s")
     told_1 = _common.status_ans(peer, frag_index=1, received=7, missing=3)
     assert told_1.encode().hex() == "0107400300"
+
+
+def test_nothing_that_was_sent_is_nothing_that_can_be_judged() -> None:
+    peer = ServerPeer(OwnServer(), package=package("fragmentation", 2), seed="s")
+    fleet = peer.play(2)
+    with pytest.raises(Failed, match="no fragment was sent"):
+        _common.expect_fragments(peer)
+    other = peer.make_device()
+    with pytest.raises(Failed, match=f"nothing was sent to {other.entry.dev_eui}"):
+        _common.expect_spoken_to(peer, [other])
+    with pytest.raises(Failed, match="no device was told of a window"):
+        _common.expect_announced(peer)
+    peer.wait(3_600.0)
+    _common.expect_fragments(peer)
+    _common.expect_spoken_to(peer, fleet)
+    _common.expect_announced(peer)
+
+
+def test_another_update_is_played_behind_the_first_and_stands_in_the_transcript() -> None:
+    peer = ServerPeer(OwnServer(), package=package("fragmentation", 2), seed="s")
+    peer.play(1)
+    peer.finish()
+    before = len(peer.transcript)
+    _common.expect_updates(peer)
+    assert isinstance(peer.transcript[before], Begin)
+    assert isinstance(peer.transcript[-1], Ended)
+    mute = ServerPeer(SilentServer("MissingFrag"), package=package("fragmentation", 2), seed="s")
+    with pytest.raises(Failed, match="does not have the block in the end; the server says Missing"):
+        _common.expect_updates(mute)
+    assert isinstance(mute.transcript[-1], Ended)
 
 
 class Mute:

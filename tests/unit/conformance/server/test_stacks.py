@@ -1,6 +1,7 @@
 from lorafuota.conformance.check import Check, Severity
 from lorafuota.conformance.server.stacks import CHECKS
 from lorafuota.conformance.serverpeer import ServerPeer
+from tests.mutants.silent import ServerWithoutFragments
 from tests.unit.conformance.server.support import Meddler, every, expect_pass, outcomes, reason
 
 
@@ -29,3 +30,10 @@ def test_success_reported_of_a_stack_that_gave_up_is_found() -> None:
         CHECKS["ts004-v1/stack-loramac-node-lossy"], Meddler(outcomes(status="Successful"))
     )
     assert words.endswith("is reported Successful although it does not have the block")
+
+
+def test_a_server_that_sends_no_fragment_has_nothing_true_to_say() -> None:
+    for name in ("loramac-node", "zephyr-2025", "lora-basics-modem-48-v1"):
+        check = CHECKS[f"ts004-v1/stack-{name}"]
+        words = reason(check, ServerWithoutFragments())
+        assert words == "no fragment reached the device: there is nothing to be told of it"

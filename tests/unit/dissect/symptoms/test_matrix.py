@@ -11,6 +11,7 @@ from lorafuota.dissect.matrices import FOREIGN, line_of
 from lorafuota.fec.decoder import FragDecoder
 from lorafuota.fec.encoder import FragEncoder
 from lorafuota.fec.variant import ParityVariant
+from lorafuota.types import GenAppKey
 from tests.unit.dissect.support import FRAG, Log, fragment, setup1, setup2
 
 BLOCK = random.Random(7).randbytes(40)
@@ -70,7 +71,24 @@ def test_another_image_than_the_one_given() -> None:
     log = sent(ParityVariant.V2, 2, EVERY)
     assert log.names(image=BLOCK) == []
     assert log.names(image=bytes(40)) == ["another-image-was-sent"]
-    assert "41 octets" in log.find(Symptom.OTHER_IMAGE, image=bytes(41)).evidence[0].text
+    for size in (41, 39):
+        found = log.find(Symptom.OTHER_IMAGE, image=(BLOCK + b"x")[:size])
+        assert f"{size} octets, the set-up announces 40: NbFrag 10 *" in found.evidence[0].text
+
+
+def test_another_size_shows_in_the_set_up_alone() -> None:
+    log = sent(ParityVariant.V2, 2, [])
+    assert log.names(image=BLOCK) == []
+    assert log.names(image=BLOCK[:9]) == ["another-image-was-sent"]
+    assert log.names(image=BLOCK[:9], gen_app_key=GenAppKey(bytes(16))) == [
+        "another-image-was-sent"  # and not that the MIC is of nothing known
+    ]
+    log.down(FRAG, setup2(nb_frag=20, padding=3))
+    assert log.names(image=BLOCK) == []  # one of the two is it
+    found = log.find(Symptom.OTHER_IMAGE, image=BLOCK * 2)
+    assert [one.text for one in found.evidence][2] == (
+        "with its padding the block has as many: the image given here may have it still"
+    )
 
 
 LARGE = random.Random(8).randbytes(128)
@@ -90,8 +108,8 @@ def test_the_delivered_block_tells_the_matrix_it_was_decoded_with(lost: set[int]
     found = log.find(Symptom.WRONG_MATRIX, block=delivered)
     assert found.says == "the device rebuilt the block with matrix v1, and it was coded with v2"
     assert log.names(block=LARGE) == []
-    assert log.names(block=delivered[:-1]) == []
-    assert log.names(block=bytes(128)) == []  # nothing rebuilt that
+    assert log.names(block=delivered[:-1]) == ["delivered-block-length"]  # and no matrix
+    assert log.names(block=bytes(128)) == ["delivered-block-blank"]  # nothing rebuilt that
 
 
 def test_fragments_from_0_are_not_judged() -> None:
