@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, Final, Protocol, TypeVar, final
 
 from ..types import DevAddr, DevEUI
 from .milliseconds import TOLERANCE
 from .serversubject import (
+    REACHED,
+    STATUSES,
     AddDevice,
     Begin,
     DeviceOutcome,
@@ -140,6 +143,10 @@ class ServerRules:
                 raise WrongReply(f"{_name(event)} is of group {event.mc_addr}, which is not known")
             case WindowAnnounced() if event.end < event.start:
                 raise WrongReply(f"{_name(event)} ends at {event.end}, before it starts")
+            case DeviceOutcome() if event.status not in STATUSES:
+                raise WrongReply(f"{_word('status', event.status)}: expected {_or(STATUSES)}")
+            case DeviceOutcome() if event.reached not in REACHED:
+                raise WrongReply(f"{_word('reached', event.reached)}: expected {_or(REACHED)}")
             case DeviceOutcome() | Ended():
                 return _not_ahead(event, self._now)
             case _:
@@ -148,6 +155,15 @@ class ServerRules:
     def done(self) -> None:
         """Take down that the request is carried out."""
         self._latest = max(self._latest, self._now)
+
+
+def _word(field: str, word: str) -> str:
+    """Return a field with what stands in it, unless that is so long that it may hold a key."""
+    return f"DeviceOutcome.{field}" + (f" = {word!r}" if len(word) < 32 else "")
+
+
+def _or(words: Sequence[str]) -> str:
+    return f"one of {', '.join(word or 'nothing' for word in words)}"
 
 
 def _not_back(event: T, earliest: float) -> T:

@@ -126,6 +126,18 @@ def test_what_goes_on_air_may_be_handed_out_ahead(event: ServerEvent) -> None:
         ),
         (DeviceOutcome(20.0, STRANGER, "Successful"), "device 0000000000000063, which is not kn"),
         (
+            DeviceOutcome(20.0, EUI, "Great"),
+            "DeviceOutcome.status = 'Great': expected one of Init",
+        ),
+        (
+            DeviceOutcome(20.0, EUI, "", "verified"),
+            "status = '': expected one of Initial, Package_Not_Supported",
+        ),
+        (
+            DeviceOutcome(20.0, EUI, "Successful", "home"),
+            "reached = 'home': expected one of nothing, transported, verified, image valid, ins",
+        ),
+        (
             MulticastDownlink(20.0, DevAddr(8), 201, b""),
             "MulticastDownlink is of group 00000008, which is not known",
         ),
@@ -137,6 +149,12 @@ def test_an_event_of_a_server_that_cannot_be_is_told(event: ServerEvent, sentenc
     rules = following(order(10.0), Advance(20.0))
     with pytest.raises(WrongReply, match=sentence):
         rules.take(event)
+
+
+def test_a_word_that_may_be_a_key_is_not_repeated() -> None:
+    with pytest.raises(WrongReply) as error:
+        following(order(10.0)).take(DeviceOutcome(10.0, EUI, "ab" * 16))
+    assert str(error.value).startswith("DeviceOutcome.status: expected one of Initial, ")
 
 
 def test_events_ahead_of_their_time_need_no_order() -> None:

@@ -3,7 +3,6 @@ import pytest
 from lorafuota.catalogue import package
 from lorafuota.conformance.serversubject import (
     DeviceEntry,
-    DeviceOutcome,
     GroupOrder,
     ServerAbout,
 )
@@ -68,10 +67,3 @@ def test_a_server_cannot_say_of_itself_what_there_is_not(
 
 def test_the_names_of_the_documents_are_taken_for_those_of_the_packages() -> None:
     assert ServerAbout(name="s", versions={"ts004": (1,)}).speaks(package("fragmentation", 1))
-
-
-def test_an_outcome_has_a_word_of_the_vocabulary() -> None:
-    with pytest.raises(FieldError, match="status = 'Fine': expected one of Initial, Package_Not"):
-        DeviceOutcome(0.0, DevEUI(1), "Fine")
-    with pytest.raises(FieldError, match="reached = 'home': expected one of , transported, verif"):
-        DeviceOutcome(0.0, DevEUI(1), "Successful", "home")
