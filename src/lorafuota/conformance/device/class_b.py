@@ -36,7 +36,7 @@ def _declare_periods(time_out: int, periodicity: int) -> None:
         """A class B session lasts 2**TimeOut beacon periods of 128 s, not seconds.
 
         TimeOut is the lower half of its octet, and Periodicity above it must not leak into it.  The
-        device looks for the beacon before the session, some periods early.
+        device looks for the beacon before the session, some periods early (SWL2001 152, 157).
         """
         set_up_group(peer, 0)
         request = class_b_req(peer, 0, time_out=time_out, periodicity=periodicity)

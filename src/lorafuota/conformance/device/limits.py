@@ -69,8 +69,8 @@ def _expect_accepted(peer: DevicePeer, block: KitBlock) -> None:
 def setup_largest(peer: DevicePeer) -> None:
     """The largest block a device says it takes is accepted: the last one is inside the limit.
 
-    NbFrag goes up to 16383, and a server that plans by the limit sends blocks that reach it.  A
-    device that tells no limits may refuse with NotEnoughMemory.
+    NbFrag goes up to 16383, and a server that plans by the limit sends blocks that reach it
+    (zephyr 73207).  A device that tells no limits may refuse with NotEnoughMemory.
     """
     for nb_frag, frag_size in _largest(peer.subject.about):
         _expect_accepted(peer, new_block(peer, nb_frag=nb_frag, frag_size=frag_size, padding=0))

@@ -118,7 +118,7 @@ def _declare_dump(name: str, session_cnt: int) -> None:
         "fragmentation",
         (1,),
         f"version-2-setup-{name}",
-        clause="LoRa Basics Modem issue SWL2001 116",
+        clause="LoRa Basics Modem issues SWL2001 116, 166; stm32-mw-lorawan 5",
         severity=Severity.RECOMMENDED,
     )
     def dump(peer: DevicePeer) -> None:

@@ -94,7 +94,8 @@ def correction_slow(peer: ServerPeer) -> None:
 def correction_leap(peer: ServerPeer) -> None:
     """A device that starts at 0 is told all GPS seconds since 1980, leap seconds not taken out.
 
-    A server that subtracts two UTC times is 18 seconds off (lorawan-stack 5591, 6090).
+    A server that subtracts two UTC times is 18 seconds off (lorawan-stack 5591, 6090; LoRaMac-node
+    707).
     """
     device = _running(peer)
     found = _asked(peer, device, -int(peer.now))

@@ -47,7 +47,7 @@ def mc_key(peer: ServerPeer) -> None:
 
     The server *decrypts* to encrypt, and the root key is GenAppKey for LoRaWAN 1.0.x and AppKey for
     1.1; a wrong one is answered with "accepted", and every multicast MIC fails.  The most asked
-    question there is (LoRaMac-node 840, 936; chirpstack 686).
+    question there is (LoRaMac-node 766, 827, 840, 936; chirpstack 664, 686, 740).
     """
     fleet = played_by_group(peer, 4)
     keys = set()
@@ -139,6 +139,7 @@ def fcnt_once(peer: ServerPeer) -> None:
     """Frame counters only rise, over all windows of the group.
 
     A counter used twice is a replay that every device drops; with two payloads it gives both away.
+    Two writers in one group put frames out of order, with the same end (chirpstack 361).
     """
     peer.need("counters")
     need_groups(peer)

@@ -137,7 +137,10 @@ def loss_plain_odd(peer: ServerPeer) -> None:
     needs=["repair"],
 )
 def loss_one(peer: ServerPeer) -> None:
-    """A device that misses a single fragment in the end is made good."""
+    """A device that misses a single fragment in the end is made good.
+
+    Servers that cannot repair begin again (chirpstack-fuota-server 15).
+    """
     _lossy(peer, lambda one: lambda n: n == 1 or 21 <= n <= 24, lambda one: lambda n: False)
 
 

@@ -87,6 +87,7 @@ def setup_descriptor(peer: ServerPeer) -> None:
     """Descriptor travels in the octets the operator gave.
 
     Integers turn its octets round; a device that tells products apart by it then refuses all.
+    Operators ask for control of it (chirpstack 717, 846).
     """
     _played(peer)
     for one in setups(peer):

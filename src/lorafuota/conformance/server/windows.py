@@ -138,7 +138,8 @@ def window_fits(peer: ServerPeer) -> None:
 def class_b(peer: ServerPeer) -> None:
     """A class B window starts at a beacon, and all its frames lie inside beacon periods of it.
 
-    TimeOut counts beacon periods there; one server counted seconds.
+    TimeOut counts beacon periods there; one server counted seconds.  What class B windows need is
+    asked again and again (chirpstack 255, 670).
     """
     announced(peer, device_class="B")
     for _, one in sessions(peer):
