@@ -18,7 +18,7 @@ import heapq
 import itertools
 from typing import Any, ClassVar, Final
 
-from ..datablock import DataBlock
+from ..datablock import MAX_NB_FRAG, DataBlock
 from ..fec.encoder import FragEncoder
 from ..fragmentation import v1, v2
 from ..package import PackageVersionReq
@@ -164,9 +164,10 @@ class DeviceMachine(RuleBasedStateMachine):
         """Send the next fragments of a session, plain ones first, through the channel."""
         setup = self._draw_open(data)
         first = self._sent.get(setup.frag_index, 0) + 1
-        for n in range(first, first + many):
+        end = min(first + many, MAX_NB_FRAG + 1)
+        for n in range(first, end):
             self._send(self._fragment(setup, n))
-        self._sent[setup.frag_index] = first + many - 1
+        self._sent[setup.frag_index] = end - 1
 
     @precondition(lambda self: bool(self._open()))
     @rule(data=st.data(), backwards=st.booleans())
@@ -196,7 +197,7 @@ class DeviceMachine(RuleBasedStateMachine):
         lost = data.draw(st.sets(st.sampled_from(plain), max_size=6), label="lost")
         first = setup.nb_frag + far + 1
         self._ask(setup)
-        coded = range(first, first + len(lost) + spare)
+        coded = range(first, min(first + len(lost) + spare, MAX_NB_FRAG + 1))
         for n in itertools.chain(plain[:twice], plain, coded):
             if n not in lost:
                 self.deliver(self._fragment(setup, n).encode())

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from lorafuota.datablock import DataBlock
 from lorafuota.session.stacks import DEVICE_PROFILES, device_profile
 from lorafuota.testing._violation import Violation
-from lorafuota.testing.devicemachine import DeviceMachine
+from lorafuota.testing.channel import Channel
+from lorafuota.testing.devicemachine import DeviceMachine, _counts
 from lorafuota.testing.peers import Block, DeviceUnderTest, ReferenceDevice, Uplink
 from lorafuota.types import AppKey, GenAppKey
 from tests.support import LONG
@@ -125,3 +130,49 @@ def test_what_wraps_the_broken_devices_is_not_broken() -> None:
             return Broken(root_key)
 
     run_state_machine_as_test(Machine, settings=RUN)
+
+
+@pytest.mark.parametrize("most", [1, 9, 10, 200, 256, 300])
+@given(data=st.data())
+def test_blocks_keep_to_what_the_device_takes(most: int, data: st.DataObject) -> None:
+    assert 1 <= data.draw(_counts(most)) <= most
+
+
+def test_some_blocks_have_more_fragments_than_an_octet_counts() -> None:
+    assert find(_counts(300), lambda count: count > 255) in (256, 257, 300)
+    assert find(_counts(300), lambda count: True) == 1
+
+
+class Drawn:
+    """Draws what it is told to."""
+
+    def __init__(self, *values: Any) -> None:
+        self.values = list(values)
+
+    def draw(self, strategy: Any, label: object = None) -> Any:
+        return self.values.pop(0)
+
+
+def test_no_fragment_has_a_number_there_is_none_of() -> None:
+    heard: list[int] = []
+
+    class Listens(Broken):
+        def receive(self, fport: int, payload: bytes, now: float) -> Iterable[tuple[int, bytes]]:
+            heard.extend([int.from_bytes(payload[1:3], "little")] if payload[0] == 0x08 else [])
+            return super().receive(fport, payload, now)
+
+    class Machine(DeviceMachine):
+        def new_device(self, root_key: GenAppKey | AppKey) -> DeviceUnderTest:
+            return Listens(root_key)
+
+    machine: Any = Machine()
+    machine.switch_on(root_key=GenAppKey(bytes(16)), channel=Channel(chance=random.Random(1)))
+    machine.set_up(index=0, data=Drawn(DataBlock(bytes(5), 1)), delay=0, report=False)
+    [setup] = machine._open()
+    machine._sent[0] = 16_380
+    machine.send_fragments(data=Drawn(setup), many=12)
+    machine.send_fragments(data=Drawn(setup), many=12)
+    assert heard == [16_381, 16_382, 16_383]
+    heard.clear()
+    machine.send_most(data=Drawn(setup, {1, 2, 3, 4}), far=16_374, spare=8, twice=0)
+    assert heard == [5, 16_380, 16_381, 16_382, 16_383]
