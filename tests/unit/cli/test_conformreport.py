@@ -1,8 +1,10 @@
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import pathlib
+import types
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -88,13 +90,18 @@ def test_known_quirks_are_named() -> None:
     ]
 
 
-def test_the_junit_report_is_written(tmp_path: pathlib.Path) -> None:
+def test_the_junit_report_is_written(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarters = itertools.count()
+    clock = types.SimpleNamespace(monotonic=lambda: next(quarters) / 4)
+    monkeypatch.setattr("lorafuota.cli.conformreport.time", clock)
     path = tmp_path / "report.xml"
     assert call("conform", "device", *OWN, "--junit", str(path)).status == 1
     [suite] = ET.parse(path).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
-    times = [float(case.get("time", "")) for case in suite.findall("testcase")]
-    assert 0 < sum(times) < 60
+    assert [case.get("time") for case in suite.findall("testcase")] == ["0.250"] * 3
+    assert suite.get("time") == "0.750"
     [seconds] = suite.iterfind("testcase[@name='bad']/properties/property")
     assert (seconds.get("name"), seconds.get("value")) == ("virtual_seconds", "20.000")
 
