@@ -41,7 +41,9 @@ MEASURED: Final = 50
 """Of so many inputs, the memory of one is measured, which takes longer; of fewer in long runs."""
 MEASUREMENTS: Final = 20_000
 TOGETHER: Final = 64
-"""Inputs between two looks at the clock."""
+"""Inputs between two looks at the clock, if they are quick."""
+QUICK: Final = 0.005
+"""... which is so many seconds."""
 SMALLEST_TRIES: Final = 400
 
 
@@ -175,13 +177,13 @@ def run(
     measured: int | None = None,
 ) -> Found:
     """Give an entry point so many inputs, or as many as there is time for."""
-    found = Found(target)
+    found, took = Found(target), 0.0
     end = time.monotonic() + seconds
     measured = measured or max(MEASURED, count // MEASUREMENTS)
     with warnings.catch_warnings(), no_longer_than(PATIENCE):
         warnings.simplefilter("error")
         for number, data in enumerate(itertools.islice(inputs(target, seed), count)):
-            if number % TOGETHER == 0:
+            if number % TOGETHER == 0 or took > QUICK:
                 if time.monotonic() > end:
                     break
                 wind(PATIENCE)
@@ -189,7 +191,8 @@ def run(
             try:
                 began = time.perf_counter()
                 found.outcomes[target.one_input(data)] += 1
-                if time.perf_counter() - began > found.slowest:
+                took = time.perf_counter() - began
+                if took > found.slowest:
                     found.slowest = max(found.slowest, seconds_of(target, data))
                 if number % measured == 0:
                     found.peak = max(found.peak, peak_of(target, data))
