@@ -232,3 +232,12 @@ def test_the_sources_are_those_octets_and_no_others(
     one.rename(package / "other.py")
     digests.append(proving.sources())
     assert len(set(digests)) == 3
+
+
+def test_the_page_has_every_row_and_all_are_kept() -> None:
+    page = (proving.ROOT / "docs" / "reference" / "promises.md").read_text("utf-8")
+    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| ") and "`" in row]
+    assert [row[0].strip("| ") for row in rows if row[0].strip("| ")] == ALL
+    commands = [proof.command(one.id, 1) for one in PROMISES for proof in one.proofs]
+    assert [row[2].strip("`") for row in rows] == commands
+    assert {row[-1].strip("| ") for row in rows} == {KEPT}
