@@ -13,6 +13,7 @@ from lorafuota.conformance.device.clock import (
     requests,
     set_period,
 )
+from lorafuota.conformance.subject import Uplink
 from lorafuota.package import PackageVersionReq
 
 from .support import peer
@@ -33,7 +34,9 @@ def test_requests_are_told_from_answers() -> None:
     assert set_period(one, 15).not_supported is False
     package = one.package("clocksync")
     assert clock_answers(one, force_octets(2), PackageVersionReq()) == [package.version_ans()]
-    assert len(requests(one, 300.0)) == 1
+    requests(one, 300.0)
+    said = [one for one in one.transcript if isinstance(one, Uplink) and one.fport == 202]
+    assert [up.payload[:1] for up in said].count(b"\x01") == 2
     assert next_request(one, 300.0) is None
 
 

@@ -15,7 +15,7 @@ def test_a_failure_says_what_was_expected_and_what_came() -> None:
     )
     assert (
         said("old-device-time", "ts003-v2/device-time-fresh")
-        == "expected DeviceTime as the uplink leaves; it is -43 s off"
+        == "expected DeviceTime as the uplink leaves; it is -29 s off"
     )
     assert (
         said("clock-by-multicast", "ts003-v2/correction-by-multicast")
