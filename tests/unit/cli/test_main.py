@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -223,8 +224,16 @@ def test_a_full_disk_is_one_sentence() -> None:
     assert done.stderr == b"lorafuota info: No space left on device\n"
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """What runs in the background of a shell ignores SIGINT, and so does what it starts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
-def test_ctrl_c_ends_with_130_and_no_traceback() -> None:
+def test_ctrl_c_ends_with_130_and_no_traceback(heeds_ctrl_c: None) -> None:
     with subprocess.Popen(
         [*PYTHON, "dissect", "201", "up", "-"],
         stdin=subprocess.PIPE,
